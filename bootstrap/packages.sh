@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# Debian packages fetched and verified by apt, without installing any: a private apt state in the
+# cache folder, the machine's own mirror, Debian's signatures. Needs bootstrap/lib.sh.
+
+PACKAGES_ROOT="$BOOTSTRAP_CACHE/apt"
+# The suite that the container engine and the stand-in images come from: Debian stable, so that
+# pinned versions stay on the mirrors.
+BOOTSTRAP_SUITE=trixie
+
+# host_release: prints ID and VERSION_CODENAME of this machine, e.g. "debian bookworm".
+host_release() {
+  # shellcheck disable=SC1091 # the file is the host's
+  (. /etc/os-release && printf '%s %s\n' "${ID:-unknown}" "${VERSION_CODENAME:-unknown}")
+}
+
+# debian_mirror: prints the URL of the Debian mirror this machine uses, or DEBIAN_MIRROR if set.
+debian_mirror() {
+  local id codename uri
+  read -r id codename < <(host_release)
+  if [ -n "${DEBIAN_MIRROR:-}" ]; then
+    uri=$DEBIAN_MIRROR
+  elif [ "$id" = debian ]; then
+    uri=$(apt-get indextargets 'Created-By: Packages' --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' |
+      awk -v release="$codename" '($1 == release || $1 == "stable") && $2 == "main" { print $3; exit }')
+  fi
+  [ -n "${uri:-}" ] || die "no Debian mirror is known on this machine ($id $codename)" \
+    "set DEBIAN_MIRROR to the URL of one and run this again"
+  printf '%s\n' "${uri%/}"
+}
+
+# _private_apt ARGS...: apt-get with its lists, cache and sources in the cache folder.
+_private_apt() {
+  apt-get -qq \
+    -o Dir::Etc::sourcelist="$PACKAGES_ROOT/sources.list" \
+    -o Dir::Etc::sourceparts=/dev/null \
+    -o Dir::Etc::preferencesparts=/dev/null \
+    -o Dir::State::Lists="$PACKAGES_ROOT/lists" \
+    -o Dir::Cache="$PACKAGES_ROOT/cache" \
+    -o APT::Sandbox::User=root \
+    -o Acquire::Retries=3 \
+    "$@"
+}
+
+# packages_refresh: writes the private sources and fetches their signed indexes.
+packages_refresh() {
+  local mirror codename suite keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+  mirror=$(debian_mirror)
+  read -r _ codename < <(host_release)
+  [ -r "$keyring" ] || die "Debian's archive keys are missing: $keyring" \
+    "install the package debian-archive-keyring and run this again"
+  mkdir -p "$PACKAGES_ROOT/lists/partial" "$PACKAGES_ROOT/cache/archives/partial"
+  for suite in $BOOTSTRAP_SUITE $(printf '%s\n' "$codename" | grep -vx "$BOOTSTRAP_SUITE"); do
+    printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$suite"
+    printf 'deb [signed-by=%s] %s %s-security main\n' "$keyring" "${mirror%/debian}/debian-security" "$suite"
+  done >"$PACKAGES_ROOT/sources.list"
+  _private_apt update
+}
+
+# packages_ready: mmdebstrap on PATH, from the host or unpacked here.
+packages_ready() {
+  local codename
+  if have mmdebstrap; then return; fi
+  read -r _ codename < <(host_release)
+  [ -s "$PACKAGES_ROOT/sources.list" ] || packages_refresh
+  [ -x "$PACKAGES_ROOT/tools/usr/bin/mmdebstrap" ] ||
+    packages_unpack "$PACKAGES_ROOT/tools" "mmdebstrap/$codename"
+  export PATH="$PACKAGES_ROOT/tools/usr/bin:$PATH"
+}
+
+# packages_unpack FOLDER SPEC...: downloads each package (apt's NAME=VERSION or NAME/SUITE) and
+# unpacks it into FOLDER. Nothing is installed. Fails naming the package that is gone.
+packages_unpack() {
+  local folder=$1 debs spec deb
+  shift
+  debs=$(mktemp -d)
+  for spec in "$@"; do
+    (cd "$debs" && _private_apt download "$spec") || {
+      rm -rf "$debs"
+      die "the Debian package $spec could not be downloaded" \
+        "if the mirror no longer has that version, change the pin in bootstrap/engine.sh"
+    }
+  done
+  mkdir -p "$folder"
+  for deb in "$debs"/*.deb; do
+    dpkg -x "$deb" "$folder"
+  done
+  rm -rf "$debs"
+}
