@@ -1,0 +1,12 @@
+"""Puts every service's package on the import path, as its own image does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+for folder in ("litellm", "backend-stub", "ollama", "tests"):
+    # First, because the folder litellm/ would otherwise be taken for the package of that name.
+    sys.path.insert(0, str(REPOSITORY / folder))

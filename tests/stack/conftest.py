@@ -1,0 +1,49 @@
+"""The stack that the tests of this folder share; a test that needs another makes its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import openai
+import pytest
+
+from support.stack import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Yield a running stack, brought up as the README says, destroyed at the end."""
+    running = Stack()
+    try:
+        running.run("up")
+        yield running
+    finally:
+        running.destroy()
+
+
+@pytest.fixture
+def make_stack() -> Iterator[Callable[..., Stack]]:
+    """Yield a function that makes a stack with an environment of its own; nothing is started yet."""
+    made: list[Stack] = []
+
+    def make(**environment: str) -> Stack:
+        made.append(Stack(environment))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.destroy()
+
+
+@pytest.fixture
+def client(stack: Stack) -> openai.OpenAI:
+    """Return the official client with the backend's virtual key."""
+    return openai.OpenAI(
+        base_url=f"{stack.gateway_url}/v1",
+        api_key=stack.secret("backend_virtual_key"),
+        max_retries=0,
+        timeout=120,
+    )

@@ -1,0 +1,167 @@
+"""A compose stack of the tests' own, driven from outside with the commands a user has."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from support.wait import until
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+# Nobody listens there: `./run up` then does what it does behind a firewall, on every machine alike.
+UNREACHABLE = "localhost:9"
+MODEL = "smollm2:135m"
+COMMAND_SECONDS = 900
+
+
+def free_port() -> int:
+    """Return a TCP port on loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Stack:
+    """One compose project with its own name, ports and volumes.
+
+    `environment` holds what a user would have in the shell; the checkout's own .env is not read, so
+    that a developer's provider keys never reach a test.
+    """
+
+    environment: dict[str, str] = field(default_factory=dict)
+    project: str = field(default_factory=lambda: f"litellm-test-{secrets.token_hex(4)}")
+    litellm_port: int = field(default_factory=free_port)
+    backend_port: int = field(default_factory=free_port)
+
+    @property
+    def shell(self) -> dict[str, str]:
+        """Return the environment of every command on this stack."""
+        return os.environ | {
+            "COMPOSE_PROJECT_NAME": self.project,
+            "COMPOSE_ENV_FILES": "/dev/null",
+            "COMPOSE_ANSI": "never",
+            "COMPOSE_PROGRESS": "plain",
+            "LITELLM_PORT": str(self.litellm_port),
+            "BACKEND_PORT": str(self.backend_port),
+            "OLLAMA_REGISTRY": UNREACHABLE,
+            **self.environment,
+        }
+
+    @property
+    def gateway_url(self) -> str:
+        """Return the gateway's address on this machine."""
+        return f"http://127.0.0.1:{self.litellm_port}"
+
+    @property
+    def backend_url(self) -> str:
+        """Return the backend's address on this machine."""
+        return f"http://127.0.0.1:{self.backend_port}"
+
+    def command(
+        self,
+        *arguments: str,
+        check: bool = True,
+        stdin: str | None = None,
+        **environment: str,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the checkout with this stack's environment and the one given.
+
+        Returns:
+            The finished process with stdout and stderr as text.
+
+        Raises:
+            AssertionError: when `check` and the exit code is not 0; holds what was printed.
+        """
+        done = subprocess.run(
+            arguments,
+            cwd=REPOSITORY,
+            env=self.shell | environment,
+            capture_output=True,
+            text=True,
+            input=stdin if stdin is not None else "",
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(
+                f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+            )
+        return done
+
+    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 # handed on
+        """Call the project's ./run."""
+        return self.command("./run", *arguments, **options)
+
+    def compose(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 # handed on
+        """Call docker compose on this project."""
+        return self.command("docker", "compose", *arguments, **options)
+
+    def execute(self, service: str, *arguments: str, **options: Any) -> str:  # noqa: ANN401 # handed on
+        """Run a command inside a service's container and return its standard output."""
+        return str(self.compose("exec", "--no-TTY", service, *arguments, **options).stdout)
+
+    def container(self, service: str) -> str:
+        """Return the id of a service's container, running or not."""
+        identity = self.compose("ps", "--all", "--quiet", service).stdout.strip()
+        assert identity, f"{service} has no container"
+        return str(identity)
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """Return what the engine knows of a service's container."""
+        found = json.loads(self.command("docker", "inspect", self.container(service)).stdout)
+        inspected: dict[str, Any] = found[0]
+        return inspected
+
+    def health(self, service: str) -> str:
+        """Return "healthy", "unhealthy" or "starting"; a container that does not run: its state."""
+        state = self.inspect(service)["State"]
+        return str(state["Health"]["Status"] if state["Running"] else state["Status"])
+
+    def wait_for(self, service: str, health: str, *, seconds: float) -> None:
+        """Wait until a service has that health.
+
+        Raises:
+            AssertionError: after that many seconds, or at once when the container died; with its log.
+        """
+
+        def alive() -> None:
+            if self.health(service) in {"exited", "dead"} and health not in {"exited", "dead"}:
+                raise RuntimeError(f"{service} died:\n{self.logs(service)}")
+
+        try:
+            until(
+                lambda: self.health(service) == health,
+                seconds=seconds,
+                what=f"{service} to be {health}",
+                alive=alive,
+            )
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.logs(service)}") from error
+
+    def logs(self, *services: str) -> str:
+        """Return what services wrote, the last 100 lines of each."""
+        done = self.compose("logs", "--tail", "100", *services, check=False)
+        return str(done.stdout + done.stderr)
+
+    def secret(self, name: str) -> str:
+        """Return a secret of the running gateway, e.g. "litellm_master_key"."""
+        return self.execute("litellm", "cat", f"/run/gateway-secrets/{name}")
+
+    def sql(self, statement: str) -> list[dict[str, Any]]:
+        """Run a SELECT as the gateway's role inside the database container and return its rows."""
+        wrapped = f"SELECT coalesce(json_agg(t), '[]') FROM ({statement}) t"
+        out = self.execute("postgres", "psql-gateway", "-qAtc", wrapped)
+        rows: list[dict[str, Any]] = json.loads(out)
+        return rows
+
+    def destroy(self) -> None:
+        """Remove the containers, networks and volumes of this project."""
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5", check=False)
