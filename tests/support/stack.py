@@ -9,8 +9,10 @@ import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
+import psycopg
+from psycopg.rows import dict_row
 from support.wait import until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -155,12 +157,26 @@ class Stack:
         """Return a secret of the running gateway, e.g. "litellm_master_key"."""
         return self.execute("litellm", "cat", f"/run/gateway-secrets/{name}")
 
-    def sql(self, statement: str) -> list[dict[str, Any]]:
-        """Run a SELECT as the gateway's role inside the database container and return its rows."""
-        wrapped = f"SELECT coalesce(json_agg(t), '[]') FROM ({statement}) t"
-        out = self.execute("postgres", "psql-gateway", "-qAtc", wrapped)
-        rows: list[dict[str, Any]] = json.loads(out)
-        return rows
+    def database(self) -> psycopg.Connection[dict[str, Any]]:
+        """Return a connection as the gateway's role, straight to the container's address.
+
+        Works where the engine's bridge networks are reachable from this process, as on Linux.
+        """
+        networks = self.inspect("postgres")["NetworkSettings"]["Networks"]
+        return psycopg.connect(
+            host=networks[f"{self.project}_database"]["IPAddress"],
+            dbname="litellm",
+            user="gateway",
+            password=self.secret("gateway_db_password"),
+            connect_timeout=5,
+            autocommit=True,
+            row_factory=dict_row,
+        )
+
+    def sql(self, statement: LiteralString, *parameters: object) -> list[dict[str, Any]]:
+        """Run one statement as the gateway's role and return its rows."""
+        with self.database() as connection:
+            return connection.execute(statement, parameters).fetchall()
 
     def destroy(self) -> None:
         """Remove the containers, networks and volumes of this project."""

@@ -1,0 +1,86 @@
+"""What ./run says before there is anything to run on."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+from support.stack import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NO_ENGINE = "unix:///nonexistent/docker.sock"
+NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+
+
+def run(
+    *arguments: str, home: Path, prefix: tuple[str, ...] = (), cwd: Path = REPOSITORY
+) -> subprocess.CompletedProcess[str]:
+    """Call ./run where no container engine answers."""
+    return subprocess.run(
+        [*prefix, str(REPOSITORY / "run"), *arguments],
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "DOCKER_HOST": NO_ENGINE},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_help_lists_every_command(tmp_path: Path) -> None:
+    """Help names each command with its purpose, from the comments above the functions."""
+    done = run("help", home=tmp_path)
+
+    listed = set(re.findall(r"^  ([a-z]+) .* {2,}\S", done.stdout, re.MULTILINE))
+    assert done.returncode == 0
+    assert {"up", "down", "destroy", "status", "test", "spend", "key", "logs", "help"} <= listed
+
+
+def test_without_arguments_it_shows_the_help(tmp_path: Path) -> None:
+    """A newcomer who types ./run alone sees what there is."""
+    assert run(home=tmp_path).stdout == run("help", home=tmp_path).stdout
+
+
+def test_it_works_from_any_folder(tmp_path: Path) -> None:
+    """The command finds its project wherever the user stands."""
+    assert run("help", home=tmp_path, cwd=tmp_path).returncode == 0
+
+
+def test_an_unknown_command_is_named(tmp_path: Path) -> None:
+    """A misspelt command is repeated, with where to look."""
+    done = run("upp", home=tmp_path)
+
+    assert done.returncode == 1
+    assert "there is no command 'upp'" in done.stderr
+    assert "./run help" in done.stderr
+
+
+def test_a_private_function_is_no_command(tmp_path: Path) -> None:
+    """Functions of the script that are not listed in the help cannot be called."""
+    assert run("_url", home=tmp_path).returncode == 1
+    assert run("main", home=tmp_path).returncode == 1
+
+
+def test_a_user_without_an_engine_is_told_what_to_install(tmp_path: Path) -> None:
+    """Who is not root gets one clear message, and nothing is downloaded."""
+    tmp_path.chmod(0o777)
+
+    done = run("up", home=tmp_path, prefix=NOBODY)
+
+    assert done.returncode == 1
+    assert "no container engine answers" in done.stderr
+    assert "docs.docker.com/engine/install" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_commands_that_need_an_engine_say_so(tmp_path: Path) -> None:
+    """Status, logs, spend and the like fail with a reason when no engine answers."""
+    for command in ("status", "logs", "spend", "key", "check"):
+        done = run(command, home=tmp_path)
+
+        assert done.returncode == 1, command
+        assert "no container engine answers" in done.stderr, command
