@@ -1,0 +1,134 @@
+"""One log line for each request: what was asked of whom, how it ended, what it cost.
+
+Never a text, an answer, a header or a key: the fields of `RequestLog` are all there is.
+"""
+
+import json
+import logging
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any, override
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend_stub.schemas import Usage
+from backend_stub.settings import Settings
+
+_log = logging.getLogger("backend_stub.request")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Sends all log records to stdout, as JSON or as plain text."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_JsonFormatter() if settings.json_logs else _PlainFormatter())
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    for name in ("httpx", "httpcore", "openai"):  # at debug they log bodies and headers
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
+
+
+class _JsonFormatter(logging.Formatter):
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+class _PlainFormatter(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        fields = getattr(record, "fields", {})
+        return " ".join([super().format(record), *(f"{key}={fields[key]}" for key in fields)])
+
+
+class RequestLog:
+    """ASGI middleware: gives each request an id, sends it back as X-Request-ID, logs the end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    @staticmethod
+    def of(request: Request) -> "RequestRecord":
+        """Returns the record of a request, for an endpoint to fill in."""
+        record: RequestRecord = request.state.record
+        return record
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs the request and logs it; a defect of ours becomes a 500 with the request's id."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        record = RequestRecord(scope["method"], scope["path"])
+        scope.setdefault("state", {})["record"] = record
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                record.status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", record.request_id.encode()),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:  # noqa: BLE001 the outermost frame: the caller still gets an answer
+            record.failed("internal_error")
+            _log.exception("unexpected error", extra={"fields": {"request_id": record.request_id}})
+            if record.status is None:
+                await _internal_error(record.request_id)(scope, receive, send_with_id)
+        finally:
+            record.write()
+
+
+class RequestRecord:
+    """What is logged about one request."""
+
+    def __init__(self, method: str, path: str) -> None:
+        self.request_id = str(uuid.uuid4())
+        self.status: int | None = None
+        self._started = time.monotonic()
+        self._fields: dict[str, Any] = {"method": method, "path": path}
+
+    def answered(self, model: str, usage: Usage) -> None:
+        """Notes who answered and what it cost."""
+        self._fields |= {"model": model, **usage.model_dump()}
+
+    def failed(self, code: str) -> None:
+        """Notes the code of the error that the caller got."""
+        self._fields["error"] = code
+
+    def write(self) -> None:
+        """Writes the line; health checks only at debug, they come every few seconds."""
+        milliseconds = round((time.monotonic() - self._started) * 1000)
+        fields = {
+            **self._fields,
+            "status": self.status,
+            "duration_ms": milliseconds,
+            "request_id": self.request_id,
+        }
+        healthy = self._fields["path"].startswith("/health") and "error" not in self._fields
+        _log.log(logging.DEBUG if healthy else logging.INFO, "request", extra={"fields": fields})
+
+
+def _internal_error(request_id: str) -> JSONResponse:
+    message = "this service failed: its log has the cause under this request id"
+    error = {"code": "internal_error", "message": message, "request_id": request_id}
+    return JSONResponse({"error": error}, 500)

@@ -1,0 +1,142 @@
+"""What crosses the service's boundaries: requests, answers, events, and the model's own JSON."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+MAX_TEXT = 4000
+"""Characters of German text that one extraction takes."""
+
+MAX_ITEMS = 12
+MAX_ITEM_TEXT = 80
+MAX_TRANSLATION = 120
+"""Bounds of one extraction: they make even a tiny model, which repeats itself, come to an end."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ExtractRequest(_Strict):
+    """Body of POST /extract."""
+
+    text: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)
+    ] = Field(description="German text", examples=["Der Hund schläft im Garten, weil er müde ist."])
+
+
+class ExplainRequest(_Strict):
+    """Body of POST /explain."""
+
+    item: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = (
+        Field(description="word, phrase or pattern to explain", examples=["weil"])
+    )
+    context: Annotated[
+        str | None, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT)
+    ] = Field(
+        default=None,
+        description="the sentence it was found in",
+        examples=["Der Hund schläft im Garten, weil er müde ist."],
+    )
+
+
+class Item(_Strict):
+    """One thing worth learning."""
+
+    type: Literal["vocabulary", "phrase", "pattern"]
+    text: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ITEM_TEXT)
+    ]
+    translation: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TRANSLATION)
+    ]
+
+
+class ModelItems(_Strict):
+    """What the extraction model must answer."""
+
+    items: Annotated[list[Item], Field(max_length=MAX_ITEMS)]
+
+
+class Usage(_Strict):
+    """Tokens that the provider counted, and what the gateway booked for them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = Field(
+        default=0.0,
+        description="US dollars; null when the gateway names no cost for a streamed answer",
+    )
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Returns the sum; its cost is unknown when one of the two is."""
+        known = self.cost_usd is not None and other.cost_usd is not None
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost_usd=(self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None,
+        )
+
+
+class _Answer(_Strict):
+    model: str = Field(
+        description="the deployment that answered, such as ollama_chat/llama3.2",
+        examples=["ollama_chat/llama3.2"],
+    )
+    usage: Usage
+    request_id: str = Field(
+        description="column litellm_call_id of the call's row in LiteLLM_SpendLogs; "
+        "a repair attempt's row ends in -repair"
+    )
+
+
+class ExtractResponse(_Answer):
+    """Answer of POST /extract."""
+
+    items: list[Item]
+
+
+class ExplainResponse(_Answer):
+    """Answer of POST /explain."""
+
+    explanation: str
+    truncated: bool = Field(
+        default=False, description="the model reached its token limit: the text ends early"
+    )
+
+
+class Delta(_Strict):
+    """Data of a `delta` event: the next piece of the explanation."""
+
+    text: str
+
+
+class Done(_Answer):
+    """Data of the `done` event, which ends a complete stream."""
+
+    truncated: bool = False
+
+
+class ErrorDetail(_Strict):
+    """What went wrong, for a program (code) and for a person (message)."""
+
+    code: str
+    message: str
+    fields: list[str] | None = Field(
+        default=None, description="the request's fields at fault, for code invalid_input"
+    )
+    request_id: str | None = None
+
+
+class ErrorBody(_Strict):
+    """Body of every answer that is no success; data of the `error` event."""
+
+    error: ErrorDetail
+
+
+class Health(_Strict):
+    """Body of GET /health and GET /health/ready."""
+
+    status: Literal["healthy"] = "healthy"
+    version: str
+    gateway: Literal["healthy", "not asked"] = "not asked"
