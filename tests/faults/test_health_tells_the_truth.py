@@ -1,0 +1,104 @@
+"""A health check goes red when its service is broken, and green again without a restart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from support.wait import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import openai
+
+    from support.stack import Stack
+
+# interval 10 s, timeout 5 s, two failures: red after 30 s at the latest.
+RED_SECONDS = 30
+GREEN_SECONDS = 60
+
+
+@pytest.fixture
+def stopped_postgres(stack: Stack) -> Iterator[None]:
+    """Stop Postgres for a test and start it again at the latest when the test ends."""
+    stack.compose("stop", "postgres")
+    yield
+    stack.compose("start", "postgres")
+    stack.wait_for("postgres", "healthy", seconds=GREEN_SECONDS)
+    stack.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)
+
+
+def test_without_its_database_the_gateway_is_unhealthy_and_says_why(
+    stack: Stack,
+    stopped_postgres: None,  # noqa: ARG001 # the fault itself
+) -> None:
+    """Stop Postgres: unhealthy within 30 s, and /health and status name the database."""
+    stack.wait_for("litellm", "unhealthy", seconds=RED_SECONDS + 5)
+
+    answer = requests.get(f"{stack.gateway_url}/health", timeout=10)
+    assert answer.status_code == 503
+    assert "database" in answer.text
+    assert "database" in stack.run("status").stdout
+
+
+def test_a_virtual_key_works_again_with_no_restart(stack: Stack, client: openai.OpenAI) -> None:
+    """Postgres stops and starts: the same gateway process serves a virtual key again."""
+    started = stack.inspect("litellm")["State"]["StartedAt"]
+    stack.compose("stop", "postgres")
+    stack.wait_for("litellm", "unhealthy", seconds=RED_SECONDS + 5)
+
+    stack.compose("start", "postgres")
+
+    stack.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)
+    answer = client.chat.completions.create(
+        model="extraction-model", messages=[{"role": "user", "content": "Hallo"}], max_tokens=5
+    )
+    assert answer.choices
+    assert stack.inspect("litellm")["State"]["StartedAt"] == started
+
+
+@pytest.mark.parametrize("service", ["postgres", "ollama", "litellm", "backend-stub"])
+def test_a_hung_service_is_unhealthy(stack: Stack, service: str) -> None:
+    """A process that lives but does not answer is red; when it answers again, it is green."""
+    stack.compose("kill", "--signal", "STOP", service)
+    try:
+        stack.wait_for(service, "unhealthy", seconds=2 * RED_SECONDS)
+    finally:
+        stack.compose("kill", "--signal", "CONT", service)
+    stack.wait_for(service, "healthy", seconds=GREEN_SECONDS)
+
+
+def test_a_killed_gateway_comes_back(stack: Stack, client: openai.OpenAI) -> None:
+    """SIGKILL: the engine restarts it and a virtual key works again."""
+    pid = stack.inspect("litellm")["State"]["Pid"]
+    # From outside: compose kill would count as the user's wish, and restart nothing.
+    stack.command(
+        "docker", "run", "--rm", "--privileged", "--pid", "host",
+        "litellm-proxy-service/tests:0.1.0", "kill", "-KILL", str(pid),
+    )  # fmt: skip
+
+    until(
+        lambda: stack.inspect("litellm")["State"]["Pid"] not in {0, pid},
+        seconds=GREEN_SECONDS,
+        what="a new gateway process",
+    )
+    stack.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)
+    assert client.models.list().data
+
+
+def test_with_the_gateway_down_the_backend_says_when_to_come_back(stack: Stack) -> None:
+    """Gateway stopped: 503 with Retry-After and a reason, not a trace."""
+    stack.compose("stop", "litellm")
+    try:
+        answer = requests.post(
+            f"{stack.backend_url}/extract", json={"text": "Der Hund schläft."}, timeout=60
+        )
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert answer.json()["error"]["message"]
+    finally:
+        stack.compose("start", "litellm")
+        stack.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)

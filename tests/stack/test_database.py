@@ -1,0 +1,135 @@
+"""Migrations: fresh volumes, second runs, two at once, and one that fails."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.stack import Stack
+
+# p@ss w:rd/%é'"$ and a backtick: what breaks URLs, shells, SQL and .env files.
+AWKWARD = "p@ss w:rd/%é'\"$`\\"
+MIGRATIONS = 213
+FRESH_VOLUMES = 20
+
+
+def migrate(stack: Stack, **options: bool) -> subprocess.CompletedProcess[str]:
+    """Run the one-shot service once, as compose does, and return it finished."""
+    return stack.compose("run", "--rm", "--no-TTY", "migrate", **options)
+
+
+def applied(stack: Stack) -> int:
+    """Return how many migrations Prisma's table counts as finished."""
+    rows = stack.sql(
+        "SELECT count(DISTINCT migration_name) AS n FROM _prisma_migrations"
+        " WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL"
+    )
+    return int(rows[0]["n"])
+
+
+def test_twenty_fresh_volumes_are_migrated_without_a_failure(
+    make_stack: Callable[..., Stack],
+) -> None:
+    """Each new database volume gets all migrations, two projects at a time."""
+
+    def one(stack: Stack) -> str:
+        done = migrate(stack)
+        stack.destroy()
+        return str(done.stdout + done.stderr)
+
+    with ThreadPoolExecutor(2) as pool:
+        outputs = list(pool.map(one, [make_stack() for _ in range(FRESH_VOLUMES)]))
+
+    assert len(outputs) == FRESH_VOLUMES
+    assert all(f"{MIGRATIONS} migrations" in output for output in outputs)
+
+
+def test_a_migrated_database_is_left_alone(stack: Stack) -> None:
+    """A second run applies nothing and says that the database is current."""
+    before = stack.sql("SELECT count(*) AS n, max(started_at) AS latest FROM _prisma_migrations")
+
+    done = migrate(stack)
+
+    assert "current" in done.stdout + done.stderr
+    assert applied(stack) == MIGRATIONS
+    assert stack.sql(
+        "SELECT count(*) AS n, max(started_at) AS latest FROM _prisma_migrations"
+    ) == before
+
+
+def test_two_migrations_at_once_are_safe(make_stack: Callable[..., Stack]) -> None:
+    """Two first starts against one empty database: both succeed, each migration once."""
+    stack = make_stack()
+    stack.compose("up", "--detach", "--wait", "postgres")
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: migrate(stack), range(2)))
+
+    assert [each.returncode for each in done] == [0, 0]
+    stack.compose("up", "--detach", "--wait", "litellm")
+    rows = stack.sql("SELECT count(*) AS n FROM _prisma_migrations")
+    assert (applied(stack), rows[0]["n"]) == (MIGRATIONS, MIGRATIONS)
+
+
+def test_a_failed_migration_stops_the_stack_with_its_name_and_error(
+    make_stack: Callable[..., Stack],
+) -> None:
+    """The gateway never starts; the log has the migration, the SQL error and what to do."""
+    stack = make_stack()
+    migrate(stack)
+    name = stack.execute(
+        "postgres", "psql", "-qAtU", "postgres", "litellm", "-c",
+        "DELETE FROM _prisma_migrations WHERE migration_name = (SELECT max(migration_name)"
+        " FROM _prisma_migrations WHERE migration_name LIKE '%add_%') RETURNING migration_name",
+    ).strip()  # fmt: skip
+
+    done = stack.compose("up", "--detach", "--no-build", "litellm", check=False)
+
+    assert done.returncode != 0
+    log = stack.logs("migrate")
+    assert name in log
+    assert "already exists" in log
+    assert not stack.compose("ps", "--quiet", "litellm").stdout.strip()
+
+
+def test_the_spend_views_exist(stack: Stack) -> None:
+    """LiteLLM's views for spend reports were created and can be read."""
+    views = {row["table_name"] for row in stack.sql("SELECT table_name FROM information_schema.views WHERE table_schema = 'public'")}  # noqa: E501
+
+    assert {"LiteLLM_VerificationTokenView", "MonthlyGlobalSpend", "Last30dKeysBySpend"} <= views
+    assert stack.sql('SELECT * FROM "MonthlyGlobalSpend" LIMIT 1') is not None
+
+
+@pytest.mark.parametrize("given_as", ["value", "file"])
+def test_a_password_may_hold_any_character(
+    make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory, given_as: str
+) -> None:
+    """An awkward password, by value or by file, reaches Postgres, migrate and gateway unharmed."""
+    if given_as == "value":
+        # compose takes the shell's value as it is: no quoting, no interpolation.
+        stack = make_stack(GATEWAY_DB_PASSWORD=AWKWARD, POSTGRES_PASSWORD=AWKWARD + "2")
+    else:
+        file = tmp_path_factory.mktemp("secret") / "password"
+        file.write_text(AWKWARD + "\n")
+        file.chmod(0o644)
+        stack = make_stack(GATEWAY_DB_PASSWORD_FILE=str(file))
+
+    stack.compose("up", "--detach", "--no-build", "--wait", "litellm")
+
+    assert stack.secret("gateway_db_password") == AWKWARD
+    assert applied(stack) == MIGRATIONS
+
+
+def test_data_checksums_are_on_and_the_gateways_role_is_no_superuser(stack: Stack) -> None:
+    """The cluster checks its pages; the gateway may not do what a superuser may."""
+    assert stack.sql("SHOW data_checksums") == [{"data_checksums": "on"}]
+    assert stack.sql(
+        "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication FROM pg_roles"
+        " WHERE rolname = current_user"
+    ) == [{"rolsuper": False, "rolcreatedb": False, "rolcreaterole": False, "rolreplication": False}]

@@ -1,0 +1,136 @@
+"""Coming up, coming up again, going down, and keeping away from other stacks."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.stack import MODEL, REPOSITORY, UNREACHABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.stack import Stack
+
+SERVICES = ("backend-stub", "litellm", "ollama", "postgres")
+NETWORK_WORDS = ("pulling", "fetching", "downloading", "stand-in")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_is_healthy_after_up(stack: Stack, service: str) -> None:
+    """When `./run up` returns, the health check of every service has passed."""
+    assert stack.health(service) == "healthy"
+
+
+def test_status_shows_service_url_health_and_model(stack: Stack) -> None:
+    """One line a service, with its address where it has one and the loaded model."""
+    lines = {line.split()[0]: line for line in stack.run("status").stdout.splitlines() if line}
+
+    assert set(SERVICES) <= lines.keys()
+    assert all("healthy" in lines[service] for service in SERVICES)
+    assert f"http://127.0.0.1:{stack.litellm_port}" in lines["litellm"]
+    assert f"http://127.0.0.1:{stack.backend_port}" in lines["backend-stub"]
+    assert MODEL in lines["ollama"]
+    assert "ready" in lines["ollama"]
+
+
+def test_a_second_up_makes_and_fetches_nothing(stack: Stack) -> None:
+    """Coming up again leaves every container as it is and asks no registry for anything."""
+    before = [stack.container(service) for service in SERVICES]
+
+    done = stack.run("up")
+
+    assert [stack.container(service) for service in SERVICES] == before
+    assert not [word for word in NETWORK_WORDS if word in done.stderr], done.stderr
+
+
+def test_up_says_what_to_try_next(stack: Stack) -> None:
+    """The last lines are a curl command with this stack's own address, and it works."""
+    printed = stack.run("up").stderr
+    command = re.search(r"^  (curl .*/extract)$", printed, re.MULTILINE)
+
+    assert command
+    assert f"127.0.0.1:{stack.backend_port}" in command.group(1)
+
+
+def test_where_the_library_is_out_of_reach_the_embedded_model_is_said_plainly(
+    stack: Stack,
+) -> None:
+    """`./run up` serves the embedded model there, and says that and what to set."""
+    printed = stack.run("up").stderr
+
+    assert f"cannot be reached from here: serving the small embedded model {MODEL}" in printed
+    assert "OLLAMA_REGISTRY" in printed
+
+
+def test_nothing_but_gateway_and_backend_is_published(stack: Stack) -> None:
+    """Postgres and Ollama have no port on this machine."""
+    published = {
+        service: [p for p in stack.inspect(service)["NetworkSettings"]["Ports"].values() if p]
+        for service in SERVICES
+    }
+
+    assert published["postgres"] == published["ollama"] == []
+    for service in ("litellm", "backend-stub"):
+        assert [address["HostIp"] for ports in published[service] for address in ports] == [
+            "127.0.0.1"
+        ]
+
+
+def test_down_keeps_the_data_and_destroy_removes_it_after_asking(
+    make_stack: Callable[..., Stack],
+) -> None:
+    """A table made before `down` is there after `up`; `destroy` wants the project's name typed."""
+    stack = make_stack()
+    stack.compose("up", "--detach", "--wait", "postgres")
+    stack.execute("postgres", "psql", "-qU", "postgres", "-c", "CREATE TABLE kept (n int)", "litellm")
+    stack.run("down")
+    stack.compose("up", "--detach", "--wait", "postgres")
+    assert "kept" in stack.execute("postgres", "psql", "-qU", "postgres", "-c", "\\dt", "litellm")
+
+    refused = stack.run("destroy", stdin="yes\n", check=False)
+    assert refused.returncode == 1
+    assert "not removed" in refused.stderr
+    assert volumes(stack)
+
+    stack.run("destroy", stdin=f"{stack.project}\n")
+    assert not volumes(stack)
+
+
+def volumes(stack: Stack) -> list[str]:
+    """Return the volumes of this project."""
+    label = f"label=com.docker.compose.project={stack.project}"
+    return stack.command("docker", "volume", "ls", "--quiet", "--filter", label).stdout.split()
+
+
+def test_plain_compose_fails_a_model_pull_loudly_and_the_gateway_is_healthy(
+    make_stack: Callable[..., Stack],
+) -> None:
+    """A model that cannot be had: status says what is wrong, the gateway does not care."""
+    stack = make_stack(OLLAMA_MODEL="no-such-model")
+
+    stack.compose("up", "--detach", "--no-build")
+
+    stack.wait_for("litellm", "healthy", seconds=120)
+    stack.wait_for("ollama", "unhealthy", seconds=180)
+    lines = stack.run("status").stdout
+    assert re.search(r"^litellm +healthy", lines, re.MULTILINE)
+    assert re.search(r"^ollama +unhealthy.*no-such-model", lines, re.MULTILINE)
+    log = stack.logs("ollama")
+    assert "OLLAMA_REGISTRY" in log
+    assert UNREACHABLE in log
+
+
+def test_the_compose_file_needs_no_env_file_and_renders_without_a_warning(stack: Stack) -> None:
+    """With nothing set at all, compose has no question and no complaint."""
+    done = stack.command(
+        "env", "-i", "PATH=/usr/bin:/bin", "COMPOSE_ENV_FILES=/dev/null",
+        "docker", "compose", "config", "--format", "json",
+    )  # fmt: skip
+
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["name"] == "litellm-proxy"
+    assert (REPOSITORY / ".env.example").is_file()
