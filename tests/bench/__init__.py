@@ -1,0 +1,1 @@
+"""Speed and memory, compared with an alternative in the same run: called by `./run bench NAME`."""

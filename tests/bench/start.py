@@ -1,0 +1,126 @@
+"""How long until the first answer after `docker compose up`, and what it takes.
+
+Images are built and volumes present, as on any start but the first. Beside it, in turn, LiteLLM's
+own command line in the same image against the same database, so that a slow machine slows both.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import openai
+
+from support.stack import Stack
+from support.wait import until
+
+ROUNDS = 3
+BUDGET_SECONDS = 15
+BUDGET_GATEWAY_MB = 600
+BUDGET_IMAGES_MB = {"litellm": 800, "backend-stub": 200}
+MEGABYTE = 1_000_000
+
+
+def first_answer(url: str, key: str) -> None:
+    """Ask for one token until somebody answers."""
+    client = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=30)
+
+    def ask() -> bool:
+        try:
+            client.chat.completions.create(
+                model="extraction-model",
+                messages=[{"role": "user", "content": "Hallo"}],
+                max_tokens=1,
+            )
+        except openai.OpenAIError as error:
+            raise AssertionError(error) from error
+        return True
+
+    until(ask, seconds=300, what="the first answer")
+
+
+def ours(stack: Stack, key: str) -> float:
+    """Return the seconds from `docker compose up` of a stopped stack to the first answer."""
+    stack.compose("down")
+    started = time.monotonic()
+    stack.compose("up", "--detach", "--no-build")
+    first_answer(stack.gateway_url, key)
+    return time.monotonic() - started
+
+
+def plain(stack: Stack, key: str) -> float:
+    """Return the same for LiteLLM's own command line, everything around it already running."""
+    stack.compose("stop", "litellm", "backend-stub")
+    name = f"{stack.project}-plain"
+    password = stack.compose(
+        "run", "--rm", "--no-TTY", "--no-deps", "--entrypoint", "cat", "litellm",
+        "/run/gateway-secrets/gateway_db_password",
+    ).stdout  # fmt: skip
+    started = time.monotonic()
+    stack.compose(
+        "run", "--detach", "--no-deps", "--service-ports", "--name", name,
+        "--env", f"DATABASE_URL=postgresql://gateway:{password}@postgres:5432/litellm",
+        "--env", f"LITELLM_MASTER_KEY={key}", "--env", "PRISMA_OFFLINE_MODE=true",
+        "--env", f"OLLAMA_MODEL=ollama_chat/{stack.shell['OLLAMA_MODEL']}",
+        "--entrypoint", "litellm", "litellm",
+        "--config", "/etc/litellm/litellm_config.yaml", "--port", "4000",
+    )  # fmt: skip
+    try:
+        first_answer(stack.gateway_url, key)
+        return time.monotonic() - started
+    finally:
+        stack.command("docker", "rm", "--force", name)
+
+
+def gateway_megabytes(stack: Stack) -> float:
+    """Return what the gateway's container holds in memory without the page cache, in MB."""
+    container = stack.container("litellm")
+    text = stack.command("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", container)
+    number, unit = text.stdout.split("/")[0].strip()[:-3], text.stdout.split("/")[0].strip()[-3:]
+    return float(number) * {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}[unit] / MEGABYTE
+
+
+def image_megabytes(stack: Stack, service: str) -> float:
+    """Return the size of a service's image in MB."""
+    name = f"litellm-proxy-service/{service}:0.1.0"
+    size = stack.command("docker", "image", "inspect", "--format", "{{.Size}}", name).stdout
+    return int(size) / MEGABYTE
+
+
+def main() -> None:
+    """Measure, print a line a figure, and end with 1 when a budget is exceeded."""
+    stack = Stack({"OLLAMA_MODEL": "smollm2:135m"})
+    over = 0
+
+    def report(what: str, value: float, budget: float, unit: str) -> None:
+        nonlocal over
+        over += value > budget
+        print(f"{what:<44} {value:8.1f} {unit:<3} budget {budget}")
+
+    try:
+        stack.run("up")
+        key = stack.secret("litellm_master_key")
+        our_times, plain_times = [], []
+        for _ in range(ROUNDS):
+            our_times.append(ours(stack, key))
+            memory = gateway_megabytes(stack)
+            plain_times.append(plain(stack, key))
+        report("compose up to first answer, median", statistics.median(our_times), BUDGET_SECONDS, "s")
+        print(f"{'  all rounds':<44} {', '.join(f'{each:.1f}' for each in our_times)}")
+        print(f"{'litellm command line alone, median':<44} {statistics.median(plain_times):8.1f} s")
+        ratio = statistics.median(a / b for a, b in zip(our_times, plain_times, strict=True))
+        print(f"{'whole stack / litellm command line':<44} {ratio:8.2f} ×")
+        report("gateway memory after the first answer", memory, BUDGET_GATEWAY_MB, "MB")
+        for service, budget in BUDGET_IMAGES_MB.items():
+            report(f"image {service}", image_megabytes(stack, service), budget, "MB")
+    finally:
+        stack.destroy()
+    sys.exit(1 if over else 0)
+
+
+if __name__ == "__main__":
+    main()
