@@ -34,6 +34,17 @@ export function toAdapterError(error, options) {
 }
 
 /**
+ * For scripts: what Postgres said in full, where the kinds keep parts of it only.
+ * @param {unknown} error
+ * @param {ConnectionOptions} options
+ * @returns {Error}
+ */
+export function toScriptError(error, options) {
+  if (error instanceof KnownError || breaksConnection(error)) return toAdapterError(error, options);
+  return new DriverAdapterError(generalError(/** @type {DriverError} */ (error)));
+}
+
+/**
  * What the server said of one query.
  * @param {DriverError} error
  * @param {ConnectionOptions} options

@@ -35,6 +35,15 @@ export class SessionAdapter extends Queryable {
     await this.#session.script(script);
   }
 
+  /**
+   * Migrations reach the shadow database by this method.
+   * @param {import('@prisma/driver-adapter-utils').SqlQuery} query
+   */
+  async executeRaw(query) {
+    if (query.args.length > 0) return super.executeRaw(query);
+    return (await this.#session.script(query.sql)).rowCount ?? 0;
+  }
+
   /** @returns {Promise<Transaction>} */
   async startTransaction() {
     throw new Error('the schema engine does not start transactions of its own');

@@ -2,9 +2,10 @@
  * The methods that the Prisma CLI 5.17 calls, in terms of the WebAssembly engine of 6.19. The CLI
  * names folders and leaves reading to the engine; the WebAssembly engine wants their content.
  */
-import { databaseUrl, readSchemas } from './datamodel.js';
+import { databaseUrl, EMPTY_SCHEMA, readSchemas } from './datamodel.js';
 import { openEngine } from './engine.js';
 import { migrationFailure } from './errors.js';
+import { recordFailure } from './failure-log.js';
 import { readMigrations } from './migrations.js';
 import { KnownError } from '../postgres/error-registry.js';
 
@@ -37,7 +38,9 @@ export class Methods {
     try {
       return await run('applyMigrations', { migrationsList, filters: ALL_TABLES });
     } catch (error) {
-      throw migrationFailure(/** @type {Error} */ (error), session.lastError);
+      const failure = migrationFailure(/** @type {Error} */ (error), session.lastError);
+      await recordFailure(session, failure);
+      throw failure;
     }
   }
 
@@ -161,6 +164,6 @@ async function diffTarget(target, schemas) {
   if (target.tag === 'migrations') return { tag: 'migrations', ...(await readMigrations(target.path)) };
   if (target.tag !== 'url') return target;
   // The connection is the engine's own; "the schema's datasource" is its word for it.
-  const files = schemas.map(([path, content]) => ({ path, content }));
+  const files = (schemas.length > 0 ? schemas : [EMPTY_SCHEMA]).map(([path, content]) => ({ path, content }));
   return { tag: 'schemaDatasource', files, configDir: process.cwd() };
 }
