@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from fastapi_offline import FastAPIOffline
 
 from backend_stub import __version__, error_answers
+from backend_stub.body_limit import BodyLimit
 from backend_stub.disconnect import EventStream, unless_disconnected
 from backend_stub.litellm_provider import LiteLLMProvider
 from backend_stub.logs import RequestLog, RequestRecord
@@ -30,9 +31,6 @@ from backend_stub.settings import Settings
 router = APIRouter()
 
 _PROVIDERS: dict[ProviderName, type[LiteLLMProvider]] = {"litellm": LiteLLMProvider}
-
-_MAX_BODY = 64 * 1024
-"""Bytes: far more than the longest text takes, far less than what hurts."""
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": description}
@@ -71,12 +69,12 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         summary="Extracts and explains German vocabulary, phrases and patterns.",
         lifespan=lifespan,
         redoc_url=None,
-        max_body_size=_MAX_BODY,
     )
     app.state.settings = settings
     app.include_router(router)
     error_answers.install(app)
-    app.add_middleware(RequestLog)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestLog)  # added last, so it is the outermost
     return app
 
 

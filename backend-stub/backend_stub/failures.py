@@ -69,7 +69,7 @@ class _GatewayError:
             status=status or (int(code) if code.isdigit() else 500),
             type=str(error.get("type") or ""),
             param=str(error.get("param") or ""),
-            message=str(error.get("message") or inner or ""),
+            message=str(error.get("message") or inner or error.get("detail") or ""),
             retry_after=retry_after,
         )
 
