@@ -32,12 +32,12 @@ copy_schema() {
 
 generate() {
   PATH="$venv/bin:$(node_dir):$PATH" \
-    PRISMA_QUERY_ENGINE_BINARY="$engine_dir/bin/query-engine" \
-    PRISMA_SCHEMA_ENGINE_BINARY="$engine_dir/bin/schema-engine" \
-    PRISMA_CLI_QUERY_ENGINE_TYPE=binary \
-    CHECKPOINT_DISABLE=1 \
-    PRISMA_HIDE_UPDATE_MESSAGE=1 \
-    DATABASE_URL="postgresql://build.invalid/none" \
+  PRISMA_QUERY_ENGINE_BINARY="$engine_dir/bin/query-engine" \
+  PRISMA_SCHEMA_ENGINE_BINARY="$engine_dir/bin/schema-engine" \
+  PRISMA_CLI_QUERY_ENGINE_TYPE=binary \
+  CHECKPOINT_DISABLE=1 \
+  PRISMA_HIDE_UPDATE_MESSAGE=1 \
+  DATABASE_URL="postgresql://build.invalid/none" \
     "$engine_dir/node_modules/.bin/prisma" generate --schema "$1"
 }
 
@@ -50,9 +50,25 @@ node_dir() {
   fi
 }
 
+# LiteLLM 1.106.2 replaces the client's engine under the name that it had in prisma-client-py 0.11
+# (litellm/proxy/db/prisma_client.py, _write_engine). In 0.15 the class has __slots__ and no such
+# name: connecting logs an AttributeError and waits for a second try, and reconnecting after the
+# engine died never succeeds.
+add_old_engine_name() {
+  cat >>"$(site_package prisma)/client.py" <<'PYTHON'
+
+
+# The engine under the name that it had in prisma-client-py 0.11: LiteLLM sets it.
+Prisma._Prisma__engine = property(  # type: ignore[attr-defined]
+    lambda self: self._engine,
+    lambda self, engine: setattr(self, '_engine', engine),
+)
+PYTHON
+}
+
 verify() {
-  "$venv/bin/python" -c 'from prisma import Prisma; Prisma()' >/dev/null || {
-    echo "the generated client cannot be imported" >&2
+  "$venv/bin/python" -c 'from prisma import Prisma; Prisma()._Prisma__engine = None' >/dev/null || {
+    echo "the generated client cannot be used: see the error above" >&2
     exit 1
   }
 }
@@ -63,6 +79,7 @@ _main() {
   mkdir -p "$(dirname "$schema")"
   copy_schema "$(site_package litellm)/proxy/schema.prisma" >"$schema"
   generate "$schema"
+  add_old_engine_name
   verify
 }
 

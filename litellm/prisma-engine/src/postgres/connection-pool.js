@@ -81,7 +81,7 @@ export class ConnectionPool {
     try {
       return await this.#pool.connect();
     } catch (error) {
-      const plainIsFine = this.#options.tls.mode === 'prefer' && this.#pool.options.ssl;
+      const plainIsFine = this.#options.tls.mode === 'prefer';
       if (!plainIsFine || /** @type {Error} */ (error).message !== NO_TLS) throw error;
       this.#pool.options.ssl = false;
       return this.#pool.connect();

@@ -9,9 +9,11 @@
  */
 import { Kind, parse } from 'graphql/language/index.js';
 import { KnownError } from '../postgres/error-registry.js';
+import { Place } from './input-types.js';
 
 /** @typedef {import('graphql').ValueNode} ValueNode */
 /** @typedef {import('graphql').FieldNode} FieldNode */
+/** @typedef {import('./models.js').Models} Models */
 /**
  * One operation: its JSON text, and the name under which the client wants the answer.
  * @typedef {{ json: string, alias: string, raw: boolean }} Operation
@@ -24,14 +26,16 @@ const ACTIONS = [
 ];
 const ENDINGS = ['', 'OrThrow', 'AndReturn'];
 const RAW = ['queryRaw', 'executeRaw'];
+/** Enum values that stand where JSON may: https://www.prisma.io/docs/orm/prisma-client/special-fields-and-types/working-with-json-fields#using-null-values */
+const JSON_NULLS = new Set(['DbNull', 'JsonNull', 'AnyNull']);
 const I64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 
 export class Translator {
   #models;
 
-  /** @param {Iterable<string>} models names of the schema's models */
+  /** @param {Models} models */
   constructor(models) {
-    this.#models = new Set(models);
+    this.#models = models;
   }
 
   /**
@@ -45,7 +49,7 @@ export class Translator {
     const { action, model } = this.#operation(field.name.value);
     const modelPart = model === undefined ? '' : `"modelName":${JSON.stringify(model)},`;
     return {
-      json: `{${modelPart}"action":"${action}","query":${selectionText(field)}}`,
+      json: `{${modelPart}"action":"${action}","query":${this.#selectionText(field, model)}}`,
       alias: field.alias?.value ?? field.name.value,
       raw: model === undefined,
     };
@@ -62,6 +66,28 @@ export class Translator {
       }
     }
     throw invalid(`Operation '${name}' does not match any query.`);
+  }
+
+  /**
+   * @param {FieldNode} field an operation, or a relation selected inside of one
+   * @param {string | undefined} model undefined for raw queries
+   * @returns {string}
+   */
+  #selectionText(field, model) {
+    const place = new Place(model ? 'arguments' : 'other', this.#models, model ?? '');
+    const args = (field.arguments ?? []).map(({ name, value }) => [name.value, valueText(value, place.at(name.value, value))]);
+    const nested = fieldsOf(field.selectionSet).map((child) => [child.name.value, this.#selectedText(child, model)]);
+    return `{"arguments":${objectText(args)},"selection":${objectText(nested)}}`;
+  }
+
+  /**
+   * @param {FieldNode} field
+   * @param {string | undefined} parent
+   */
+  #selectedText(field, parent) {
+    if (!field.selectionSet && !field.arguments?.length) return 'true';
+    const name = field.name.value;
+    return this.#selectionText(field, this.#models.get(parent ?? '')?.relations.get(name) ?? parent);
   }
 }
 
@@ -92,30 +118,18 @@ function fieldsOf(set) {
   });
 }
 
-/**
- * @param {FieldNode} field
- * @returns {string}
- */
-function selectionText(field) {
-  const args = (field.arguments ?? []).map((arg) => [arg.name.value, valueText(arg.value)]);
-  const nested = fieldsOf(field.selectionSet).map((child) => [
-    child.name.value,
-    child.selectionSet || child.arguments?.length ? selectionText(child) : 'true',
-  ]);
-  return `{"arguments":${objectText(args)},"selection":${objectText(nested)}}`;
-}
-
 /** @param {string[][]} entries */
 const objectText = (entries) => `{${entries.map(([key, text]) => `${JSON.stringify(key)}:${text}`).join()}}`;
 
 /**
  * @param {ValueNode} value
+ * @param {Place} place
  * @returns {string}
  */
-function valueText(value) {
+function valueText(value, place) {
   switch (value.kind) {
     case Kind.STRING:
-      return JSON.stringify(value.value);
+      return stringText(value.value, place);
     case Kind.INT:
       return integerText(value.value);
     case Kind.FLOAT:
@@ -125,15 +139,29 @@ function valueText(value) {
     case Kind.NULL:
       return 'null';
     case Kind.ENUM:
-      return `{"$type":"Enum","value":${JSON.stringify(value.value)}}`;
+      return tagged('Enum', value.value);
     case Kind.LIST:
-      return `[${value.values.map(valueText).join()}]`;
+      return `[${value.values.map((item) => valueText(item, place)).join()}]`;
     case Kind.OBJECT:
-      return objectText(value.fields.map((field) => [field.name.value, valueText(field.value)]));
+      return objectText(value.fields.map(({ name, value: v }) => [name.value, valueText(v, place.at(name.value, v))]));
     default:
       throw invalid(`Unsupported feature: ${value.kind}.`);
   }
 }
+
+/**
+ * @param {string} text
+ * @param {Place} place
+ */
+function stringText(text, place) {
+  return place.kind === 'json' && !JSON_NULLS.has(text) ? tagged('Json', text) : JSON.stringify(text);
+}
+
+/**
+ * @param {string} type
+ * @param {string} value
+ */
+const tagged = (type, value) => `{"$type":"${type}","value":${JSON.stringify(value)}}`;
 
 /** @param {string} text */
 function integerText(text) {

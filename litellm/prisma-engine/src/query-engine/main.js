@@ -4,6 +4,7 @@ import { Engine } from './engine.js';
 import { Translator } from './graphql.js';
 import { endWithDignity, surviveSurprises } from './lifetime.js';
 import { log } from './log.js';
+import { parseModels } from './models.js';
 import { Routes } from './routes.js';
 import { listen } from './server.js';
 import { parseCommandLine, readSettings, SettingsError } from './settings.js';
@@ -29,10 +30,9 @@ export async function main(args) {
 /** @param {ReturnType<typeof parseCommandLine>} values */
 async function serve(values) {
   const settings = readSettings(values, process.env);
-  const models = [...settings.datamodel.matchAll(/^\s*model\s+(\w+)/gm)].map(([, name]) => name);
   const engine = new Engine(settings);
   surviveSurprises((message) => engine.panicked(message));
-  const server = await listen(new Routes(engine, new Translator(models), settings), settings);
+  const server = await listen(new Routes(engine, new Translator(parseModels(settings.datamodel)), settings), settings);
   endWithDignity(server, engine);
   await engine.load();
 }
