@@ -141,8 +141,8 @@ stop_private_server() {
 # Somebody else's database is used: stay up, so that what depends on this service can start.
 # Not `exec sleep`: as PID 1 it would ignore every stop signal.
 idle() {
-  say "POSTGRES_EXTERNAL=true: the gateway uses another database, this service does nothing"
   trap 'exit 0' INT TERM
+  say "POSTGRES_EXTERNAL=true: the gateway uses another database, this service does nothing"
   sleep infinity &
   wait $!
 }
