@@ -1,0 +1,5 @@
+"""Lets `python -m model_server` be `model-server`."""
+
+from model_server.cli import app
+
+app()
