@@ -1,0 +1,48 @@
+"""`gateway check`: what a start would do, on one screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.database_url import database_url, redacted
+from gateway.known_keys import FALLBACKS
+
+if TYPE_CHECKING:
+    from gateway.config_render import EffectiveConfig
+    from gateway.settings import Settings
+
+
+def summary(settings: Settings, effective: EffectiveConfig) -> str:
+    """Returns the models, fallbacks, routing and database that a start would have."""
+    router = effective.config["router_settings"]
+    url = database_url(settings)
+    return "\n".join(
+        [
+            f"{settings.litellm_config} and the environment are fine",
+            "",
+            "models",
+            *(f"  {_model(deployment)}" for deployment in effective.config["model_list"]),
+            *(f"  {note}" for note in effective.notes),
+            "",
+            "routing",
+            *(f"  {line}" for line in _fallbacks(router)),
+            f"  {', '.join(f'{k} {v}' for k, v in router.items() if k not in FALLBACKS)}",
+            "",
+            f"database: {redacted(url) if url else 'none, so no keys, budgets or spend'}",
+        ]
+    )
+
+
+def _model(deployment: dict[str, Any]) -> str:
+    parameters = deployment["litellm_params"]
+    base = parameters.get("api_base")
+    return f"{deployment['model_name']} = {parameters['model']}{f' at {base}' if base else ''}"
+
+
+def _fallbacks(router: dict[str, Any]) -> list[str]:
+    return [
+        f"{alias} falls back to {', '.join(targets)}{'' if kind == 'fallbacks' else f' ({kind})'}"
+        for kind in FALLBACKS
+        for entry in router.get(kind) or []
+        for alias, targets in entry.items()
+    ]

@@ -1,0 +1,190 @@
+"""From the file a user edits and the environment to the configuration that LiteLLM reads.
+
+Everything that could surprise is said in `notes`: what is left out, and why.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gateway.config_check import SECRET_SETTINGS, aliases, chains_of, check_document, section
+from gateway.environment import Environment
+from gateway.fallbacks import Chain, cycles, unknown_aliases, without_left_out
+from gateway.known_keys import FALLBACKS
+from gateway.problems import ConfigurationError, Problem
+from gateway.providers import BASE_VARIABLES, MODEL_VARIABLES, referenced
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.config_document import ConfigDocument
+    from gateway.settings import Settings
+
+CHAIN_VARIABLES = {
+    "extraction-model": "extraction_fallbacks",
+    "explanation-model": "explanation_fallbacks",
+}
+"""The app's two aliases, and the settings that replace their fallbacks."""
+
+ROUTER_OVERRIDES = {
+    "routing_strategy": "routing_strategy",
+    "num_retries": "num_retries",
+    "timeout": "request_timeout",
+    "allowed_fails": "allowed_fails",
+    "cooldown_time": "cooldown_time",
+}
+"""Router settings, and the settings that override them."""
+
+
+@dataclass(frozen=True)
+class EffectiveConfig:
+    """What LiteLLM is started with.
+
+    Attributes:
+        config: the content of its configuration file; keys stay `os.environ/…` references.
+        aliases: every name that a request may give as its model.
+        notes: one line for each thing left out.
+        variables: the variables that the references name, whether from VAR or VAR_FILE.
+    """
+
+    config: dict[str, Any]
+    aliases: tuple[str, ...]
+    notes: tuple[str, ...]
+    variables: dict[str, str] = field(repr=False)
+
+
+def render(
+    document: ConfigDocument, settings: Settings, variables: Mapping[str, str]
+) -> EffectiveConfig:
+    """Returns the effective configuration.
+
+    Raises:
+        ConfigurationError: names everything that is wrong, by file:line or variable.
+    """
+    problems = check_document(document)
+    if problems:
+        raise ConfigurationError(problems)
+    return _Renderer(document, settings, Environment(variables)).run()
+
+
+class _Renderer:
+    """One rendering; collects notes and problems on its way."""
+
+    def __init__(
+        self, document: ConfigDocument, settings: Settings, environment: Environment
+    ) -> None:
+        self.document = document
+        self.settings = settings
+        self.environment = environment
+        self.notes: list[str] = []
+        self.problems: list[Problem] = []
+        self.variables: dict[str, str] = {}
+        self.left_out: dict[str, str] = {}
+
+    def run(self) -> EffectiveConfig:
+        config = copy.deepcopy(self.document.data)
+        config["model_list"] = self._deployments()
+        router = config["router_settings"] = dict(section(self.document, "router_settings"))
+        self._override_router(router)
+        for setting in FALLBACKS:
+            self._fallbacks(router, setting)
+        general = config["general_settings"] = dict(section(self.document, "general_settings"))
+        for name in SECRET_SETTINGS:  # LiteLLM finds both in its environment
+            general.pop(name, None)
+        if self.problems:
+            raise ConfigurationError(self.problems)
+        present = tuple(name for name in aliases(self.document) if name not in self.left_out)
+        return EffectiveConfig(config, present, tuple(self.notes), self.variables)
+
+    def _deployments(self) -> list[dict[str, Any]]:
+        kept: list[dict[str, Any]] = []
+        reasons: dict[str, str] = {}
+        for index, deployment in enumerate(self.document.data["model_list"]):
+            name = deployment["model_name"]
+            missing = self._missing_key(deployment)
+            if missing is None:
+                kept.append(self._deployment(index, deployment))
+            else:
+                reasons[name] = f"{missing} is unset"
+                self.notes.append(f"{name} left out: {missing} is unset")
+        names = {deployment["model_name"] for deployment in kept}
+        self.left_out = {name: why for name, why in reasons.items() if name not in names}
+        if not kept:
+            self.problems.append(
+                Problem(
+                    self.document.where("model_list"),
+                    "no deployment is left",
+                    f"set one of: {', '.join(sorted({r.split()[0] for r in reasons.values()}))}",
+                )
+            )
+        return kept
+
+    def _missing_key(self, deployment: dict[str, Any]) -> str | None:
+        variable = referenced(deployment["litellm_params"].get("api_key"))
+        return variable if variable and self._lookup(variable) is None else None
+
+    def _deployment(self, index: int, deployment: dict[str, Any]) -> dict[str, Any]:
+        result = copy.deepcopy(deployment)
+        parameters = result["litellm_params"]
+        for name, value in list(parameters.items()):
+            variable = referenced(value)
+            if variable is None:
+                continue
+            if variable in MODEL_VARIABLES:
+                parameters[name] = MODEL_VARIABLES[variable].model_id(self._lookup(variable))
+            elif variable in BASE_VARIABLES:
+                base = self._lookup(variable) or BASE_VARIABLES[variable].base
+                parameters[name] = base.rstrip("/") if base else None
+            elif self._lookup(variable) is None:
+                self.problems.append(
+                    Problem(
+                        self.document.where("model_list", index, "litellm_params", name),
+                        f"{variable} is unset",
+                        f"set {variable}, or write the value here",
+                    )
+                )
+            elif name == "model":  # LiteLLM resolves a model's reference too late for some checks
+                parameters[name] = self._lookup(variable)
+        result["litellm_params"] = {k: v for k, v in parameters.items() if v is not None}
+        return result
+
+    def _lookup(self, variable: str) -> str | None:
+        try:
+            value = self.environment.get(variable)
+        except ConfigurationError as error:
+            self.problems.extend(p for p in error.problems if p not in self.problems)
+            return "unreadable"  # it is set; that it cannot be read has been said
+        if value is not None:
+            self.variables[variable] = value
+        return value
+
+    def _override_router(self, router: dict[str, Any]) -> None:
+        for name, setting in ROUTER_OVERRIDES.items():
+            value = getattr(self.settings, setting)
+            if value is not None:
+                router[name] = value
+
+    def _fallbacks(self, router: dict[str, Any], setting: str) -> None:
+        chains = chains_of(self.document, setting)
+        if setting == "fallbacks":
+            chains = self._chains_by_variable(chains)
+            known = aliases(self.document)
+            from_variables = [chain for chain in chains if chain.where.isupper()]
+            self.problems.extend(unknown_aliases(from_variables, known))
+            if from_variables:
+                self.problems.extend(cycles(chains))
+        kept, notes = without_left_out(chains, self.left_out)
+        self.notes.extend(notes)
+        if chains or setting in router:
+            router[setting] = [{chain.alias: list(chain.targets)} for chain in kept]
+
+    def _chains_by_variable(self, chains: list[Chain]) -> list[Chain]:
+        """Replaces the chains that EXTRACTION_FALLBACKS and EXPLANATION_FALLBACKS give."""
+        for alias, setting in CHAIN_VARIABLES.items():
+            targets = getattr(self.settings, setting)
+            if targets is not None:
+                chains = [chain for chain in chains if chain.alias != alias]
+                chains.append(Chain(alias, targets, setting.upper()))
+        return chains

@@ -1,0 +1,187 @@
+"""`gateway migrate`: brings the database to the schema of the LiteLLM that is installed.
+
+The migrations are LiteLLM's, applied by Prisma's own command line. A database that has them all is
+recognised without starting Node. LiteLLM's resolver is not used: its older mode writes into the
+installed package and can mark as applied what never ran.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gateway.database import wait_for_database
+from gateway.database_url import database_url
+from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
+from gateway.prisma_cli import Outcome, PrismaCli
+from gateway.problems import ConfigurationError, Problem
+from gateway.spend_views import create_missing_views
+from gateway.takeover import tables, take_over
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from gateway.database import Connection
+    from gateway.migration_ledger import Ledger, Migration
+    from gateway.settings import Settings
+
+LOCK_KEY = int.from_bytes(b"llm_mig2", "big")
+"""The advisory lock that LiteLLM's own migrations take (litellm_proxy_extras/migration_lock.py)."""
+
+LOCK_POLL_SECONDS = 0.5
+LOCK_TIMEOUT = 900.0
+
+
+class MigrationError(Exception):
+    """The database is not at the schema, and why."""
+
+
+def migrate(settings: Settings, say: Callable[[str], None], *, retry: bool = False) -> None:
+    """Brings the database up to date and says each step.
+
+    Args:
+        settings: where the database is.
+        say: takes one line for people.
+        retry: first mark failed migrations as rolled back, so that they are tried again.
+
+    Raises:
+        ConfigurationError: no database is configured.
+        DatabaseUnavailableError: it cannot be reached.
+        MigrationError, TakeoverError: its schema cannot be brought up to date.
+    """
+    url = database_url(settings)
+    if url is None:
+        raise ConfigurationError(
+            [Problem("DATABASE_URL", "is unset, and so is DB_HOST", "set one of them")]
+        )
+    folder = shipped_folder()
+    shipped = shipped_migrations(folder)
+    with wait_for_database(url, settings.db_wait, say) as connection:
+        changed = False
+        if not _ledger(connection, shipped).is_current:
+            with _one_at_a_time(connection, say):
+                changed = _bring_up_to_date(settings, url, folder, shipped, connection, say, retry=retry)
+        views = create_missing_views(connection)
+        if views:
+            say(f"created views: {', '.join(views)}")
+        _warn(_ledger(connection, shipped), say)
+    if changed:
+        _finish_as_litellm_does(url)
+    say(f"database is current: {len(shipped)} migrations")
+
+
+def _ledger(connection: Connection, shipped: list[Migration]) -> Ledger:
+    return compare(shipped, read_rows(connection) or [])
+
+
+def _bring_up_to_date(  # noqa: PLR0913 -- one step of `migrate`, with what it knows
+    settings: Settings,
+    url: str,
+    folder: Path,
+    shipped: list[Migration],
+    connection: Connection,
+    say: Callable[[str], None],
+    *,
+    retry: bool,
+) -> bool:
+    """Applies what is missing; returns False when another start did it meanwhile."""
+    ledger = _ledger(connection, shipped)  # again, now that nobody else changes it
+    if ledger.is_current:
+        return False
+    prisma = PrismaCli(settings, url, folder / "schema.prisma")
+    found = tables(connection)
+    if read_rows(connection) is None and found:
+        take_over(connection, prisma, shipped, found)
+        say(f"took over a database of LiteLLM's own: {len(found)} tables match")
+        return True
+    if ledger.failed and not retry:
+        raise MigrationError(_failure(ledger, None))
+    for row in ledger.failed:
+        _must_succeed(prisma.mark_rolled_back(row.name))
+        say(f"trying again: {row.name}")
+    say(f"applying {len(ledger.pending)} of {len(shipped)} migrations")
+    started = time.monotonic()
+    outcome = prisma.deploy(lambda: _progress(connection, shipped, say))
+    after = _ledger(connection, shipped)
+    # The ledger decides, not the exit code: exit codes of 0 have lied.
+    if not after.is_current:
+        raise MigrationError(_failure(after, outcome))
+    say(f"applied {len(ledger.pending)} migrations in {time.monotonic() - started:.1f} s")
+    return True
+
+
+def _progress(connection: Connection, shipped: list[Migration], say: Callable[[str], None]) -> None:
+    say(f"applied {_ledger(connection, shipped).applied} of {len(shipped)} migrations")
+
+
+@contextmanager
+def _one_at_a_time(connection: Connection, say: Callable[[str], None]) -> Iterator[None]:
+    """Holds LiteLLM's migration lock.
+
+    It is polled: a session that waits inside pg_advisory_lock keeps a snapshot, on which CREATE
+    INDEX CONCURRENTLY in the other one waits for ever.
+    """
+    deadline = time.monotonic() + LOCK_TIMEOUT
+    is_waiting = False
+    while True:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_KEY]).fetchone()
+        if row is not None and row[0]:
+            break
+        if time.monotonic() > deadline:
+            raise MigrationError(
+                f"another migration has held the lock for {LOCK_TIMEOUT:.0f} s\n"
+                "    look for it in pg_locks (locktype advisory), end it, then run this again"
+            )
+        if not is_waiting:
+            say("another migration is running; waiting for it")
+            is_waiting = True
+        time.sleep(LOCK_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK_KEY])
+
+
+def _must_succeed(outcome: Outcome) -> None:
+    if outcome.exit_code != 0:
+        raise MigrationError(f"prisma: {outcome.errors.strip() or outcome.output.strip()}")
+
+
+def _failure(ledger: Ledger, outcome: Outcome | None) -> str:
+    """Returns which migration failed, the database's words, and what to do."""
+    if not ledger.failed:
+        said = (outcome.errors.strip() or outcome.output.strip()) if outcome else "nothing"
+        return (
+            f"{len(ledger.pending)} migrations are not applied; prisma said: {said}\n"
+            "    correct what it names, then run `gateway migrate` again"
+        )
+    row = ledger.failed[0]
+    log = row.log.strip() or (outcome.errors.strip() if outcome else "") or "no error was recorded"
+    return (
+        f"migration {row.name} failed: {log}\n"
+        "    correct what the error names (often rights, disk space or a lock), then run"
+        " `gateway migrate --retry`; a backup from before is the other way back"
+    )
+
+
+def _warn(ledger: Ledger, say: Callable[[str], None]) -> None:
+    if ledger.unknown:
+        say(
+            f"warning: the database has {len(ledger.unknown)} migrations of a newer LiteLLM "
+            f"({ledger.unknown[-1]}); use that version, or a backup from before it"
+        )
+    if ledger.edited:
+        say(f"warning: applied with another content than shipped: {', '.join(ledger.edited)}")
+
+
+def _finish_as_litellm_does(url: str) -> None:
+    """Mends indexes that an interrupted migration left invalid, and builds two that none makes."""
+    from litellm_proxy_extras.utils import ProxyExtrasDBManager  # noqa: PLC0415 -- seldom needed
+
+    os.environ["DATABASE_URL"] = url
+    ProxyExtrasDBManager.repair_invalid_indexes()
+    ProxyExtrasDBManager.build_request_log_indexes()

@@ -1,0 +1,128 @@
+"""`gateway serve`: check, render, wait for the database, import LiteLLM, serve."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+from gateway.backend_key import PART, BackendKey, keep_trying
+from gateway.database import wait_for_database
+from gateway.database_url import database_url
+from gateway.front import Front
+from gateway.health import Health
+from gateway.litellm_environment import add_quiet_settings, litellm_environment
+from gateway.litellm_proxy import LiteLLMProxy
+from gateway.log import Log
+from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
+from gateway.problems import ConfigurationError, Problem
+from gateway.start_config import checked_config, write_config
+
+if TYPE_CHECKING:
+    from gateway.config_render import EffectiveConfig
+    from gateway.settings import Settings
+
+
+def serve() -> None:
+    """Serves until it is told to stop.
+
+    Raises:
+        ConfigurationError: something is set wrong, or the database was not migrated.
+        DatabaseUnavailableError: the database does not come up.
+    """
+    settings, effective = checked_config(os.environ)
+    say = Log(as_json=settings.json_logs)
+    for note in effective.notes:
+        say(note)
+    url = database_url(settings)
+    if url is not None:
+        _check_database(url, settings, say)
+    add_quiet_settings(effective.config)
+    path = write_config(settings, effective)
+    os.environ.update(litellm_environment(settings, effective, path, url))
+    say(f"starting LiteLLM with {len(effective.aliases)} models: {', '.join(effective.aliases)}")
+    _run(settings, effective, LiteLLMProxy(), say, has_database=url is not None)
+
+
+def _check_database(url: str, settings: Settings, say: Log) -> None:
+    """Waits for the database, and refuses one whose tables LiteLLM would stumble over later."""
+    with wait_for_database(url, settings.db_wait, say) as connection:
+        ledger = compare(shipped_migrations(shipped_folder()), read_rows(connection) or [])
+    if not ledger.is_current:
+        raise ConfigurationError(
+            [
+                Problem(
+                    "DATABASE_URL or DB_*",
+                    f"the database lacks {len(ledger.pending)} migrations",
+                    "run `gateway migrate` first",
+                )
+            ]
+        )
+
+
+def _run(
+    settings: Settings,
+    effective: EffectiveConfig,
+    proxy: LiteLLMProxy,
+    say: Log,
+    *,
+    has_database: bool,
+) -> None:
+    import uvicorn  # noqa: PLC0415 -- after LiteLLM, whose import is not slowed by the collector
+
+    health = Health(proxy, has_database=has_database)
+    tasks: list[asyncio.Task[None]] = []
+    if has_database and settings.backend_virtual_key is not None:
+        health.pending[PART] = "the backend's virtual key is not set up yet"
+
+    def started() -> None:
+        say(f"serving on {settings.host}:{settings.port}")
+        if health.pending:
+            tasks.append(asyncio.create_task(_set_up_key(settings, effective, proxy, health, say)))
+
+    async def stopping() -> None:
+        say("stopping: finishing open requests, then writing what they cost")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    uvicorn.run(
+        Front(proxy.app, health, started, stopping),
+        host=settings.host,
+        port=settings.port,
+        server_header=False,
+        timeout_graceful_shutdown=round(settings.graceful_shutdown_timeout) or None,
+        **_log_options(settings, proxy),
+    )
+
+
+def _log_options(settings: Settings, proxy: LiteLLMProxy) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "log_level": settings.litellm_log.lower(),
+        "access_log": settings.litellm_log in ("DEBUG", "INFO"),
+    }
+    if settings.json_logs:
+        options["log_config"] = proxy.json_log_config()
+    return options
+
+
+async def _set_up_key(
+    settings: Settings, effective: EffectiveConfig, proxy: LiteLLMProxy, health: Health, say: Log
+) -> None:
+    import httpx  # noqa: PLC0415 -- LiteLLM has imported it by now
+
+    if settings.backend_virtual_key is None or settings.litellm_master_key is None:
+        raise AssertionError("checked before the start")
+    key = BackendKey(
+        settings.backend_virtual_key.get_secret_value(),
+        settings.backend_budget,
+        settings.backend_budget_duration,
+        effective.aliases,
+    )
+    master = settings.litellm_master_key.get_secret_value()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=proxy.app, raise_app_exceptions=False),
+        base_url="http://gateway",
+        headers={"authorization": f"Bearer {master}"},
+    ) as client:
+        await keep_trying(client, key, health.pending, say)

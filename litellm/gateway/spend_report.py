@@ -1,0 +1,77 @@
+"""`gateway spend`: the costs as a table for people or as JSON for programs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from gateway.database import connect
+from gateway.database_url import database_url
+from gateway.problems import ConfigurationError, Problem
+from gateway.spend import SpendRow, dollars, read_spend, total
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+EMPTY = "no request was recorded in the last {days} days; a request's cost appears within 20 seconds"
+COLUMNS = ("day", "model", "key", "requests", "failed", "prompt", "completion", "USD")
+
+
+def load_rows(settings: Settings, days: int) -> list[SpendRow]:
+    """Returns the rows of the last days.
+
+    Raises:
+        ConfigurationError: no database is configured.
+        DatabaseUnavailableError: it does not answer.
+    """
+    url = database_url(settings)
+    if url is None:
+        raise ConfigurationError(
+            [Problem("DATABASE_URL", "is unset, and without a database nothing is recorded", "set it")]
+        )
+    with connect(url, read_only=True) as connection:
+        return read_spend(connection, days, _master_hashes(settings))
+
+
+def as_json(rows: list[SpendRow]) -> str:
+    """Returns the rows and their total; a cost is a string, so that no digit is lost."""
+    return json.dumps({"rows": [_plain(row) for row in rows], "total": _plain(total(rows))}, indent=2)
+
+
+def print_table(rows: list[SpendRow], days: int) -> None:
+    """Prints the rows and their total to the terminal."""
+    from rich.console import Console  # noqa: PLC0415 -- not needed for --json
+    from rich.table import Table  # noqa: PLC0415
+
+    console = Console()
+    if not rows:
+        console.print(EMPTY.format(days=days))
+        return
+    table = Table(show_footer=True)
+    summed = _cells(total(rows))
+    for index, (title, footer) in enumerate(zip(COLUMNS, summed, strict=True)):
+        is_text = index < len(("day", "model", "key"))
+        table.add_column(title, footer, justify="left" if is_text else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*_cells(row))
+    console.print(table)
+
+
+def _cells(row: SpendRow) -> tuple[str, ...]:
+    counts = (row.requests, row.failed, row.prompt_tokens, row.completion_tokens)
+    return (row.day, row.model, row.key, *(f"{count:,}" for count in counts), dollars(row.cost))
+
+
+def _plain(row: SpendRow) -> dict[str, Any]:
+    return {**asdict(row), "cost": dollars(row.cost)}
+
+
+def _master_hashes(settings: Settings) -> list[str]:
+    """LiteLLM writes a name of its own for the master key, older versions its hash."""
+    hashes = ["litellm_proxy_master_key"]
+    if settings.litellm_master_key is not None:
+        key = settings.litellm_master_key.get_secret_value()
+        hashes.append(hashlib.sha256(key.encode()).hexdigest())
+    return hashes

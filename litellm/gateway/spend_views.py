@@ -1,0 +1,57 @@
+"""The views over LiteLLM's spend table, from LiteLLM's own SQL.
+
+It is read out of litellm/proxy/db/create_views.py by its syntax tree, because importing that module
+imports the whole proxy. LiteLLM creates the same views at its start; here they are there before.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+if TYPE_CHECKING:
+    from gateway.database import Connection
+
+_CREATE_VIEW = re.compile(r'^\s*CREATE (?:OR REPLACE )?VIEW "(?P<name>\w+)"')
+
+
+def view_source() -> str:
+    """Returns the source of LiteLLM's module, without importing it."""
+    spec = find_spec("litellm")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("litellm is not installed")
+    folder = Path(spec.submodule_search_locations[0])
+    return (folder / "proxy" / "db" / "create_views.py").read_text(encoding="utf-8")
+
+
+def view_statements(source: str) -> dict[str, str]:
+    """Returns each view's name and CREATE statement, in the order of the source."""
+    texts = (
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    matches = ((_CREATE_VIEW.match(text), text) for text in texts)
+    return {match["name"]: text for match, text in matches if match}
+
+
+def create_missing_views(connection: Connection) -> list[str]:
+    """Creates the views that are not there; returns their names."""
+    statements = view_statements(view_source())
+    rows = connection.execute(
+        "SELECT viewname FROM pg_views WHERE schemaname = current_schema() AND viewname = ANY(%s)",
+        [list(statements)],
+    )
+    present = {row[0] for row in rows}
+    missing = [name for name in statements if name not in present]
+    for name in missing:
+        try:
+            connection.execute(statements[name].encode())
+        except psycopg.errors.DuplicateTable:
+            continue  # another start was quicker
+    return missing

@@ -1,0 +1,71 @@
+"""The check before every start: file and environment together, without importing LiteLLM."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import yaml
+
+from gateway.config_document import read_config
+from gateway.config_render import EffectiveConfig, render
+from gateway.database_url import database_url
+from gateway.key_strength import weakness
+from gateway.problems import ConfigurationError, Problem
+from gateway.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from gateway.settings import Settings
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def checked_config(variables: Mapping[str, str]) -> tuple[Settings, EffectiveConfig]:
+    """Returns the settings and the effective configuration.
+
+    Raises:
+        ConfigurationError: names everything that is wrong with either.
+    """
+    settings = load_settings(variables)
+    effective = render(read_config(settings.litellm_config), settings, variables)
+    problems = [*_key_problems(settings), *_database_problems(settings)]
+    if problems:
+        raise ConfigurationError(problems)
+    return settings, effective
+
+
+def write_config(settings: Settings, effective: EffectiveConfig) -> Path:
+    """Writes the configuration that LiteLLM reads, for this user's eyes only; returns its path."""
+    folder = settings.gateway_state_dir
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "config.yaml"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write("# Rendered at start from litellm_config.yaml and the environment.\n")
+        yaml.safe_dump(effective.config, file, sort_keys=False, allow_unicode=True)
+    return path
+
+
+def _key_problems(settings: Settings) -> list[Problem]:
+    """A gateway that others can reach, or that keeps keys in a database, needs a strong key."""
+    key = settings.litellm_master_key.get_secret_value() if settings.litellm_master_key else None
+    advice = 'set LITELLM_MASTER_KEY or LITELLM_MASTER_KEY_FILE, for example to "sk-$(openssl rand -hex 24)"'
+    if key is None:
+        if settings.host in LOOPBACK and settings.database_url is None and settings.db_host is None:
+            return []
+        return [Problem("LITELLM_MASTER_KEY", "is unset", advice)]
+    reason = weakness(key)
+    if reason is None or settings.host in LOOPBACK:
+        return []
+    return [Problem("LITELLM_MASTER_KEY", f"the key given {reason}", advice)]
+
+
+def _database_problems(settings: Settings) -> list[Problem]:
+    try:
+        database_url(settings)
+    except ConfigurationError as error:
+        return list(error.problems)
+    return []
