@@ -39,9 +39,16 @@ def serve() -> None:
         _check_database(url, settings, say)
     add_quiet_settings(effective.config)
     path = write_config(settings, effective)
+    _drop_empty_variables()
     os.environ.update(litellm_environment(settings, effective, path, url))
     say(f"starting LiteLLM with {len(effective.aliases)} models: {', '.join(effective.aliases)}")
     _run(settings, effective, LiteLLMProxy(), say, has_database=url is not None)
+
+
+def _drop_empty_variables() -> None:
+    """An empty variable counts as unset, as compose passes it on; LiteLLM would parse some as numbers."""
+    for name in [name for name, value in os.environ.items() if not value]:
+        del os.environ[name]
 
 
 def _check_database(url: str, settings: Settings, say: Log) -> None:
