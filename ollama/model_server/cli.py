@@ -33,7 +33,7 @@ def _settings() -> Settings:
 
 
 def _need_writable(folder: Path) -> None:
-    """Stop at once when Ollama could not write its store, which it says only in passing."""
+    """Stop at once where nothing can be written; Ollama itself says so only in passing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
@@ -50,7 +50,8 @@ def serve() -> None:
     """Run Ollama, and bring the model into it."""
     settings = _settings()
     logs.configure(as_json=settings.json_logs)
-    _need_writable(settings.ollama_models)
+    for folder in (settings.ollama_models, settings.model_server_state.parent):
+        _need_writable(folder)
     never = threading.Event()
     keeper = Keeper(
         settings, Ollama(settings.url), runs, sleep=lambda seconds: not never.wait(seconds)
@@ -69,7 +70,8 @@ def serve() -> None:
 def health() -> None:
     """Exit with 0 when the model is served right now; print why or why not."""
     settings = _settings()
-    healthy, why = health_check.check(settings, Ollama(settings.url))
+    with Ollama(settings.url) as server:
+        healthy, why = health_check.check(settings, server)
     typer.echo(why)
     raise typer.Exit(0 if healthy else 1)
 

@@ -59,7 +59,7 @@ def relay(stream: IO[str], *, everything: bool = False) -> None:
     """
     for line in stream:
         text = line.rstrip("\n")
-        if not text or not everything and (_OWN_REQUEST.match(text) or _METADATA.match(text)):
+        if not text or (not everything and (_OWN_REQUEST.match(text) or _METADATA.match(text))):
             continue
         found = _LEVEL.search(text)
         level = logging.getLevelNamesMapping().get(found[1].upper() if found else "INFO")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import httpx
 import ollama
@@ -43,6 +44,13 @@ class Ollama:
         self._quick = ollama.Client(host=url, timeout=QUICK_SECONDS, trust_env=False)
         self._slow = ollama.Client(host=url, timeout=SLOW, trust_env=False)
         self._http = httpx.Client(base_url=url, timeout=SLOW, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in (self._quick, self._slow, self._http):
+            client.close()
 
     def answers(self) -> bool:
         """Return whether it takes requests."""

@@ -1,5 +1,6 @@
 """Runs a command as process 1 should: signals go on to it, orphans are reaped, its end is ours."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -28,7 +29,8 @@ def supervise(
         command: what to run.
         environment: its variables, all of them.
         relay: gets its output, in a thread.
-        beside: runs in a thread as well, once the command has been started.
+        beside: runs in a thread as well, once the command has been started; should it fail, the
+            command is ended.
 
     Returns:
         0 when it ended because this process was asked to stop, else a code that is not 0, so that
@@ -46,22 +48,30 @@ def supervise(
         errors="replace",
     )
 
+    def send(number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
+            os.kill(child.pid, number)
+
     def stop(number: int, _frame: FrameType | None) -> None:
         stopping.set()
         signal.alarm(STOP_SECONDS)
-        os.kill(child.pid, number)
-
-    def kill(_number: int, _frame: FrameType | None) -> None:
-        os.kill(child.pid, signal.SIGKILL)
+        send(number)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGALRM, kill)
+    signal.signal(signal.SIGALRM, lambda _number, _frame: send(signal.SIGKILL))
+
+    def beside_or_end() -> None:
+        try:
+            beside()
+        except Exception:  # noqa: BLE001 # the command alone is worth nothing
+            _log.exception("unexpected error; ending %s", command[0])
+            send(signal.SIGTERM)
 
     assert child.stdout is not None  # noqa: S101 # it was asked for above
     output = threading.Thread(target=relay, args=(child.stdout,), daemon=True)
     output.start()
-    threading.Thread(target=beside, daemon=True).start()
+    threading.Thread(target=beside_or_end, daemon=True).start()
 
     status = _reap_until(child.pid)
     signal.alarm(0)
