@@ -1,10 +1,11 @@
 """What the models are told: system prompts, the JSON schema, the request for a repair."""
 
+import json
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from backend_stub.schemas import MAX_ITEM_TEXT, MAX_ITEMS, MAX_TRANSLATION
+from backend_stub.schemas import MAX_ITEM_TEXT, MAX_ITEMS, MAX_TRANSLATION, Item, ModelItems
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
@@ -16,7 +17,7 @@ EXTRACTION_MAX_TOKENS = 1024
 EXPLANATION_MAX_TOKENS = 600
 
 _EXTRACT = f"""\
-Du bist Lehrer für Deutsch als Fremdsprache. Suche aus dem Text des Nutzers heraus, was zu lernen \
+Du bist Lehrer für Deutsch als Fremdsprache. Suche aus dem Text heraus, was zu lernen \
 sich lohnt, höchstens {MAX_ITEMS} Einträge, das Wichtigste zuerst. Jeder Eintrag hat:
 - "type": "vocabulary" für ein einzelnes Wort, "phrase" für eine feste Wendung oder Kollokation, \
 "pattern" für ein grammatisches Muster
@@ -74,9 +75,39 @@ EXTRACTION_FORMAT: "ResponseFormatJSONSchema" = {
 }
 
 
+_WORKED_EXAMPLES = {
+    "Morgen rufe ich meine Schwester an.": ModelItems(
+        items=[
+            Item(type="vocabulary", text="die Schwester", translation="the sister"),
+            Item(type="vocabulary", text="anrufen", translation="to call"),
+            Item(type="vocabulary", text="morgen", translation="tomorrow"),
+        ]
+    ),
+    "Das Haus ist groß.": ModelItems(
+        items=[
+            Item(type="vocabulary", text="das Haus", translation="the house"),
+            Item(type="vocabulary", text="groß", translation="big"),
+        ]
+    ),
+    "Wir warten auf den Bus.": ModelItems(
+        items=[
+            Item(type="phrase", text="warten auf", translation="to wait for"),
+            Item(type="vocabulary", text="der Bus", translation="the bus"),
+        ]
+    ),
+}
+"""Short exchanges in front of the text. Large models need none of them; SmolLM2-135M takes its
+items from the text with them, and out of thin air without (README, small models)."""
+
+
 def extraction(text: str) -> list["ChatCompletionMessageParam"]:
     """Returns the conversation that asks for the learning items of a text."""
-    return [{"role": "system", "content": _EXTRACT}, {"role": "user", "content": text}]
+    conversation: list[ChatCompletionMessageParam] = [{"role": "system", "content": _EXTRACT}]
+    for example, answer in _WORKED_EXAMPLES.items():
+        conversation.append({"role": "user", "content": f"Text: {example}"})
+        spaced = json.dumps(answer.model_dump(), ensure_ascii=False)
+        conversation.append({"role": "assistant", "content": spaced})
+    return [*conversation, {"role": "user", "content": f"Text: {text}"}]
 
 
 def repair(

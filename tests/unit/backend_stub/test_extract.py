@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from backend_stub.prompts import EXTRACTION_FORMAT
-from backend_stub.schemas import MAX_ITEM_TEXT, MAX_ITEMS, MAX_TRANSLATION
+from backend_stub.prompts import EXTRACTION_FORMAT, extraction
+from backend_stub.schemas import MAX_ITEM_TEXT, MAX_ITEMS, MAX_TRANSLATION, ModelItems
 from support.fake_gateway import HANG, completion
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_call(client: httpx.Client, gateway: FakeGateway) -> None:
     assert str(gateway.requests[0].url) == "http://gateway:4000/v1/chat/completions"
     assert gateway.requests[0].headers["authorization"] == "Bearer sk-the-backends-own-key"
     assert body["model"] == "extraction-model"
-    assert body["messages"][1] == {"role": "user", "content": TEXT}
+    assert body["messages"][-1] == {"role": "user", "content": f"Text: {TEXT}"}
     assert body["response_format"] == EXTRACTION_FORMAT
     assert body["temperature"] == 0
     assert body["max_tokens"] == 1024
@@ -132,8 +132,8 @@ def test_repair(client: httpx.Client, gateway: FakeGateway, answer: str, problem
         "cost_usd": pytest.approx(0.003),
     }
     sent = gateway.body()["messages"]
-    assert sent[2] == {"role": "assistant", "content": answer}
-    assert problem in sent[3]["content"]
+    assert sent[-2] == {"role": "assistant", "content": answer}
+    assert problem in sent[-1]["content"]
 
 
 def test_repair_is_booked_beside(client: httpx.Client, gateway: FakeGateway) -> None:
@@ -170,6 +170,7 @@ def test_deadline_covers_the_repair(
     response = serve(litellm_timeout=0.3).post("/extract", json={"text": TEXT})
 
     assert response.status_code == 504
+    assert response.elapsed.total_seconds() < 5
     assert gateway.cancelled.wait(5)
 
 
@@ -193,3 +194,12 @@ def test_schema() -> None:
     assert fields["text"]["maxLength"] == MAX_ITEM_TEXT
     assert fields["translation"]["maxLength"] == MAX_TRANSLATION
     assert set(fields["type"]["enum"]) == {"vocabulary", "phrase", "pattern"}
+
+
+def test_examples() -> None:
+    """The worked examples in front of a text keep to the schema that they teach."""
+    *examples, _ = extraction(TEXT)[1:]
+
+    assert [each["role"] for each in examples] == ["user", "assistant"] * 3
+    for each in examples[1::2]:
+        ModelItems.model_validate_json(str(each["content"]))
