@@ -71,6 +71,7 @@ export function withOriginal(error, registry) {
  */
 export function errorAnswer(error) {
   const message = error instanceof Error ? error.message : String(error);
-  const known = error instanceof KnownError ? { error_code: error.code, meta: error.meta } : {};
+  // prisma-client-py looks into `meta` of every error, whether it is there or not.
+  const known = error instanceof KnownError ? { error_code: error.code, meta: error.meta } : { meta: {} };
   return { error: message, user_facing_error: { is_panic: false, message, ...known } };
 }
