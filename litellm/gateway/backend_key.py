@@ -83,9 +83,9 @@ async def ensure(client: httpx.AsyncClient, key: BackendKey) -> str:
     Raises:
         KeyApiError: LiteLLM refused, or its database is away.
     """
-    present = await _info(client, key)
+    present = await _find(client, key_hash=key.token)
     if present is None:
-        if await _alias_is_taken(client):
+        if await _find(client, key_alias=ALIAS):
             # The secrets volume was made anew; its old key must not stay valid.
             await _post(client, "/key/delete", {"key_aliases": [ALIAS]})
         await _post(client, "/key/generate", {"key": key.value, "spend": 0, **key.limits()})
@@ -104,17 +104,11 @@ def _differs(present: dict[str, Any], key: BackendKey) -> bool:
     )
 
 
-async def _info(client: httpx.AsyncClient, key: BackendKey) -> dict[str, Any] | None:
-    response = await client.get("/key/info", params={"key": key.token})
-    if response.status_code == httpx.codes.NOT_FOUND:
-        return None
-    info: dict[str, Any] = _checked(response)["info"]
-    return info
-
-
-async def _alias_is_taken(client: httpx.AsyncClient) -> bool:
-    response = await client.get("/key/list", params={"key_alias": ALIAS})
-    return bool(_checked(response).get("keys"))
+async def _find(client: httpx.AsyncClient, **filters: str) -> dict[str, Any] | None:
+    """Returns the key that the filters find; /key/info would log a traceback when there is none."""
+    parameters = {**filters, "return_full_object": "true", "size": "1"}
+    keys: list[dict[str, Any]] = _checked(await client.get("/key/list", params=parameters))["keys"]
+    return keys[0] if keys else None
 
 
 async def _post(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> None:

@@ -120,7 +120,8 @@ def run() -> None:
 
 def _is_expected(error: Exception) -> bool:
     """Whether an error already says what happened and what to do; looked up by module, because
-    importing the classes here would make every command pay for the database client."""
+    importing the classes here would make every command pay for the database client.
+    """
     name = type(error).__name__
     return type(error).__module__.startswith("gateway.") and name.endswith("Error")
 

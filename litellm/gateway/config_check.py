@@ -87,7 +87,9 @@ def _check_model_list(document: ConfigDocument) -> Iterator[Problem]:
             )
 
 
-def _check_deployment(document: ConfigDocument, index: int, deployment: object) -> Iterator[Problem]:
+def _check_deployment(
+    document: ConfigDocument, index: int, deployment: object
+) -> Iterator[Problem]:
     at: tuple[Key, ...] = ("model_list", index)
     if not isinstance(deployment, dict):
         yield _problem(document, at, "a deployment is no mapping", "write model_name: …")
@@ -173,8 +175,8 @@ def _unknown(
     document: ConfigDocument, at: tuple[Key, ...], known: frozenset[str]
 ) -> Iterator[Problem]:
     value: Any = document.data
-    for key in at:
-        value = value[key] or {} if isinstance(value, list) or key in value else {}
+    for step in at:
+        value = value[step] if isinstance(value, list) else value.get(step) or {}
     for key in value:
         if key not in known:
             yield _problem(

@@ -79,7 +79,9 @@ def parse_config(path: Path, text: str) -> ConfigDocument:
         reason = getattr(error, "problem", None) or "cannot be parsed"
         raise _unusable(where, f"is not YAML: {reason}", "correct the line; mind indents") from None
     if root is None or not isinstance(data, dict):
-        raise _unusable(str(path), "holds no settings", "start from the litellm_config.yaml shipped")
+        raise _unusable(
+            str(path), "holds no settings", "start from the litellm_config.yaml shipped"
+        )
     problems = _repeated_keys(path, root)
     if problems:
         raise ConfigurationError(problems)

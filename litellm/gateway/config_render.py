@@ -54,6 +54,10 @@ class EffectiveConfig:
     notes: tuple[str, ...]
     variables: dict[str, str] = field(repr=False)
 
+    def model_ids(self) -> list[str]:
+        """Returns LiteLLM's id of each deployment's model."""
+        return [deployment["litellm_params"]["model"] for deployment in self.config["model_list"]]
+
 
 def render(
     document: ConfigDocument, settings: Settings, variables: Mapping[str, str]
@@ -169,22 +173,24 @@ class _Renderer:
     def _fallbacks(self, router: dict[str, Any], setting: str) -> None:
         chains = chains_of(self.document, setting)
         if setting == "fallbacks":
-            chains = self._chains_by_variable(chains)
-            known = aliases(self.document)
-            from_variables = [chain for chain in chains if chain.where.isupper()]
-            self.problems.extend(unknown_aliases(from_variables, known))
-            if from_variables:
+            given = self._chains_by_variable()
+            replaced = {chain.alias for chain in given}
+            chains = [chain for chain in chains if chain.alias not in replaced] + given
+            self.problems.extend(unknown_aliases(given, aliases(self.document)))
+            if given:
                 self.problems.extend(cycles(chains))
         kept, notes = without_left_out(chains, self.left_out)
         self.notes.extend(notes)
         if chains or setting in router:
             router[setting] = [{chain.alias: list(chain.targets)} for chain in kept]
 
-    def _chains_by_variable(self, chains: list[Chain]) -> list[Chain]:
-        """Replaces the chains that EXTRACTION_FALLBACKS and EXPLANATION_FALLBACKS give."""
-        for alias, setting in CHAIN_VARIABLES.items():
-            targets = getattr(self.settings, setting)
-            if targets is not None:
-                chains = [chain for chain in chains if chain.alias != alias]
-                chains.append(Chain(alias, targets, setting.upper()))
-        return chains
+    def _chains_by_variable(self) -> list[Chain]:
+        """Returns what EXTRACTION_FALLBACKS and EXPLANATION_FALLBACKS say instead of the file."""
+        given = (
+            (alias, name, getattr(self.settings, name)) for alias, name in CHAIN_VARIABLES.items()
+        )
+        return [
+            Chain(alias, targets, name.upper())
+            for alias, name, targets in given
+            if targets is not None
+        ]

@@ -71,9 +71,9 @@ def wait_for_database(url: str, seconds: float, say: Callable[[str], None]) -> C
 
 
 def reason(error: psycopg.Error) -> str:
-    """Returns Postgres' own words in one line, without a trailing hint."""
-    text = str(error).strip()
-    return text.splitlines()[-1].strip() if text else type(error).__name__
+    """Returns Postgres' own words in one line, without its hint."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].removeprefix("connection failed: ").strip()
 
 
 def _is_worth_waiting(error: Exception) -> bool:

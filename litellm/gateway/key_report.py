@@ -33,7 +33,7 @@ class Access:
             [
                 f"export OPENAI_BASE_URL={shlex.quote(self.base_url)}",
                 f"export OPENAI_API_KEY={shlex.quote(self.api_key)}",
-                f"# {whose}; models: curl -H \"Authorization: Bearer $OPENAI_API_KEY\" {root}/models",
+                f'# {whose}; models: curl -H "Authorization: Bearer $OPENAI_API_KEY" {root}/models',
                 f"# admin pages: {root}/ui, user admin, password: what `key --master` prints",
             ]
         )

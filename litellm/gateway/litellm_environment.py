@@ -39,7 +39,10 @@ RECOVERY = {
 
 QUIET_SETTINGS: dict[str, dict[str, Any]] = {
     "litellm_settings": {"disable_hf_tokenizer_download": True},
-    "general_settings": {"disable_model_info_refresh": True},  # asks every provider each 5 min
+    "general_settings": {
+        "disable_model_info_refresh": True,  # asks every provider each 5 min
+        "trusted_proxy_ranges": [],  # no proxy's word is taken for a caller's address
+    },
 }
 """What is added to the configuration, unless the user says otherwise there."""
 

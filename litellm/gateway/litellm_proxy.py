@@ -6,18 +6,36 @@ import gc
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+OLLAMA_FACTS = {
+    "litellm_provider": "ollama_chat",
+    "mode": "chat",
+    "input_cost_per_token": 0.0,
+    "output_cost_per_token": 0.0,
+    "supports_function_calling": True,  # Ollama's chat endpoint takes tools, or says that it does not
+}
 
 
 class LiteLLMProxy:
-    """LiteLLM's proxy, imported; its environment must be set before."""
+    """LiteLLM's proxy, imported; its environment must be set before.
 
-    def __init__(self) -> None:
+    Args:
+        models: the model ids that will be configured. LiteLLM asks Ollama about each of its models
+            while it starts and stands still meanwhile; one that it knows it does not ask about.
+    """
+
+    def __init__(self, models: Iterable[str]) -> None:
         # Importing allocates a million objects that stay; collecting them meanwhile is a third of
         # the start, and freezing them afterwards spares every later collection.
         gc.disable()
         from litellm.proxy import proxy_server  # noqa: PLC0415 -- 4 s, and reads its environment
 
+        import litellm  # noqa: PLC0415 -- as above
+
+        for model in models:
+            if model.startswith("ollama_chat/"):
+                litellm.model_cost.setdefault(model, dict(OLLAMA_FACTS))
         gc.freeze()
         gc.enable()
         self._server: Any = proxy_server

@@ -7,7 +7,6 @@ installed package and can mark as applied what never ran.
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from gateway.database_url import database_url
 from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
 from gateway.prisma_cli import Outcome, PrismaCli
 from gateway.problems import ConfigurationError, Problem
+from gateway.proxy_extras import finish_as_litellm_does
 from gateway.spend_views import create_missing_views
 from gateway.takeover import tables, take_over
 
@@ -63,13 +63,15 @@ def migrate(settings: Settings, say: Callable[[str], None], *, retry: bool = Fal
         changed = False
         if not _ledger(connection, shipped).is_current:
             with _one_at_a_time(connection, say):
-                changed = _bring_up_to_date(settings, url, folder, shipped, connection, say, retry=retry)
+                changed = _bring_up_to_date(
+                    settings, url, folder, shipped, connection, say, retry=retry
+                )
         views = create_missing_views(connection)
         if views:
             say(f"created views: {', '.join(views)}")
+        if changed:
+            finish_as_litellm_does(connection, url)
         _warn(_ledger(connection, shipped), say)
-    if changed:
-        _finish_as_litellm_does(url)
     say(f"database is current: {len(shipped)} migrations")
 
 
@@ -176,12 +178,3 @@ def _warn(ledger: Ledger, say: Callable[[str], None]) -> None:
         )
     if ledger.edited:
         say(f"warning: applied with another content than shipped: {', '.join(ledger.edited)}")
-
-
-def _finish_as_litellm_does(url: str) -> None:
-    """Mends indexes that an interrupted migration left invalid, and builds two that none makes."""
-    from litellm_proxy_extras.utils import ProxyExtrasDBManager  # noqa: PLC0415 -- seldom needed
-
-    os.environ["DATABASE_URL"] = url
-    ProxyExtrasDBManager.repair_invalid_indexes()
-    ProxyExtrasDBManager.build_request_log_indexes()

@@ -100,6 +100,8 @@ def compare(shipped: Sequence[Migration], rows: Iterable[Row]) -> Ledger:
         applied=sum(name in finished for name in checksums),
         pending=tuple(name for name in checksums if name not in finished),
         failed=tuple(row for row in history if not row.finished and row.name not in finished),
-        edited=tuple(name for name in checksums if finished.get(name, "") not in ("", checksums[name])),
+        edited=tuple(
+            name for name in checksums if finished.get(name, "") not in ("", checksums[name])
+        ),
         unknown=tuple(name for name in finished if name not in checksums),
     )

@@ -42,7 +42,8 @@ def serve() -> None:
     _drop_empty_variables()
     os.environ.update(litellm_environment(settings, effective, path, url))
     say(f"starting LiteLLM with {len(effective.aliases)} models: {', '.join(effective.aliases)}")
-    _run(settings, effective, LiteLLMProxy(), say, has_database=url is not None)
+    proxy = LiteLLMProxy(effective.model_ids())
+    _run(settings, effective, proxy, say, has_database=url is not None)
 
 
 def _drop_empty_variables() -> None:

@@ -16,7 +16,7 @@ QUERY = """
 SELECT date("startTime")::text AS day,
        coalesce(nullif(logs.model_group, ''), logs.model) AS model,
        coalesce(keys.key_alias, CASE WHEN logs.api_key = ANY(%(master)s) THEN 'master key'
-                ELSE left(nullif(logs.api_key, ''), 8) END, 'no key') AS key,
+                ELSE 'unknown key ' || left(nullif(logs.api_key, ''), 8) END, 'no key') AS key,
        count(*) AS requests,
        count(*) FILTER (WHERE logs.status = 'failure') AS failed,
        sum(prompt_tokens) AS prompt_tokens,

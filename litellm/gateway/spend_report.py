@@ -15,7 +15,12 @@ from gateway.spend import SpendRow, dollars, read_spend, total
 if TYPE_CHECKING:
     from gateway.settings import Settings
 
-EMPTY = "no request was recorded in the last {days} days; a request's cost appears within 20 seconds"
+EMPTY = (
+    "no request was recorded in the last {days} days; a request's cost appears within 20 seconds"
+)
+PIPE_WIDTH = 140
+"""Characters; docker compose exec -T and pipes have no width of their own."""
+
 COLUMNS = ("day", "model", "key", "requests", "failed", "prompt", "completion", "USD")
 
 
@@ -29,7 +34,11 @@ def load_rows(settings: Settings, days: int) -> list[SpendRow]:
     url = database_url(settings)
     if url is None:
         raise ConfigurationError(
-            [Problem("DATABASE_URL", "is unset, and without a database nothing is recorded", "set it")]
+            [
+                Problem(
+                    "DATABASE_URL", "is unset, and without a database nothing is recorded", "set it"
+                )
+            ]
         )
     with connect(url, read_only=True) as connection:
         return read_spend(connection, days, _master_hashes(settings))
@@ -37,23 +46,28 @@ def load_rows(settings: Settings, days: int) -> list[SpendRow]:
 
 def as_json(rows: list[SpendRow]) -> str:
     """Returns the rows and their total; a cost is a string, so that no digit is lost."""
-    return json.dumps({"rows": [_plain(row) for row in rows], "total": _plain(total(rows))}, indent=2)
+    return json.dumps(
+        {"rows": [_plain(row) for row in rows], "total": _plain(total(rows))}, indent=2
+    )
 
 
 def print_table(rows: list[SpendRow], days: int) -> None:
     """Prints the rows and their total to the terminal."""
-    from rich.console import Console  # noqa: PLC0415 -- not needed for --json
+    from rich import box  # noqa: PLC0415 -- not needed for --json
+    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     console = Console()
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
     if not rows:
         console.print(EMPTY.format(days=days))
         return
-    table = Table(show_footer=True)
+    table = Table(show_footer=True, box=box.SIMPLE)
     summed = _cells(total(rows))
     for index, (title, footer) in enumerate(zip(COLUMNS, summed, strict=True)):
         is_text = index < len(("day", "model", "key"))
-        table.add_column(title, footer, justify="left" if is_text else "right", overflow="fold")
+        table.add_column(title, footer, justify="left" if is_text else "right", no_wrap=is_text)
     for row in rows:
         table.add_row(*_cells(row))
     console.print(table)

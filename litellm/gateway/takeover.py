@@ -9,6 +9,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from gateway.proxy_extras import without_own_indexes
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -81,10 +83,6 @@ def take_over(
 
 def _difference(prisma: PrismaCli) -> str:
     """Returns the SQL that would make the database match; empty when it does."""
-    from litellm_proxy_extras.request_log_indexes import (  # noqa: PLC0415 -- rarely needed
-        filter_request_log_index_diff,
-    )
-
     same, different = 0, 2
     outcome = prisma.difference()
     if outcome.exit_code == same:
@@ -94,4 +92,4 @@ def _difference(prisma: PrismaCli) -> str:
             f"the database could not be compared with the schema: {outcome.errors.strip()}\n"
             "    run it again, or use another database"
         )
-    return str(filter_request_log_index_diff(outcome.output)).strip()
+    return without_own_indexes(outcome.output).strip()

@@ -1,0 +1,64 @@
+"""What of litellm-proxy-extras we use: the list of indexes that no migration makes, and repairs.
+
+It imports LiteLLM, which takes seconds, only to choose a log format; a blocked import makes it take
+the environment's word instead.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.database import Connection
+
+
+def without_own_indexes(script: str) -> str:
+    """Returns a schema difference without the indexes that LiteLLM builds after its migrations."""
+    with _light_import():
+        from litellm_proxy_extras.request_log_indexes import (  # noqa: PLC0415 -- under the block
+            filter_request_log_index_diff,
+        )
+    return str(filter_request_log_index_diff(script))
+
+
+def finish_as_litellm_does(connection: Connection, url: str) -> None:
+    """Mends indexes that an interrupted migration left invalid, and builds two that none makes.
+
+    LiteLLM builds those without locking writers out, which takes seconds; in an empty table they
+    are made at once.
+    """
+    with _light_import():
+        from litellm_proxy_extras.request_log_indexes import (  # noqa: PLC0415 -- under the block
+            REQUEST_LOG_INDEXES,
+        )
+        from litellm_proxy_extras.utils import ProxyExtrasDBManager  # noqa: PLC0415
+
+        for index in REQUEST_LOG_INDEXES:
+            table, name = sql.Identifier(index.table), sql.Identifier(index.name)
+            first = connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(table)).fetchone()
+            if first is None:
+                create = sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ")
+                connection.execute(create.format(name, table) + sql.SQL(index.definition))
+        os.environ["DATABASE_URL"] = url
+        ProxyExtrasDBManager.repair_invalid_indexes()
+        ProxyExtrasDBManager.build_request_log_indexes()
+
+
+@contextmanager
+def _light_import() -> Iterator[None]:
+    before = sys.modules.get("litellm")
+    sys.modules["litellm"] = None  # type: ignore[assignment] -- importing it now fails at once
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.modules["litellm"]
+        else:
+            sys.modules["litellm"] = before
