@@ -78,31 +78,42 @@ class Usage(_Strict):
         )
 
 
-class _Answer(_Strict):
-    model: str = Field(
+_Model = Annotated[
+    str,
+    Field(
         description="the deployment that answered, such as ollama_chat/llama3.2",
         examples=["ollama_chat/llama3.2"],
-    )
-    usage: Usage
-    request_id: str = Field(
+    ),
+]
+_RequestId = Annotated[
+    str,
+    Field(
         description="column litellm_call_id of the call's row in LiteLLM_SpendLogs; "
         "a repair attempt's row ends in -repair"
-    )
+    ),
+]
+_Truncated = Annotated[
+    bool, Field(description="the model reached its token limit: the text ends early")
+]
 
 
-class ExtractResponse(_Answer):
+class ExtractResponse(_Strict):
     """Answer of POST /extract."""
 
     items: list[Item]
+    model: _Model
+    usage: Usage
+    request_id: _RequestId
 
 
-class ExplainResponse(_Answer):
+class ExplainResponse(_Strict):
     """Answer of POST /explain."""
 
     explanation: str
-    truncated: bool = Field(
-        default=False, description="the model reached its token limit: the text ends early"
-    )
+    truncated: _Truncated = False
+    model: _Model
+    usage: Usage
+    request_id: _RequestId
 
 
 class Delta(_Strict):
@@ -111,10 +122,13 @@ class Delta(_Strict):
     text: str
 
 
-class Done(_Answer):
+class Done(_Strict):
     """Data of the `done` event, which ends a complete stream."""
 
-    truncated: bool = False
+    truncated: _Truncated = False
+    model: _Model
+    usage: Usage
+    request_id: _RequestId
 
 
 class ErrorDetail(_Strict):
