@@ -23,6 +23,8 @@ export class ConnectionPool {
   #gate;
   /** @type {Set<Lease>} */
   #leases = new Set();
+  /** How often leases were destroyed; who asked before is not to get one after. */
+  #destroyed = 0;
 
   /** @param {ConnectionOptions} options */
   constructor(options) {
@@ -58,17 +60,22 @@ export class ConnectionPool {
    * @returns {Promise<Lease>}
    */
   async acquire(leave) {
+    const destroyed = this.#destroyed;
     const give = leave ?? (await this.reserve());
     try {
-      return this.#lease(await this.#connect(), give);
+      const client = await this.#connect();
+      if (destroyed === this.#destroyed) return this.#lease(client, give);
+      client.release();
+      throw new Error('Connection terminated');
     } catch (error) {
       give();
       throw error;
     }
   }
 
-  /** Closes what is lent out as well: those who hold it get errors. */
+  /** Closes what is lent out, or about to be: those who hold it or wait for it get errors. */
   destroyLeases() {
+    this.#destroyed += 1;
     for (const lease of this.#leases) lease.release(true);
   }
 

@@ -23,7 +23,6 @@ import { log } from './log.js';
  * @property {(id: string, trace: string, requestId: string) => Promise<string>} commitTransaction
  * @property {(id: string, trace: string, requestId: string) => Promise<string>} rollbackTransaction
  */
-/** @typedef {{ engine: WasmQueryEngine, glue: any }} Copy */
 
 const GLUE = '@prisma/query-engine-wasm/postgresql/query_engine_bg.js';
 const NO_TRACE = '{}';
@@ -37,7 +36,7 @@ export class Engine {
   #options;
   #pool;
   #adapter;
-  /** @type {Promise<Copy> | undefined} */
+  /** @type {Promise<WasmQueryEngine> | undefined} */
   #copy;
   /** @type {Set<(error: Error) => void>} */
   #underWay = new Set();
@@ -118,7 +117,7 @@ export class Engine {
    * @returns {Promise<any>}
    */
   async #call(work) {
-    const { engine } = await this.load();
+    const engine = await this.load();
     return new Promise((resolve, reject) => {
       this.#underWay.add(reject);
       work(engine, this.#nextRequestId())
@@ -132,7 +131,7 @@ export class Engine {
     return String(this.#requests);
   }
 
-  /** @returns {Promise<Copy>} */
+  /** @returns {Promise<WasmQueryEngine>} */
   async #newCopy() {
     const glue = await loadWasmEngine(GLUE);
     const { datamodel, logQueries } = this.#settings;
@@ -141,7 +140,7 @@ export class Engine {
     /** @type {WasmQueryEngine} */
     const engine = new glue.QueryEngine(options, engineLog, adapter);
     await engine.connect(NO_TRACE, this.#nextRequestId());
-    return { engine, glue };
+    return engine;
   }
 }
 

@@ -4,6 +4,7 @@ import { log } from './log.js';
 const PARENT_POLL_MS = 1000;
 /** Longer than LiteLLM's queries take, shorter than what a container is given to stop. */
 const DRAIN_MS = 10_000;
+const DRAIN_POLL_MS = 10;
 
 /**
  * @param {import('node:http').Server} server
@@ -34,13 +35,17 @@ function onOrphaned(act) {
 }
 
 /**
- * Requests under way are answered, new ones refused.
+ * Requests under way are answered, new ones refused. Clients keep their connections open for reuse, so
+ * each is closed as soon as nothing is under way on it: prisma-client-py waits for the process to end.
  * @param {import('node:http').Server} server
  */
 function drained(server) {
   return new Promise((resolve) => {
-    server.close(resolve);
-    server.closeIdleConnections();
+    const closing = setInterval(() => server.closeIdleConnections(), DRAIN_POLL_MS);
+    server.close(() => {
+      clearInterval(closing);
+      resolve(undefined);
+    });
   });
 }
 

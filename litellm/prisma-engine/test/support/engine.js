@@ -36,7 +36,10 @@ export class TestEngine {
     this.stderr = stderr;
   }
 
-  /** @param {string} path */
+  /**
+   * @param {string} path
+   * @returns {Promise<any>}
+   */
   async get(path) {
     return (await fetch(`http://127.0.0.1:${this.port}${path}`)).json();
   }
