@@ -5,11 +5,12 @@ An empty value counts as unset, so a compose file may pass every variable throug
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -82,6 +83,13 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _fits_a_header(key: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[\x21-\x7e]+", key.get_secret_value()):
+        raise ValueError("holds a space or another character that no HTTP header can carry")
+    return key
+
+
+_Key = Annotated[SecretStr, AfterValidator(_fits_a_header)]
 _Flag = Annotated[bool, BeforeValidator(_lower)]
 
 
@@ -94,7 +102,7 @@ class Settings(BaseSettings):
     explanation_provider: ProviderName = "litellm"
 
     litellm_base_url: HttpUrl = HttpUrl("http://localhost:4000")
-    litellm_api_key: SecretStr
+    litellm_api_key: _Key
     litellm_extraction_model: str = "extraction-model"
     litellm_explanation_model: str = "explanation-model"
     litellm_timeout: float = Field(default=60, gt=0, le=3600)
@@ -141,10 +149,13 @@ def _lines(error: ValidationError) -> list[str]:
     lines = []
     for problem in error.errors(include_url=False):
         variable = str(problem["loc"][0]).upper()
-        found = "is not set"
-        if problem["type"] != "missing":
-            value = "" if variable.endswith("_KEY") else f" is {os.environ.get(variable, '')!r}"
-            found = f"{value}: {problem['msg'][0].lower()}{problem['msg'][1:]}".lstrip(": ")
+        reason = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "missing":
+            found = "is not set"
+        elif variable.endswith("_KEY"):
+            found = reason
+        else:
+            found = f"is {problem['input']!r}: {reason[0].lower()}{reason[1:]}"
         hint = _WHAT_TO_SET.get(variable, "correct it, or leave it unset")
         lines.append(f"{variable} {found}; {hint}")
     return lines

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import stamina
 import uvicorn
+
 from backend_stub.app import create_app
 from backend_stub.settings import Settings
 from support.fake_gateway import FakeGateway

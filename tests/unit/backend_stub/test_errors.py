@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 import httpx
 import pytest
+
 from backend_stub import prompts
 from support.fake_gateway import HANG, FakeGateway, completion, error
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
 from support.fake_gateway import HANG, Stream, chunk, completion, error, usage_chunk
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from backend_stub.prompts import EXTRACTION_FORMAT, extraction
 from backend_stub.schemas import MAX_ITEM_TEXT, MAX_ITEMS, MAX_TRANSLATION, ModelItems
 from support.fake_gateway import HANG, completion
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
+
     from support.fake_gateway import FakeGateway
 
 TEXT = "Der Hund schläft im Garten, weil er müde ist."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
 from backend_stub import health, prompts
 from backend_stub.logs import configure_logging
 from backend_stub.settings import Settings

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from backend_stub.settings import Settings, SettingsError
 
 BACKEND = Path(__file__).resolve().parents[3] / "backend-stub"
@@ -73,7 +74,7 @@ def test_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "key"),
+    ("content", "value"),
     [
         ("sk-f", "sk-f"),
         ("sk-f\n", "sk-f"),
@@ -81,13 +82,30 @@ def test_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         ("sk ö'\"$%`\\", "sk ö'\"$%`\\"),
     ],
 )
-def test_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str, key: str) -> None:
+def test_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str, value: str) -> None:
     """VAR_FILE names a file with the value, which loses one trailing newline and nothing else."""
+    (tmp_path / "model").write_text(content, encoding="utf-8")
+    monkeypatch.setenv("LITELLM_EXTRACTION_MODEL_FILE", str(tmp_path / "model"))
+
+    assert Settings.from_environment().litellm_extraction_model == value
+
+
+def test_key_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """So the key may come from a file alone."""
     monkeypatch.delenv("LITELLM_API_KEY")
-    (tmp_path / "key").write_text(content, encoding="utf-8")
+    (tmp_path / "key").write_text("sk-file\n", encoding="utf-8")
     monkeypatch.setenv("LITELLM_API_KEY_FILE", str(tmp_path / "key"))
 
-    assert Settings.from_environment().litellm_api_key.get_secret_value() == key
+    assert Settings.from_environment().litellm_api_key.get_secret_value() == "sk-file"
+
+
+@pytest.mark.parametrize("key", ["sk-geheim\n", "sk-gehe im", "sk-gehéim"])
+def test_key_that_fits_no_header(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """A key that no HTTP header can carry is refused at start, without being shown."""
+    monkeypatch.setenv("LITELLM_API_KEY", key)
+
+    assert "LITELLM_API_KEY holds a space" in problem()
+    assert "sk-" not in problem()
 
 
 def test_both_equal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
