@@ -119,8 +119,9 @@ def run() -> None:
 
 
 def _is_expected(error: Exception) -> bool:
-    """Whether an error already says what happened and what to do; looked up by module, because
-    importing the classes here would make every command pay for the database client.
+    """Whether an error already says what happened and what to do.
+
+    Looked up by its module: importing the classes would make every command pay for psycopg.
     """
     name = type(error).__name__
     return type(error).__module__.startswith("gateway.") and name.endswith("Error")

@@ -176,7 +176,7 @@ def _unknown(
 ) -> Iterator[Problem]:
     value: Any = document.data
     for step in at:
-        value = value[step] if isinstance(value, list) else value.get(step) or {}
+        value = value[int(step)] if isinstance(value, list) else value.get(step) or {}
     for key in value:
         if key not in known:
             yield _problem(

@@ -39,7 +39,8 @@ def connect(url: str, *, read_only: bool = False) -> Connection:
         connection.read_only = read_only
     except psycopg.OperationalError as error:
         raise DatabaseUnavailableError(
-            f"the database at {redacted(url)} does not answer: {reason(error)}\n    {_advice(error)}"
+            f"the database at {redacted(url)} does not answer: {reason(error)}"
+            f"\n    {_advice(error)}"
         ) from error
     return connection
 

@@ -64,9 +64,11 @@ def without_left_out(
         if chain.alias in left_out:
             continue
         targets = tuple(name for name in chain.targets if name not in left_out)
-        for name in chain.targets:
-            if name in left_out:
-                notes.append(f"fallback {chain.alias} -> {name} left out: {left_out[name]}")
+        notes.extend(
+            f"fallback {chain.alias} -> {name} left out: {left_out[name]}"
+            for name in chain.targets
+            if name in left_out
+        )
         if chain.targets and not targets:
             notes.append(f"{chain.alias} has no fallback")
         if targets:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FRESH_SECONDS = 2.0
+FRESH_SECONDS = 1.0
 """How long an answer is reused; /health is open to all and must not load the database."""
 
-PROBE_TIMEOUT = 3.0
+PROBE_TIMEOUT = 2.0
 
 
 class Proxy(Protocol):
@@ -61,10 +61,9 @@ class Health:
         self._asked_at = 0.0
 
     async def report(self) -> Report:
-        """Returns the state, at most two seconds old; only one caller at a time does the asking."""
+        """Returns the state, at most a second old; one caller asks, the others wait for it."""
         async with self._lock:
-            is_fresh = time.monotonic() - self._asked_at < FRESH_SECONDS
-            if self._report is None or not is_fresh or self._report.reasons:
+            if self._report is None or time.monotonic() - self._asked_at > FRESH_SECONDS:
                 self._report = await self._ask()
                 self._asked_at = time.monotonic()
             return self._report

@@ -1,4 +1,4 @@
-"""The environment in which LiteLLM runs: its secrets, and the switches for what it would do unasked.
+"""The environment in which LiteLLM runs: its secrets, and what it would else do unasked.
 
 Each switch was found in the source of 1.106.2. The gateway makes no call that no request caused.
 """

@@ -13,7 +13,7 @@ OLLAMA_FACTS = {
     "mode": "chat",
     "input_cost_per_token": 0.0,
     "output_cost_per_token": 0.0,
-    "supports_function_calling": True,  # Ollama's chat endpoint takes tools, or says that it does not
+    "supports_function_calling": True,  # Ollama takes tools, or says that a model does not
 }
 
 
@@ -29,9 +29,8 @@ class LiteLLMProxy:
         # Importing allocates a million objects that stay; collecting them meanwhile is a third of
         # the start, and freezing them afterwards spares every later collection.
         gc.disable()
-        from litellm.proxy import proxy_server  # noqa: PLC0415 -- 4 s, and reads its environment
-
         import litellm  # noqa: PLC0415 -- as above
+        from litellm.proxy import proxy_server  # noqa: PLC0415 -- 4 s, and reads its environment
 
         for model in models:
             if model.startswith("ollama_chat/"):

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.database import wait_for_database
 from gateway.database_url import database_url
 from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
-from gateway.prisma_cli import Outcome, PrismaCli
+from gateway.prisma_cli import PrismaCli
 from gateway.problems import ConfigurationError, Problem
 from gateway.proxy_extras import finish_as_litellm_does
 from gateway.spend_views import create_missing_views
@@ -22,10 +23,10 @@ from gateway.takeover import tables, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from gateway.database import Connection
     from gateway.migration_ledger import Ledger, Migration
+    from gateway.prisma_cli import Outcome
     from gateway.settings import Settings
 
 LOCK_KEY = int.from_bytes(b"llm_mig2", "big")
@@ -60,63 +61,60 @@ def migrate(settings: Settings, say: Callable[[str], None], *, retry: bool = Fal
     folder = shipped_folder()
     shipped = shipped_migrations(folder)
     with wait_for_database(url, settings.db_wait, say) as connection:
-        changed = False
-        if not _ledger(connection, shipped).is_current:
+        database = _Database(connection, shipped, say)
+        if not database.ledger().is_current:
+            prisma = PrismaCli(settings, url, folder / "schema.prisma")
             with _one_at_a_time(connection, say):
-                changed = _bring_up_to_date(
-                    settings, url, folder, shipped, connection, say, retry=retry
-                )
+                database.bring_up_to_date(prisma, retry=retry)
+            finish_as_litellm_does(connection, url)
         views = create_missing_views(connection)
         if views:
             say(f"created views: {', '.join(views)}")
-        if changed:
-            finish_as_litellm_does(connection, url)
-        _warn(_ledger(connection, shipped), say)
+        _warn(database.ledger(), say)
     say(f"database is current: {len(shipped)} migrations")
 
 
-def _ledger(connection: Connection, shipped: list[Migration]) -> Ledger:
-    return compare(shipped, read_rows(connection) or [])
+@dataclass(frozen=True)
+class _Database:
+    """The database that is migrated, and what it should have."""
 
+    connection: Connection
+    shipped: list[Migration]
+    say: Callable[[str], None]
 
-def _bring_up_to_date(  # noqa: PLR0913 -- one step of `migrate`, with what it knows
-    settings: Settings,
-    url: str,
-    folder: Path,
-    shipped: list[Migration],
-    connection: Connection,
-    say: Callable[[str], None],
-    *,
-    retry: bool,
-) -> bool:
-    """Applies what is missing; returns False when another start did it meanwhile."""
-    ledger = _ledger(connection, shipped)  # again, now that nobody else changes it
-    if ledger.is_current:
-        return False
-    prisma = PrismaCli(settings, url, folder / "schema.prisma")
-    found = tables(connection)
-    if read_rows(connection) is None and found:
-        take_over(connection, prisma, shipped, found)
-        say(f"took over a database of LiteLLM's own: {len(found)} tables match")
-        return True
-    if ledger.failed and not retry:
-        raise MigrationError(_failure(ledger, None))
-    for row in ledger.failed:
-        _must_succeed(prisma.mark_rolled_back(row.name))
-        say(f"trying again: {row.name}")
-    say(f"applying {len(ledger.pending)} of {len(shipped)} migrations")
-    started = time.monotonic()
-    outcome = prisma.deploy(lambda: _progress(connection, shipped, say))
-    after = _ledger(connection, shipped)
-    # The ledger decides, not the exit code: exit codes of 0 have lied.
-    if not after.is_current:
-        raise MigrationError(_failure(after, outcome))
-    say(f"applied {len(ledger.pending)} migrations in {time.monotonic() - started:.1f} s")
-    return True
+    def ledger(self) -> Ledger:
+        """Returns how far it is."""
+        return compare(self.shipped, read_rows(self.connection) or [])
 
+    def bring_up_to_date(self, prisma: PrismaCli, *, retry: bool) -> None:
+        """Applies what is missing, unless another start did it meanwhile."""
+        ledger = self.ledger()
+        found = tables(self.connection)
+        if ledger.is_current:
+            return
+        if read_rows(self.connection) is None and found:
+            take_over(self.connection, prisma, self.shipped, found)
+            self.say(f"took over a database that LiteLLM made: its {len(found)} tables match")
+            return
+        if ledger.failed and not retry:
+            raise MigrationError(_failure(ledger, None))
+        for row in ledger.failed:
+            _must_succeed(prisma.mark_rolled_back(row.name))
+            self.say(f"trying again: {row.name}")
+        self._deploy(prisma, len(ledger.pending))
 
-def _progress(connection: Connection, shipped: list[Migration], say: Callable[[str], None]) -> None:
-    say(f"applied {_ledger(connection, shipped).applied} of {len(shipped)} migrations")
+    def _deploy(self, prisma: PrismaCli, pending: int) -> None:
+        self.say(f"applying {pending} of {len(self.shipped)} migrations")
+        started = time.monotonic()
+        outcome = prisma.deploy(self._progress)
+        after = self.ledger()
+        # The ledger decides, not the exit code: exit codes of 0 have lied.
+        if not after.is_current:
+            raise MigrationError(_failure(after, outcome))
+        self.say(f"applied {pending} migrations in {time.monotonic() - started:.1f} s")
+
+    def _progress(self) -> None:
+        self.say(f"applied {self.ledger().applied} of {len(self.shipped)} migrations")
 
 
 @contextmanager

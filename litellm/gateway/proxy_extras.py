@@ -54,7 +54,8 @@ def finish_as_litellm_does(connection: Connection, url: str) -> None:
 @contextmanager
 def _light_import() -> Iterator[None]:
     before = sys.modules.get("litellm")
-    sys.modules["litellm"] = None  # type: ignore[assignment] -- importing it now fails at once
+    # None makes an import fail at once: https://docs.python.org/3/reference/import.html#the-module-cache
+    sys.modules["litellm"] = None  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 DIRECTORY_VARIABLE = "SECRETS_DIR"
 DEFAULT_DIRECTORY = "/secrets"
+MOUNT_VARIABLE = "SECRETS_MOUNT"
+DEFAULT_MOUNT = "/run/secrets"
+"""Where Compose mounts the files that a user names in VAR_FILE, each under its secret's name."""
+
 REPLACE_SALT_VARIABLE = "LITELLM_SALT_KEY_REPLACE"
 FILE_MODE = 0o440
 DIRECTORY_MODE = 0o750
@@ -77,7 +81,8 @@ def ensure_secrets(variables: Mapping[str, str]) -> list[str]:
 
 
 def _resolve_all(base: Path, variables: Mapping[str, str]) -> list[Resolved]:
-    environment = Environment(variables)
+    given = {name: value for name, value in variables.items() if value}
+    environment = Environment({**_mounted(variables), **given})
     resolved: list[Resolved] = []
     problems: list[Problem] = []
     for secret in SECRETS:
@@ -92,6 +97,16 @@ def _resolve_all(base: Path, variables: Mapping[str, str]) -> list[Resolved]:
     if problems:
         raise ConfigurationError(problems)
     return resolved
+
+
+def _mounted(variables: Mapping[str, str]) -> dict[str, str]:
+    """Returns VAR_FILE for every secret that is mounted."""
+    mount = Path(variables.get(MOUNT_VARIABLE) or DEFAULT_MOUNT)
+    return {
+        f"{secret.variable}_FILE": str(mount / secret.name)
+        for secret in SECRETS
+        if (mount / secret.name).exists()
+    }
 
 
 def _resolve(base: Path, secret: Secret, environment: Environment) -> Resolved:

@@ -47,7 +47,7 @@ def serve() -> None:
 
 
 def _drop_empty_variables() -> None:
-    """An empty variable counts as unset, as compose passes it on; LiteLLM would parse some as numbers."""
+    """Compose passes on what is unset as empty; LiteLLM would parse some of it as numbers."""
     for name in [name for name, value in os.environ.items() if not value]:
         del os.environ[name]
 

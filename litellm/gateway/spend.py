@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from gateway.database import Connection
 
-# Cost is stored in double precision; as numeric it is summed exactly, and not one digit is invented.
+# Cost is stored in double precision; as numeric it is summed exactly and no digit is invented.
 QUERY = """
 SELECT date("startTime")::text AS day,
        coalesce(nullif(logs.model_group, ''), logs.model) AS model,

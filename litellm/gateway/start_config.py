@@ -52,7 +52,10 @@ def write_config(settings: Settings, effective: EffectiveConfig) -> Path:
 def _key_problems(settings: Settings) -> list[Problem]:
     """A gateway that others can reach, or that keeps keys in a database, needs a strong key."""
     key = settings.litellm_master_key.get_secret_value() if settings.litellm_master_key else None
-    advice = 'set LITELLM_MASTER_KEY or LITELLM_MASTER_KEY_FILE, for example to "sk-$(openssl rand -hex 24)"'
+    advice = (
+        "set LITELLM_MASTER_KEY or LITELLM_MASTER_KEY_FILE, for example to "
+        '"sk-$(openssl rand -hex 24)"'
+    )
     if key is None:
         if settings.host in LOOPBACK and settings.database_url is None and settings.db_host is None:
             return []

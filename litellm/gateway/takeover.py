@@ -58,8 +58,8 @@ def take_over(
     """
     if not any(name.startswith("LiteLLM_") for name in found):
         raise TakeoverError(
-            f"the database holds {len(found)} tables and none of LiteLLM's ({', '.join(found[:3])}…)\n"
-            "    use a database of its own, or a schema of its own: DATABASE_URL with ?schema=litellm"
+            f"none of the database's {len(found)} tables is LiteLLM's ({', '.join(found[:3])}, …)\n"
+            "    use a database or a schema of its own: DATABASE_URL with ?schema=litellm"
         )
     missing = _difference(prisma)
     if missing:

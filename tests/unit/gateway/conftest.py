@@ -1,0 +1,55 @@
+"""A configuration file like the one shipped, and a way to render it with made-up variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway.config_document import parse_config
+from gateway.config_render import EffectiveConfig, render
+from gateway.problems import ConfigurationError
+from gateway.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHIPPED = Path(__file__).parents[3] / "litellm" / "litellm_config.yaml"
+NAME = Path("litellm_config.yaml")
+
+
+@pytest.fixture
+def rendered() -> Callable[..., EffectiveConfig]:
+    """Renders the shipped file, changed by (old, new) pairs, with the variables given."""
+
+    def _rendered(*changes: tuple[str, str], **variables: str) -> EffectiveConfig:
+        text = SHIPPED.read_text(encoding="utf-8")
+        for old, new in changes:
+            assert old in text, f"the shipped file holds no {old!r}"
+            text = text.replace(old, new)
+        return render(parse_config(NAME, text), load_settings(variables), variables)
+
+    return _rendered
+
+
+@pytest.fixture
+def complaint(rendered: Callable[..., EffectiveConfig]) -> Callable[..., str]:
+    """Returns what is said about a file that cannot be used."""
+
+    def _complaint(*changes: tuple[str, str], **variables: str) -> str:
+        with pytest.raises(ConfigurationError) as raised:
+            rendered(*changes, **variables)
+        return str(raised.value)
+
+    return _complaint
+
+
+def parameters(effective: EffectiveConfig, alias: str) -> dict[str, Any]:
+    """Returns the litellm_params of the first deployment of `alias`."""
+    found: dict[str, Any] = next(
+        deployment["litellm_params"]
+        for deployment in effective.config["model_list"]
+        if deployment["model_name"] == alias
+    )
+    return found

@@ -1,0 +1,85 @@
+"""The command line as a person meets it, in processes of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LITELLM = Path(__file__).parents[3] / "litellm"
+HEAVY = ("litellm", "prisma", "rich", "httpx", "uvicorn")
+
+
+def gateway(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command with the variables given and no others of ours."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(LITELLM), **variables}
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["", "secrets", "migrate", "serve", "check", "spend", "key"])
+def test_every_command_explains_itself(command: str) -> None:
+    """--help works everywhere, without any setting."""
+    done = gateway(*filter(None, [command]), "--help")
+    assert done.returncode == 0
+    assert "Usage:" in done.stdout
+
+
+def test_check_says_what_a_start_would_do() -> None:
+    """`check` shows models, what is left out, routing and database; exit code 0."""
+    done = gateway("check")
+    assert done.returncode == 0, done.stderr
+    assert "extraction-model = ollama_chat/llama3.2 at http://localhost:11434" in done.stdout
+    assert "extraction-model-openai left out: OPENAI_API_KEY is unset" in done.stdout
+    assert "simple-shuffle" in done.stdout
+
+
+def test_wrong_settings_end_with_code_2_and_every_problem() -> None:
+    """A start stops before LiteLLM is imported, with all problems and no traceback."""
+    done = gateway("serve", ROUTING_STRATEGY="fastest", REQUEST_TIMEOUT="soon")
+    assert done.returncode == 2
+    assert "ROUTING_STRATEGY: 'fastest'" in done.stderr
+    assert "REQUEST_TIMEOUT: 'soon'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_unreachable_database_ends_with_code_1_and_advice() -> None:
+    """`migrate` and `spend` tell where they looked and what to check."""
+    url = "postgresql://u:hidden@127.0.0.1:1/d"
+    for command in (["migrate"], ["spend"]):
+        done = gateway(*command, DATABASE_URL=url, DB_WAIT="1")
+        assert done.returncode == 1
+        assert "the database at 127.0.0.1:1/d does not answer" in done.stderr
+        assert "check that Postgres runs" in done.stderr
+        assert "hidden" not in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_health_of_nothing_is_unhealthy() -> None:
+    """Where no gateway listens, the check fails and says so."""
+    done = gateway("health", PORT="1")
+    assert done.returncode == 1
+    assert "nothing answers on port 1" in done.stdout
+
+
+@pytest.mark.parametrize("module", ["gateway.cli", "gateway.start_config", "gateway.migrate"])
+def test_light_commands_import_nothing_heavy(module: str) -> None:
+    """What runs often or first does not pay for LiteLLM or other large packages."""
+    code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(LITELLM)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

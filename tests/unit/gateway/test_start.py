@@ -1,0 +1,82 @@
+"""The checks of a start, and the environment that LiteLLM gets."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from gateway.litellm_environment import add_quiet_settings, litellm_environment
+from gateway.problems import ConfigurationError
+from gateway.start_config import checked_config, write_config
+
+from .conftest import SHIPPED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "sk-0a1b2c3d4e5f6071829304a5b6c7d8e9"
+BASE = {"LITELLM_CONFIG": str(SHIPPED)}
+OPEN = {**BASE, "HOST": "0.0.0.0"}  # noqa: S104 -- what the container sets
+
+
+def test_loopback_without_key_is_allowed() -> None:
+    """A quick start on one's own machine needs no key."""
+    settings, _ = checked_config(BASE)
+    assert settings.litellm_master_key is None
+
+
+@pytest.mark.parametrize("key", ["", "sk-1234", "sk-your-key-goes-here"])
+def test_open_gateway_needs_a_strong_key(key: str) -> None:
+    """What others can reach does not start with a weak key or none, and the key is not shown."""
+    with pytest.raises(ConfigurationError) as raised:
+        checked_config({**OPEN, "LITELLM_MASTER_KEY": key})
+    assert "LITELLM_MASTER_KEY: " in str(raised.value)
+    assert not key or key not in str(raised.value).replace("sk-$(openssl", "")
+
+
+def test_database_needs_a_key_too() -> None:
+    """Keys and budgets in a database need an admin."""
+    with pytest.raises(ConfigurationError, match="LITELLM_MASTER_KEY: is unset"):
+        checked_config({**BASE, "DATABASE_URL": "postgresql://u:p@h/d"})
+
+
+def test_rendered_file_is_for_this_user_alone(tmp_path: Path) -> None:
+    """The file that LiteLLM reads is private, and no secret is in it."""
+    variables = {
+        **BASE,
+        "GATEWAY_STATE_DIR": str(tmp_path / "state"),
+        "OPENAI_API_KEY": "sk-secret",
+    }
+    settings, effective = checked_config(variables)
+    path = write_config(settings, effective)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    text = path.read_text(encoding="utf-8")
+    assert "sk-secret" not in text
+    assert (
+        yaml.safe_load(text)["model_list"][0]["litellm_params"]["model"] == "ollama_chat/llama3.2"
+    )
+
+
+def test_litellm_is_kept_from_calling_home(tmp_path: Path) -> None:
+    """Price map, headers and news come from the package, unless the user says otherwise."""
+    settings, effective = checked_config(BASE)
+    environment = litellm_environment(settings, effective, tmp_path, None)
+    assert environment["LITELLM_LOCAL_MODEL_COST_MAP"] == "True"
+    assert environment["LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"] == "True"
+    config = {"general_settings": {"disable_model_info_refresh": False}}
+    add_quiet_settings(config)
+    assert config["general_settings"]["disable_model_info_refresh"] is False
+    assert config["litellm_settings"]["disable_hf_tokenizer_download"] is True
+
+
+def test_secrets_reach_litellm_by_its_environment(tmp_path: Path) -> None:
+    """Keys and the database's URL are handed over there, wherever they came from."""
+    (tmp_path / "key").write_text(f"{KEY}\n", encoding="utf-8")
+    settings, effective = checked_config({**OPEN, "LITELLM_MASTER_KEY_FILE": str(tmp_path / "key")})
+    environment = litellm_environment(settings, effective, tmp_path, "postgresql://u:p@h/d")
+    assert environment["LITELLM_MASTER_KEY"] == KEY
+    assert environment["DATABASE_URL"].startswith("postgresql://u:p@h/d?connection_limit=10")
+    assert "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY" not in environment
