@@ -1,0 +1,121 @@
+"""Streams that never end short in silence.
+
+LiteLLM invents `finish_reason: stop` for a stream that its provider did not finish, so a cut
+answer looks like a whole one; and it falls back before the first token for some errors only (not
+for a timeout, not to a deployment of the same alias). So each attempt reads up to its first token
+before it counts as answered, and what comes later is watched to its end.
+https://github.com/BerriAI/litellm/issues/40404
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    Chunk = Any
+
+
+class StreamCutError(Exception):
+    """A stream ended without a finish_reason."""
+
+    status_code = 502
+
+    def __init__(self) -> None:
+        self.message = "the model's answer was cut off: its stream ended without a finish_reason"
+        super().__init__(self.message)
+
+
+class RouterStream(Protocol):
+    """What LiteLLM's router returns for a stream (FallbackStreamWrapper), as far as used here."""
+
+    _async_generator: AsyncGenerator[Chunk, None]
+    completion_stream: AsyncGenerator[Chunk, None] | None
+    chunks: list[Chunk]
+
+
+class GuardedStream:
+    """A router's stream, opened up to its first token.
+
+    Args:
+        stream: keeps its type and its attributes, which LiteLLM's proxy reads; only its source of
+            chunks is replaced.
+        failed: called with the exception when it breaks after the first token.
+        finished: called when it ends well.
+    """
+
+    def __init__(
+        self,
+        stream: RouterStream,
+        failed: Callable[[Exception], None],
+        finished: Callable[[], None],
+    ) -> None:
+        self.stream = stream
+        self._source = stream._async_generator  # noqa: SLF001 -- see the module's docstring
+        self._failed = failed
+        self._finished = finished
+        self._held: deque[Chunk] = deque()
+
+    async def open(self, *, to_the_end: bool = False) -> None:
+        """Reads up to the first token, or all of it, and holds that back for the caller.
+
+        Raises:
+            Exception: what the provider's stream raised, or StreamCutError.
+        """
+        try:
+            async for chunk in self._source:
+                self._refuse_invented_end(chunk)
+                self._held.append(chunk)
+                if has_token(chunk) and not to_the_end:
+                    break
+            if not any(has_token(chunk) or finish_reason(chunk) for chunk in self._held):
+                raise StreamCutError  # noqa: TRY301 -- closed like any other failure
+        except BaseException:
+            await self._source.aclose()
+            raise
+        rest = self._rest()
+        self.stream._async_generator = rest  # noqa: SLF001 -- as above
+        self.stream.completion_stream = rest
+
+    def text(self) -> str:
+        """Returns the text of the chunks held."""
+        deltas = (choice.delta for chunk in self._held for choice in chunk.choices[:1])
+        return "".join(getattr(delta, "content", None) or "" for delta in deltas)
+
+    async def close(self) -> None:
+        """Gives the stream up."""
+        await self._source.aclose()
+
+    async def _rest(self) -> AsyncGenerator[Chunk, None]:
+        try:
+            while self._held:
+                yield self._held.popleft()
+            async for chunk in self._source:
+                self._refuse_invented_end(chunk)
+                yield chunk
+        except Exception as error:
+            self._failed(error)
+            raise
+        else:
+            self._finished()
+        finally:
+            await self._source.aclose()
+
+    def _refuse_invented_end(self, chunk: Chunk) -> None:
+        """LiteLLM keeps the provider's own chunks, and leaves out an end that it made up."""
+        if finish_reason(chunk) and not any(map(finish_reason, reversed(self.stream.chunks))):
+            raise StreamCutError
+
+
+def finish_reason(chunk: Chunk) -> str | None:
+    """Returns why a chunk says that the answer is over, None when it goes on."""
+    return next((choice.finish_reason for choice in chunk.choices if choice.finish_reason), None)
+
+
+def has_token(chunk: Chunk) -> bool:
+    """Returns whether a chunk holds something of the answer, not only its role."""
+    fields = ("content", "tool_calls", "function_call", "reasoning_content", "audio", "images")
+    deltas = [choice.delta for choice in chunk.choices]
+    return any(getattr(delta, name, None) for delta in deltas for name in fields)
