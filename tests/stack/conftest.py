@@ -26,7 +26,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def make_stack() -> Iterator[Callable[..., Stack]]:
-    """Yield a function that makes a stack with an environment of its own; nothing is started yet."""
+    """Yield a function that makes a stack with an environment of its own, not yet started."""
     made: list[Stack] = []
 
     def make(**environment: str) -> Stack:

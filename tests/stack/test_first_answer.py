@@ -27,9 +27,7 @@ def spend_row(stack: Stack, request_id: str) -> dict[str, Any]:
     """Return the spend log of one request, as soon as LiteLLM has written it."""
     return until(
         lambda: next(
-            iter(
-                stack.sql('SELECT * FROM "LiteLLM_SpendLogs" WHERE request_id = %s', request_id)
-            ),
+            iter(stack.sql('SELECT * FROM "LiteLLM_SpendLogs" WHERE litellm_call_id = %s', request_id)),
             None,
         ),
         seconds=SPEND_SECONDS,
@@ -85,7 +83,7 @@ def test_daily_totals_and_the_keys_spend_follow_the_rows(stack: Stack) -> None:
 
     def totals_equal_rows() -> bool:
         rows = stack.sql(
-            'SELECT count(*) AS requests, sum(prompt_tokens) AS prompt, sum(completion_tokens)'
+            "SELECT count(*) AS requests, sum(prompt_tokens) AS prompt, sum(completion_tokens)"
             ' AS completion, sum(spend) AS spend FROM "LiteLLM_SpendLogs" WHERE api_key = %s',
             row["api_key"],
         )[0]

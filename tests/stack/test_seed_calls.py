@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from support.stack import Stack
 
 
-def test_chat_completions(stack: Stack, client: openai.OpenAI) -> None:
+def test_chat_completions(client: openai.OpenAI) -> None:
     """POST /v1/chat/completions answers in OpenAI's form, with usage."""
     answer = client.chat.completions.create(
         model="extraction-model",

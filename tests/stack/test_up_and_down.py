@@ -85,11 +85,11 @@ def test_down_keeps_the_data_and_destroy_removes_it_after_asking(
 ) -> None:
     """A table made before `down` is there after `up`; `destroy` wants the project's name typed."""
     stack = make_stack()
-    stack.compose("up", "--detach", "--wait", "postgres")
-    stack.execute("postgres", "psql", "-qU", "postgres", "-c", "CREATE TABLE kept (n int)", "litellm")
+    stack.compose("up", "--detach", "--no-build", "--wait", "postgres")
+    stack.sql("CREATE TABLE kept (n int)")
     stack.run("down")
-    stack.compose("up", "--detach", "--wait", "postgres")
-    assert "kept" in stack.execute("postgres", "psql", "-qU", "postgres", "-c", "\\dt", "litellm")
+    stack.compose("up", "--detach", "--no-build", "--wait", "postgres")
+    assert stack.sql("SELECT * FROM kept") == []
 
     refused = stack.run("destroy", stdin="yes\n", check=False)
     assert refused.returncode == 1

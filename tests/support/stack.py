@@ -13,6 +13,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import dict_row
+
 from support.wait import until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -131,7 +132,7 @@ class Stack:
         """Wait until a service has that health.
 
         Raises:
-            AssertionError: after that many seconds, or at once when the container died; with its log.
+            AssertionError: after that many seconds, or at once when it died; with its log.
         """
 
         def alive() -> None:
@@ -167,16 +168,17 @@ class Stack:
             host=networks[f"{self.project}_database"]["IPAddress"],
             dbname="litellm",
             user="gateway",
-            password=self.secret("gateway_db_password"),
+            password=self.execute("postgres", "cat", "/run/postgres-secrets/gateway_db_password"),
             connect_timeout=5,
             autocommit=True,
             row_factory=dict_row,
         )
 
     def sql(self, statement: LiteralString, *parameters: object) -> list[dict[str, Any]]:
-        """Run one statement as the gateway's role and return its rows."""
+        """Run one statement as the gateway's role and return its rows, if it has any."""
         with self.database() as connection:
-            return connection.execute(statement, parameters).fetchall()
+            cursor = connection.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else []
 
     def destroy(self) -> None:
         """Remove the containers, networks and volumes of this project."""

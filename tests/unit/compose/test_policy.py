@@ -151,7 +151,9 @@ def test_the_database_is_on_a_network_without_a_way_out() -> None:
 
     assert document["networks"]["database"]["internal"] is True
     assert list(SERVICES["postgres"]["networks"]) == ["database"]
-    members = {name for name, service in SERVICES.items() if "database" in service.get("networks", {})}
+    members = {
+        name for name, service in SERVICES.items() if "database" in service.get("networks", {})
+    }
     assert members == {"postgres", "migrate", "litellm"}
 
 
