@@ -7,18 +7,21 @@ installed package and can mark as applied what never ran.
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.database import wait_for_database
-from gateway.database_url import database_url
+import psycopg
+
+from gateway.database import reason, wait_for_database
+from gateway.database_url import database_url, redacted
 from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
 from gateway.prisma_cli import PrismaCli
 from gateway.problems import ConfigurationError, Problem
-from gateway.proxy_extras import finish_as_litellm_does
-from gateway.spend_views import create_missing_views
+from gateway.proxy_extras import finish_as_litellm_does, index_empty_tables
+from gateway.spend_views import create_missing_views, missing_views
 from gateway.takeover import tables, take_over
 
 if TYPE_CHECKING:
@@ -58,20 +61,34 @@ def migrate(settings: Settings, say: Callable[[str], None], *, retry: bool = Fal
         raise ConfigurationError(
             [Problem("DATABASE_URL", "is unset, and so is DB_HOST", "set one of them")]
         )
-    folder = shipped_folder()
-    shipped = shipped_migrations(folder)
     with wait_for_database(url, settings.db_wait, say) as connection:
-        database = _Database(connection, shipped, say)
-        if not database.ledger().is_current:
+        try:
+            _migrate(settings, url, connection, say, retry=retry)
+        except psycopg.Error as error:
+            raise MigrationError(
+                f"the database at {redacted(url)} refused: {reason(error)}\n"
+                "    correct that, then run `gateway migrate` again"
+            ) from error
+
+
+def _migrate(
+    settings: Settings, url: str, connection: Connection, say: Callable[[str], None], *, retry: bool
+) -> None:
+    folder = shipped_folder()
+    database = _Database(connection, shipped_migrations(folder), say)
+    is_current = database.ledger().is_current
+    if not is_current or missing_views(connection):
+        with _one_at_a_time(connection, say):
             prisma = PrismaCli(settings, url, folder / "schema.prisma")
-            with _one_at_a_time(connection, say):
-                database.bring_up_to_date(prisma, retry=retry)
-            finish_as_litellm_does(connection, url)
-        views = create_missing_views(connection)
-        if views:
-            say(f"created views: {', '.join(views)}")
-        _warn(database.ledger(), say)
-    say(f"database is current: {len(shipped)} migrations")
+            database.bring_up_to_date(prisma, retry=retry)
+            index_empty_tables(connection)
+            created = create_missing_views(connection)
+            if created:
+                say(f"created {len(created)} views")
+    if not is_current:
+        finish_as_litellm_does(url)
+    _warn(database.ledger(), say)
+    say(f"database is current: {len(database.shipped)} migrations")
 
 
 @dataclass(frozen=True)
@@ -160,12 +177,21 @@ def _failure(ledger: Ledger, outcome: Outcome | None) -> str:
             "    correct what it names, then run `gateway migrate` again"
         )
     row = ledger.failed[0]
-    log = row.log.strip() or (outcome.errors.strip() if outcome else "") or "no error was recorded"
+    log = row.log.strip() or (outcome.errors.strip() if outcome else "")
     return (
-        f"migration {row.name} failed: {log}\n"
+        f"migration {row.name} failed: {sql_error(log)}\n"
         "    correct what the error names (often rights, disk space or a lock), then run"
         " `gateway migrate --retry`; a backup from before is the other way back"
     )
+
+
+def sql_error(log: str) -> str:
+    """Returns the database's words from what Prisma recorded, or all of it in one line."""
+    code = re.search(r"^Database error code: (\w+)$", log, re.MULTILINE)
+    words = re.search(r"^Database error:\s+(.+)$", log, re.MULTILINE)
+    if words is None:
+        return " ".join(log.split()) or "no error was recorded"
+    return f"{words[1]} ({code[1]})" if code else words[1]
 
 
 def _warn(ledger: Ledger, say: Callable[[str], None]) -> None:

@@ -28,24 +28,30 @@ def without_own_indexes(script: str) -> str:
     return str(filter_request_log_index_diff(script))
 
 
-def finish_as_litellm_does(connection: Connection, url: str) -> None:
-    """Mends indexes that an interrupted migration left invalid, and builds two that none makes.
+def index_empty_tables(connection: Connection) -> None:
+    """Builds the indexes that no migration makes where that takes no time: in an empty table.
 
-    LiteLLM builds those without locking writers out, which takes seconds; in an empty table they
-    are made at once.
+    LiteLLM builds them beside running writers, which takes seconds even for nothing.
     """
     with _light_import():
         from litellm_proxy_extras.request_log_indexes import (  # noqa: PLC0415 -- under the block
             REQUEST_LOG_INDEXES,
         )
-        from litellm_proxy_extras.utils import ProxyExtrasDBManager  # noqa: PLC0415
+    for index in REQUEST_LOG_INDEXES:
+        table, name = sql.Identifier(index.table), sql.Identifier(index.name)
+        if connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(table)).fetchone() is None:
+            create = sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ").format(name, table)
+            connection.execute(create + sql.SQL(index.definition))
 
-        for index in REQUEST_LOG_INDEXES:
-            table, name = sql.Identifier(index.table), sql.Identifier(index.name)
-            first = connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(table)).fetchone()
-            if first is None:
-                create = sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ")
-                connection.execute(create.format(name, table) + sql.SQL(index.definition))
+
+def finish_as_litellm_does(url: str) -> None:
+    """Mends indexes that an interrupted migration left invalid, and builds those still missing.
+
+    It takes the migration lock by itself, so it must not be held.
+    """
+    with _light_import():
+        from litellm_proxy_extras.utils import ProxyExtrasDBManager  # noqa: PLC0415 -- as above
+
         os.environ["DATABASE_URL"] = url
         ProxyExtrasDBManager.repair_invalid_indexes()
         ProxyExtrasDBManager.build_request_log_indexes()

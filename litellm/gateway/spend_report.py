@@ -7,8 +7,10 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from gateway.database import connect
-from gateway.database_url import database_url
+import psycopg
+
+from gateway.database import DatabaseUnavailableError, connect
+from gateway.database_url import database_url, redacted
 from gateway.problems import ConfigurationError, Problem
 from gateway.spend import SpendRow, dollars, read_spend, total
 
@@ -29,7 +31,7 @@ def load_rows(settings: Settings, days: int) -> list[SpendRow]:
 
     Raises:
         ConfigurationError: no database is configured.
-        DatabaseUnavailableError: it does not answer.
+        DatabaseUnavailableError: it does not answer, or was not migrated.
     """
     url = database_url(settings)
     if url is None:
@@ -41,7 +43,13 @@ def load_rows(settings: Settings, days: int) -> list[SpendRow]:
             ]
         )
     with connect(url, read_only=True) as connection:
-        return read_spend(connection, days, _master_hashes(settings))
+        try:
+            return read_spend(connection, days, _master_hashes(settings))
+        except psycopg.errors.UndefinedTable:
+            raise DatabaseUnavailableError(
+                f"the database at {redacted(url)} has no table of LiteLLM's yet\n"
+                "    run `gateway migrate`, which the stack does at every start"
+            ) from None
 
 
 def as_json(rows: list[SpendRow]) -> str:

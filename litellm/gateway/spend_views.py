@@ -12,8 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
-
 if TYPE_CHECKING:
     from gateway.database import Connection
 
@@ -40,18 +38,20 @@ def view_statements(source: str) -> dict[str, str]:
     return {match["name"]: text for match, text in matches if match}
 
 
-def create_missing_views(connection: Connection) -> list[str]:
-    """Creates the views that are not there; returns their names."""
+def missing_views(connection: Connection) -> dict[str, str]:
+    """Returns name and CREATE statement of the views that are not there."""
     statements = view_statements(view_source())
     rows = connection.execute(
         "SELECT viewname FROM pg_views WHERE schemaname = current_schema() AND viewname = ANY(%s)",
         [list(statements)],
     )
     present = {row[0] for row in rows}
-    missing = [name for name in statements if name not in present]
-    for name in missing:
-        try:
-            connection.execute(statements[name].encode())
-        except psycopg.errors.DuplicateTable:
-            continue  # another start was quicker
-    return missing
+    return {name: text for name, text in statements.items() if name not in present}
+
+
+def create_missing_views(connection: Connection) -> list[str]:
+    """Creates the views that are not there; returns their names."""
+    missing = missing_views(connection)
+    for statement in missing.values():
+        connection.execute(statement.encode())
+    return list(missing)
