@@ -11,6 +11,7 @@ import typer
 from model_server import health as health_check
 from model_server import logs
 from model_server.keeper import Keeper
+from model_server.names import manifest_path
 from model_server.processes import runs
 from model_server.server import Ollama
 from model_server.settings import Settings, SettingsError
@@ -62,6 +63,10 @@ def serve() -> None:
         "OLLAMA_KEEP_ALIVE": settings.ollama_keep_alive,
         "OLLAMA_CONTEXT_LENGTH": str(settings.ollama_context_length),
     }
+    if not manifest_path(settings.name, settings.ollama_models).exists():
+        # At its start Ollama removes what no model uses: that would be a download half done.
+        # https://github.com/ollama/ollama/blob/v0.17.4/server/images.go#L441
+        environment.setdefault("OLLAMA_NOPRUNE", "1")
     relay = functools.partial(logs.relay, everything=bool(os.environ.get("OLLAMA_DEBUG")))
     raise typer.Exit(supervise(["ollama", "serve"], environment, relay, keeper.run))
 

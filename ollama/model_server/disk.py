@@ -33,5 +33,5 @@ def require(folder: Path, size: int, what: str) -> None:
             f"{what} needs {human(size + RESERVE)} of disk, {human(free)} is free",
             f"free {human(size + RESERVE - free)} where the volume of {folder} lies, "
             "or choose a smaller model",
-            passing=True,
+            again="later",
         )

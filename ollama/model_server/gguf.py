@@ -59,7 +59,7 @@ def ensure(
         raise Problem(
             f"{path.name} cannot be imported: {error.error}",
             "use a GGUF file of an architecture that this Ollama knows, and that is whole",
-            passing="no space left" in error.error,
+            again="later" if "no space left" in error.error else "never",
         ) from error
     _log.info("imported %s from %s", name, path.name)
 
@@ -71,7 +71,7 @@ def _digest(path: Path) -> str:
                 raise Problem(
                     f"{path.name} is not a GGUF file",
                     "fetch it again: what lies there may be a web page or a Git LFS pointer",
-                    passing=False,
+                    again="never",
                 )
             file.seek(0)
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -79,5 +79,5 @@ def _digest(path: Path) -> str:
         raise Problem(
             f"{path.name} cannot be read: {error.strerror}",
             "let everybody read it: chmod a+r ollama/models/*.gguf",
-            passing=False,
+            again="never",
         ) from error

@@ -60,7 +60,7 @@ class Keeper:
                 alive = self._fail(problem)
             except Exception as error:  # noqa: BLE001 # the server goes on serving what it has
                 _log.warning("unexpected error", exc_info=True)
-                alive = self._fail(Problem(f"unexpected error: {error!r}", _REPORT, passing=True))
+                alive = self._fail(Problem(f"unexpected error: {error!r}", _REPORT, again="later"))
 
     def _bring(self) -> None:
         """Make sure that the model is in the store; does nothing when it is."""
@@ -90,7 +90,7 @@ class Keeper:
                 f"{self.name} cannot be loaded: {error.error}",
                 "give it more memory (OLLAMA_MEMORY), lower OLLAMA_CONTEXT_LENGTH, "
                 "or choose a smaller model",
-                passing=True,
+                again="later",
             ) from error
         self._tell("ready", "loaded")
         _log.info("%s is loaded", self.name)
@@ -123,7 +123,7 @@ class Keeper:
         _log.error("what to do: %s", problem.what_to_do)
         waited, before = 0.0, self._at_hand()
         while self._at_hand() == before:
-            if problem.passing and waited >= self.settings.ollama_retry_seconds:
+            if problem.again != "never" and waited >= self.settings.ollama_retry_seconds:
                 break
             pause = min(WATCH_SECONDS, self.settings.ollama_retry_seconds)
             if not self.sleep(pause):

@@ -5,6 +5,7 @@ The grammar is Ollama's: https://github.com/ollama/ollama/blob/v0.17.4/types/mod
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 LIBRARY_HOST = "registry.ollama.ai"
@@ -73,3 +74,8 @@ class ModelName:
             return self
         host, _, namespace = registry.partition("/")
         return replace(self, host=host, namespace=namespace or self.namespace)
+
+
+def manifest_path(name: ModelName, store: Path) -> Path:
+    """Return the file by which Ollama's store (the folder OLLAMA_MODELS) has a model."""
+    return store / "manifests" / name.host / name.namespace / name.model / name.tag

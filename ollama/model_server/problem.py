@@ -1,5 +1,10 @@
 """What stands in the way of serving the model, and what a person can do about it."""
 
+from typing import Literal
+
+Again = Literal["soon", "later", "never"]
+"""When it makes sense to try again: at once and often, now and then, or not before a change."""
+
 
 class Problem(Exception):  # noqa: N818 # it is shown to people, most of it is not our error
     """One reason why the model is not served.
@@ -7,11 +12,11 @@ class Problem(Exception):  # noqa: N818 # it is shown to people, most of it is n
     Attributes:
         reason: what happened, one line.
         what_to_do: what to set or do, one line.
-        passing: whether it may go away by itself, so that trying again makes sense.
+        again: when it makes sense to try again.
     """
 
-    def __init__(self, reason: str, what_to_do: str, *, passing: bool) -> None:
+    def __init__(self, reason: str, what_to_do: str, *, again: Again) -> None:
         super().__init__(reason)
         self.reason = reason
         self.what_to_do = what_to_do
-        self.passing = passing
+        self.again = again

@@ -55,5 +55,6 @@ class Progress:
             return None
         self._said_at, self._said_percent = now, percent
         began, had = self._began
-        rate = (self._done - had) / max(now - began, 0.001)
-        return f"{percent} % of {human(self._total)}, {human(rate)}/s"
+        fetched = self._done - had
+        speed = f", {human(fetched / max(now - began, 0.001))}/s" if fetched else ""
+        return f"{percent} % of {human(self._total)}{speed}"

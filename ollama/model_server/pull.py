@@ -30,10 +30,10 @@ def pull(server: Ollama, settings: Settings, report: Callable[[int | None, str],
         report: is told the percentage and what is being done.
 
     Raises:
-        Problem: it did not work; `passing` tells whether later attempts may.
+        Problem: it did not work.
     """
     attempts = stamina.retry_context(
-        on=lambda error: isinstance(error, Problem) and error.passing,
+        on=lambda error: isinstance(error, Problem) and error.again == "soon",
         attempts=settings.ollama_pull_attempts,
         timeout=None,
         wait_initial=1.0,
@@ -44,14 +44,13 @@ def pull(server: Ollama, settings: Settings, report: Callable[[int | None, str],
             try:
                 _once(server, settings, report)
             except Problem as problem:
-                if problem.passing and attempt.num < settings.ollama_pull_attempts:
-                    _log.warning(
-                        "attempt %d of %d failed: %s; again in about %.0f s",
-                        attempt.num,
-                        settings.ollama_pull_attempts,
-                        problem.reason,
-                        attempt.next_wait,
+                if problem.again == "soon" and attempt.num < settings.ollama_pull_attempts:
+                    what = (
+                        f"attempt {attempt.num} of {settings.ollama_pull_attempts} failed: "
+                        f"{problem.reason}; again in about {attempt.next_wait:.0f} s"
                     )
+                    _log.warning("%s", what)
+                    report(None, what)
                 raise
     if settings.source != settings.name:
         server.rename(settings.source, settings.name)

@@ -51,7 +51,7 @@ def _missing(attempt: Attempt, _text: str) -> Problem:
     return Problem(
         f"there is no model {attempt.name} at {attempt.source.host}",
         f"{hint}set OLLAMA_MODEL to a model that exists, or {attempt.other_ways}",
-        passing=False,
+        again="never",
     )
 
 
@@ -59,7 +59,7 @@ def _plain_http(attempt: Attempt, _text: str) -> Problem:
     return Problem(
         f"{attempt.source.host} speaks plain http, which is refused",
         "give it TLS, or set OLLAMA_REGISTRY_INSECURE=true where the network can be trusted",
-        passing=False,
+        again="never",
     )
 
 
@@ -67,7 +67,7 @@ def _no_redirect(attempt: Attempt, _text: str) -> Problem:
     return Problem(
         f"{attempt.source.host} sends files itself, Ollama wants to be redirected to them",
         "set the mirror up to redirect downloads to another host name (ollama/README.md, mirror)",
-        passing=False,
+        again="never",
     )
 
 
@@ -75,7 +75,7 @@ def _untrusted(attempt: Attempt, text: str) -> Problem:
     return Problem(
         f"the certificate of {attempt.source.host} is not trusted: {text}",
         "mount a file with its certificate authority and name it in SSL_CERT_FILE",
-        passing=False,
+        again="never",
     )
 
 
@@ -83,7 +83,7 @@ def _disk_full(attempt: Attempt, _text: str) -> Problem:
     return Problem(
         f"the disk is full, {attempt.name} does not fit",
         "free space where the volume of /var/lib/ollama lies, or choose a smaller model",
-        passing=True,
+        again="later",
     )
 
 
@@ -91,7 +91,7 @@ def _denied(attempt: Attempt, text: str) -> Problem:
     return Problem(
         f"{attempt.source.host} does not give out {attempt.name}: {text}",
         f"choose a model that needs no login, or {attempt.other_ways}",
-        passing=False,
+        again="never",
     )
 
 
@@ -99,7 +99,7 @@ def _too_new(attempt: Attempt, _text: str) -> Problem:
     return Problem(
         f"{attempt.name} needs a newer Ollama than this image has",
         "choose another model, or build the image on a newer Ollama",
-        passing=False,
+        again="never",
     )
 
 
@@ -112,7 +112,7 @@ def _unreachable(attempt: Attempt, text: str) -> Problem:
     return Problem(
         f"{attempt.source.host} cannot be reached: {text}",
         f"{mirror}, or {attempt.other_ways}",
-        passing=True,
+        again="soon",
     )
 
 
@@ -120,7 +120,7 @@ def _unknown(attempt: Attempt, text: str) -> Problem:
     return Problem(
         f"pulling {attempt.name} failed: {text}",
         f"it is tried again; if it stays so, {attempt.other_ways}",
-        passing=True,
+        again="soon",
     )
 
 

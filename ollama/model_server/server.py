@@ -29,7 +29,7 @@ def _talking() -> Iterator[None]:
         raise Problem(
             f"ollama does not answer: {text}",
             "its own lines in this container's log say why",
-            passing=True,
+            again="soon",
         ) from error
 
 

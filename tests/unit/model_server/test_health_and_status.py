@@ -205,17 +205,25 @@ def test_a_store_that_cannot_be_written_stops_the_start(
     assert "own the volume" in printed
 
 
-def test_ollama_gets_the_settings(
-    monkeypatch: pytest.MonkeyPatch, make_settings: Callable[..., Settings]
-) -> None:
-    """Keep-alive and context length reach `ollama serve` in its environment."""
-    started: list[tuple[list[str], dict[str, str]]] = []
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, str]]]:
+    """Return what `serve` starts, command and environment; nothing is started for real."""
+    calls: list[tuple[list[str], dict[str, str]]] = []
 
     def record(command: list[str], environment: dict[str, str], *_: object) -> int:
-        started.append((command, environment))
+        calls.append((command, environment))
         return 0
 
     monkeypatch.setattr("model_server.cli.supervise", record)
+    return calls
+
+
+def test_ollama_gets_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+    make_settings: Callable[..., Settings],
+    started: list[tuple[list[str], dict[str, str]]],
+) -> None:
+    """Keep-alive and context length reach `ollama serve` in its environment."""
     settings = make_settings(ollama_keep_alive="30m", ollama_context_length=8192)
     command(monkeypatch, settings, "serve")
 
@@ -224,3 +232,22 @@ def test_ollama_gets_the_settings(
     assert environment["OLLAMA_KEEP_ALIVE"] == "30m"
     assert environment["OLLAMA_CONTEXT_LENGTH"] == "8192"
     assert environment["OLLAMA_MODELS"] == str(settings.ollama_models)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_half_a_download_outlives_a_restart(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    started: list[tuple[list[str], dict[str, str]]],
+    *,
+    there: bool,
+) -> None:
+    """Ollama tidies its store at start only once the model is there: not what is half there."""
+    monkeypatch.delenv("OLLAMA_NOPRUNE", raising=False)
+    manifest = settings.ollama_models / "manifests/registry.ollama.ai/library/tiny/latest"
+    if there:
+        manifest.parent.mkdir(parents=True)
+        manifest.touch()
+    command(monkeypatch, settings, "serve")
+
+    assert ("OLLAMA_NOPRUNE" in started[0][1]) is not there

@@ -137,7 +137,7 @@ def test_a_lasting_problem_leaves_the_server_up(
     assert len(errors) == 2
 
 
-def test_a_passing_problem_is_tried_again_slowly(fake: FakeOllama, run: Callable[..., Run]) -> None:
+def test_a_problem_that_may_pass_is_tried_again(fake: FakeOllama, run: Callable[..., Run]) -> None:
     """After OLLAMA_RETRY_SECONDS the pull starts again by itself."""
     fake.pulls = [[UNREACHABLE], []]
 

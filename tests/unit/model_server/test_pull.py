@@ -58,34 +58,38 @@ def test_progress_is_reported_in_percent(
     ]
 
 
-def test_a_passing_error_is_tried_again(
+def test_a_broken_download_is_tried_again(
     fake: FakeOllama,
     server: Ollama,
     make_settings: Callable[..., Settings],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A download that breaks off is started again, and the log counts the attempts."""
+    """A download that breaks off is started again; log and status count the attempts."""
     fake.pulls = [[layer(10), {"error": "unexpected EOF"}], [UNREACHABLE], []]
 
+    told: list[str] = []
+
     with caplog.at_level(logging.INFO):
-        pull(server, make_settings(ollama_pull_attempts=5), quiet)
+        settings = make_settings(ollama_pull_attempts=5)
+        pull(server, settings, lambda _, detail: told.append(detail))
 
     assert len(fake.asked("/api/pull")) == 3
     assert "attempt 1 of 5 failed" in caplog.text
     assert "attempt 2 of 5 failed" in caplog.text
+    assert len([each for each in told if each.startswith("attempt")]) == 2
 
 
 def test_attempts_are_bounded(
     fake: FakeOllama, server: Ollama, make_settings: Callable[..., Settings]
 ) -> None:
-    """After OLLAMA_PULL_ATTEMPTS attempts the problem is raised, as one that may pass."""
+    """After OLLAMA_PULL_ATTEMPTS attempts the problem is raised, to be tried again later."""
     fake.pulls = [[UNREACHABLE]]
 
     with pytest.raises(Problem, match="cannot be reached") as raised:
         pull(server, make_settings(ollama_pull_attempts=3), quiet)
 
     assert len(fake.asked("/api/pull")) == 3
-    assert raised.value.passing
+    assert raised.value.again == "soon"
 
 
 def test_a_lasting_error_is_not_tried_again(
@@ -152,7 +156,7 @@ def test_a_model_too_large_for_the_disk_is_not_begun(
         )
 
     assert not fake.asked("/api/pull")
-    assert raised.value.passing
+    assert raised.value.again == "later"
 
 
 def test_a_size_that_nobody_knows_needs_a_minimum(

@@ -10,22 +10,22 @@ from model_server.pull_errors import Attempt
 LOCAL = (ModelName("smollm2", "135m"), ModelName("llama3.2", "1b"))
 
 
-def explained(error: str, name: str = "llama3.2:2b", mirror: str = "") -> tuple[str, str, bool]:
-    """Return reason, what to do, and whether it may pass."""
+def explained(error: str, name: str = "llama3.2:2b", mirror: str = "") -> tuple[str, str, str]:
+    """Return reason, what to do, and when to try again."""
     wanted = ModelName.parse(name)
     problem = Attempt(wanted, wanted.on(mirror), LOCAL).explain(error)
-    return problem.reason, problem.what_to_do, problem.passing
+    return problem.reason, problem.what_to_do, problem.again
 
 
 def test_a_model_that_does_not_exist() -> None:
-    """Its name, the nearest that is here, and each way out are named; it does not pass."""
-    reason, what_to_do, passing = explained("pull model manifest: file does not exist")
+    """Its name, the nearest that is here, and each way out are named; it is not tried again."""
+    reason, what_to_do, again = explained("pull model manifest: file does not exist")
 
     assert reason == "there is no model llama3.2:2b at registry.ollama.ai"
     assert "did you mean llama3.2:1b, which is here?" in what_to_do
     assert "OLLAMA_MODEL" in what_to_do
     assert "llama3.2@2b.gguf" in what_to_do
-    assert not passing
+    assert again == "never"
 
 
 def test_a_name_like_no_other_gets_no_hint() -> None:
@@ -45,13 +45,13 @@ def test_a_name_like_no_other_gets_no_hint() -> None:
     ],
 )
 def test_the_library_cannot_be_reached(error: str) -> None:
-    """A mirror, a GGUF file, another model: all are named, and it may pass."""
-    reason, what_to_do, passing = explained(error)
+    """A mirror, a GGUF file, another model: all are named, and it is tried again soon."""
+    reason, what_to_do, again = explained(error)
 
     assert reason.startswith("registry.ollama.ai cannot be reached: ")
     for way in ("OLLAMA_REGISTRY", "llama3.2@2b.gguf", "OLLAMA_MODEL", "smollm2:135m"):
         assert way in what_to_do
-    assert passing
+    assert again == "soon"
 
 
 def test_a_mirror_cannot_be_reached() -> None:
@@ -63,26 +63,26 @@ def test_a_mirror_cannot_be_reached() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "reason", "what_to_do", "passing"),
+    ("error", "reason", "what_to_do", "again"),
     [
         ("http: server gave HTTP response to HTTPS client", "plain http, which is refused",
-         "OLLAMA_REGISTRY_INSECURE=true", False),
-        ("http: no Location header in response", "sends files itself", "ollama/README.md", False),
+         "OLLAMA_REGISTRY_INSECURE=true", "never"),
+        ("http: no Location header in response", "sends files itself", "ollama/README.md", "never"),
         ("tls: failed to verify certificate: x509: unknown authority", "is not trusted",
-         "SSL_CERT_FILE", False),
+         "SSL_CERT_FILE", "never"),
         ("write /var/lib/ollama/models/blobs/x: no space left on device", "the disk is full",
-         "choose a smaller model", True),
+         "choose a smaller model", "later"),
         ("pull model manifest: unauthorized: access denied", "does not give out",
-         "needs no login", False),
+         "needs no login", "never"),
         ("pull model manifest: 412: The model requires a newer version of Ollama.",
-         "needs a newer Ollama", "another model", False),
-        ("pull model manifest: 503: come back later", "503: come back later", "tried again", True),
+         "needs a newer Ollama", "another model", "never"),
+        ("pull model manifest: 503: later, please", "503: later, please", "tried again", "soon"),
     ],
 )  # fmt: skip
-def test_other_errors(error: str, reason: str, what_to_do: str, *, passing: bool) -> None:
-    """Each error has a reason in words, something to do, and is known to pass or not."""
+def test_other_errors(error: str, reason: str, what_to_do: str, again: str) -> None:
+    """Each error has a reason in words, something to do, and a time to try again."""
     found = explained(error)
 
     assert reason in found[0]
     assert what_to_do in found[1]
-    assert found[2] is passing
+    assert found[2] == again
