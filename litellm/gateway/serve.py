@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from gateway.backend_key import PART, BackendKey, keep_trying
@@ -13,7 +14,7 @@ from gateway.front import Front
 from gateway.health import Health
 from gateway.litellm_environment import add_quiet_settings, litellm_environment
 from gateway.litellm_proxy import LiteLLMProxy
-from gateway.log import Log
+from gateway.log import Log, PrintedLines
 from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
 from gateway.problems import ConfigurationError, Problem
 from gateway.start_config import checked_config, write_config
@@ -42,6 +43,8 @@ def serve() -> None:
     _drop_empty_variables()
     os.environ.update(litellm_environment(settings, effective, path, url))
     say(f"starting LiteLLM with {len(effective.aliases)} models: {', '.join(effective.aliases)}")
+    if settings.json_logs:
+        sys.stdout = PrintedLines(sys.stdout, say)
     proxy = LiteLLMProxy(effective.model_ids())
     _run(settings, effective, proxy, say, has_database=url is not None)
 
@@ -89,7 +92,7 @@ def _run(
             tasks.append(asyncio.create_task(_set_up_key(settings, effective, proxy, health, say)))
 
     async def stopping() -> None:
-        say("stopping: finishing open requests, then writing what they cost")
+        say("stopping: the requests are done, writing what they cost")
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
