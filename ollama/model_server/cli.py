@@ -72,9 +72,16 @@ def serve() -> None:
 
 
 @app.command()
-def health() -> None:
+def health(
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="While the model is on its way for the first time.")
+    ] = False,
+) -> None:
     """Exit with 0 when the model is served right now; print why or why not."""
     settings = _settings()
+    if wait:
+        health_check.wait(settings)
     with Ollama(settings.url) as server:
         healthy, why = health_check.check(settings, server)
     typer.echo(why)
@@ -86,4 +93,4 @@ def status(*, json: Annotated[bool, typer.Option("--json", help="As data.")] = F
     """Print how far the model is."""
     settings = _settings()
     state = State.read(settings.model_server_state, settings.ollama_model)
-    typer.echo(state.model_dump_json() if json else str(state))
+    typer.echo(state.as_data() if json else str(state))

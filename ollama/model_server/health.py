@@ -1,9 +1,24 @@
 """Whether the model is served right now."""
 
+import time
+from collections.abc import Callable
+
 from model_server.problem import Problem
 from model_server.server import Ollama
 from model_server.settings import Settings
 from model_server.state import State
+
+WAIT_SECONDS = 0.5
+
+
+def wait(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Wait until the model is served for the first time since the start, or has failed.
+
+    An engine that runs its check with this neither calls a long download unhealthy nor a failed
+    one starting, whatever its start period. Once the model was served, nothing is waited for.
+    """
+    while State.read(settings.model_server_state, settings.ollama_model).first_steps:
+        sleep(WAIT_SECONDS)
 
 
 def check(settings: Settings, server: Ollama) -> tuple[bool, str]:

@@ -148,6 +148,7 @@ class Keeper:
             percent=percent,
             detail=detail,
             what_to_do=what_to_do,
+            was_ready=self.state.was_ready or step == "ready",
         )
         if fresh != self.state or step == "starting":
             self.state = fresh

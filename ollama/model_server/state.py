@@ -10,7 +10,7 @@ Step = Literal["starting", "pulling", "importing", "warming", "ready", "failed"]
 
 
 class State(BaseModel):
-    """One moment of the model server; what `model-server status --json` prints."""
+    """One moment of the model server."""
 
     state: Step = "starting"
     model: str
@@ -18,6 +18,17 @@ class State(BaseModel):
     """How much of a download or import is done; null where nothing is counted."""
     detail: str = ""
     what_to_do: str = ""
+    was_ready: bool = False
+    """Whether the model has been served since the start; for the health check alone."""
+
+    @property
+    def first_steps(self) -> bool:
+        """Whether it is on its way to being served for the first time."""
+        return not self.was_ready and self.state not in {"ready", "failed"}
+
+    def as_data(self) -> str:
+        """Return what people's programs read."""
+        return self.model_dump_json(exclude={"was_ready"})
 
     def __str__(self) -> str:
         percent = "" if self.percent is None else f" {self.percent} %"

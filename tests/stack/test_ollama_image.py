@@ -322,6 +322,41 @@ def test_a_registry_out_of_reach(world: World) -> None:
     assert server.client.list().models == []
 
 
+HEALTH = (
+    "--health-cmd", "model-server health --wait", "--health-timeout", "1h", "--health-retries", "2",
+    "--health-interval", "1s",
+)  # fmt: skip
+
+
+def test_a_long_download_is_not_unhealthy(world: World, tmp_path: Path) -> None:
+    """To the engine a first download is starting, however long it takes, then healthy."""
+    world.registry(speed=20e6)
+    large = tiny_gguf.write(tmp_path / "large@1b.gguf", ballast=BALLAST)
+    publish(world, world.volume(large), "large:1b")
+    server = world.server(*HEALTH, OLLAMA_MODEL="large:1b", **MIRROR)
+
+    until_percent(server, 60)
+    during = server.state()["Health"]["Status"]
+
+    assert during == "starting"
+    until(
+        lambda: server.state()["Health"]["Status"] == "healthy", seconds=60, what="it to be healthy"
+    )
+
+
+def test_a_failed_download_is_unhealthy(world: World, registry: Registry) -> None:
+    """To the engine a model that does not exist is unhealthy within seconds, and it says why."""
+    server = world.server(*HEALTH, OLLAMA_MODEL="tiny:2b", **MIRROR)
+
+    until(
+        lambda: server.state()["Health"]["Status"] == "unhealthy",
+        seconds=30,
+        what="it to be unhealthy",
+    )
+    assert "there is no model tiny:2b" in server.state()["Health"]["Log"][-1]["Output"]
+    assert registry.files_asked() == []
+
+
 def test_a_disk_too_small(world: World, registry: Registry) -> None:
     """Where the model does not fit nothing is downloaded, and what is missing is said."""
     server = world.server(

@@ -128,6 +128,24 @@ def test_a_reader_never_sees_half_a_state(settings: Settings) -> None:
     assert before["state"] == "pulling"
 
 
+@pytest.mark.parametrize("end", ["ready", "failed"])
+def test_waiting_lasts_until_there_is_an_answer(settings: Settings, end: str) -> None:
+    """`--wait` goes through all steps of the first start and ends when it is served or failed."""
+    states = ["starting", "pulling", "importing", "warming", end]
+    write(settings, states.pop(0))
+
+    health.wait(settings, lambda _: write(settings, states.pop(0)))
+
+    assert not states
+
+
+def test_nothing_is_waited_for_later(settings: Settings) -> None:
+    """A model that was served once and is loaded again is unhealthy at once."""
+    write(settings, "warming", was_ready=True)
+
+    health.wait(settings, lambda _: pytest.fail("it waited"))
+
+
 def command(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, *arguments: str
 ) -> tuple[int, str]:

@@ -213,6 +213,15 @@ def test_a_model_that_does_not_fit_into_memory_fails_with_advice(
     assert "OLLAMA_MEMORY" in last.what_to_do
 
 
+def test_having_been_ready_is_remembered(fake: FakeOllama, run: Callable[..., Run]) -> None:
+    """A model that is lost after it was served fails as one that was ready."""
+    fake.pulls = [[], [MISSING]]
+
+    last = run(fake.models.clear, nothing, nothing).go()
+
+    assert (last.state, last.was_ready) == ("failed", True)
+
+
 def test_an_unloaded_model_is_loaded_again(fake: FakeOllama, run: Callable[..., Run]) -> None:
     """With keep-alive for ever, a model that is not listed as loaded is loaded again."""
     run(fake.loaded.clear, nothing, nothing).go()
