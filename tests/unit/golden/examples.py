@@ -12,7 +12,7 @@ STREET = {
     "type": "vocabulary",
     "text": "die Straße",
     "plural": "die Straßen",
-    "translations": ["street", "road"],
+    "translations": ["street", "road", "a journey"],
 }
 CHILD = {"type": "vocabulary", "text": "das Kind", "plural": "die Kinder", "translations": ["kid"]}
 FULL = {"type": "vocabulary", "text": "voll", "variants": ["voll sein"], "translations": ["full"]}

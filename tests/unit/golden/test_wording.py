@@ -56,10 +56,21 @@ def test_no_noun(text: str, near: str | None) -> None:
     assert [name for name in nears if getattr(tally, name)] == ([near] if near else [])
 
 
-@pytest.mark.parametrize("text", ["schoen", "schon", "Schon"])
-def test_umlaut(text: str) -> None:
-    """A missing umlaut is a spelling mistake, also when it is written as ae, oe, ue."""
-    nice = {"type": "vocabulary", "text": "schön", "translations": ["nice"]}
+@pytest.mark.parametrize(
+    ("right", "text"),
+    [
+        ("schön", "schoen"),
+        ("schön", "schon"),
+        ("schön", "Schon"),
+        ("grün", "gruen"),
+        ("grün", "grun"),
+        ("spät", "spaet"),
+        ("heiß", "heiss"),
+    ],
+)
+def test_umlaut(right: str, text: str) -> None:
+    """A missing umlaut or ß is a spelling mistake, also when it is written as ae, oe, ue, ss."""
+    nice = {"type": "vocabulary", "text": right, "translations": ["nice"]}
 
     tally = score(entry(nice), [item(text)])
 
@@ -119,7 +130,15 @@ def test_wrong_type() -> None:
 
 @pytest.mark.parametrize(
     ("translation", "right"),
-    [("street", 1), ("the Street", 1), ("a street; a way", 1), ("to road", 1), ("streets", 0)],
+    [
+        ("street", 1),
+        ("the Street", 1),
+        ("a street; a way", 1),
+        ("to road", 1),
+        ("journey", 1),
+        ("the way", 0),
+        ("streets", 0),
+    ],
 )
 def test_translation(translation: str, right: int) -> None:
     """English is right when it has the words of one of the expected; articles do not matter."""
