@@ -18,7 +18,6 @@ from gateway.problems import ConfigurationError, Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 IMAGE_CONFIG = Path("/etc/litellm/litellm_config.yaml")
@@ -139,11 +138,6 @@ def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
 
 
 def _problem(detail: ErrorDetails) -> Problem:
-    field = str(detail["loc"][0])
-    is_secret = "SecretStr" in str(_field(field).annotation)
-    found = "the value given" if is_secret else f"'{detail['input']}'"
-    return Problem(field.upper(), f"{found} cannot be used", detail["msg"].lower())
-
-
-def _field(name: str) -> FieldInfo:
-    return Settings.model_fields[name]
+    # A secret is any text, so a value shown here never is one.
+    found = f"'{detail['input']}' cannot be used"
+    return Problem(str(detail["loc"][0]).upper(), found, detail["msg"].lower())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,35 @@ def test_health_of_nothing_is_unhealthy() -> None:
     done = gateway("health", PORT="1")
     assert done.returncode == 1
     assert "nothing answers on port 1" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "line"),
+    [
+        ({"status": "healthy", "models": 2}, 0, "healthy"),
+        ({"status": "unhealthy", "reasons": ["a", "b"]}, 1, "unhealthy; a; b"),
+    ],
+)
+def test_health_hands_on_what_the_gateway_says(
+    answer: dict[str, object], code: int, line: str
+) -> None:
+    """The check's exit code and line are those of /health."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if code == 0 else 503)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        done = gateway("health", PORT=str(server.server_port))
+        thread.join()
+    assert (done.returncode, done.stdout.strip()) == (code, line)
 
 
 @pytest.mark.parametrize("module", ["gateway.cli", "gateway.start_config", "gateway.migrate"])

@@ -86,7 +86,7 @@ def test_mounted_secret_is_found_without_a_variable(tmp_path: Path) -> None:
     "key",
     [
         "sk-1234",
-        "sk-short",
+        "sk-0a1b2c3d4e5",
         "0a1b2c3d4e5f6071829304a5",
         "sk-changeme-changeme",
         "sk-aaaaaaaaaaaaaaaa",
