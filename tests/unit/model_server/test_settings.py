@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from model_server.settings import Settings, SettingsError, keep_alive_seconds
@@ -105,3 +107,22 @@ def test_a_mirror_may_be_written_as_an_address(monkeypatch: pytest.MonkeyPatch) 
 def test_keep_alive_means_what_it_means_to_ollama(value: str, seconds: float) -> None:
     """Whole seconds and Go's durations are understood; negative ones last for ever."""
     assert keep_alive_seconds(value) == pytest.approx(seconds)
+
+
+def test_every_setting_is_described() -> None:
+    """The README of ollama/ has each variable that a person may set."""
+    text = (Path(__file__).parents[3] / "ollama" / "README.md").read_text(encoding="utf-8")
+    fixed_by_the_image = {
+        "ollama_host",
+        "ollama_models",
+        "ollama_gguf_dir",
+        "model_server_state",
+    }
+
+    missing = {
+        name.upper()
+        for name in Settings.model_fields.keys() - fixed_by_the_image
+        if f"`{name.upper()}`" not in text
+    }
+
+    assert not missing
