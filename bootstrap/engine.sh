@@ -61,7 +61,7 @@ _engine_may_be_made() {
     die "no container engine answers ('docker info' fails; $id $codename, user $(id -un))" \
       "install Docker Engine 25 or newer with the compose plugin (docs.docker.com/engine/install), start it, run this again; as root on Debian or Ubuntu this command makes one itself"
   fi
-  have dpkg && have apt-get || die "apt-get and dpkg are needed to make a container engine" \
+  have apt-get || die "apt-get is needed to make a container engine" \
     "install Docker Engine 25 or newer yourself: docs.docker.com/engine/install"
 }
 

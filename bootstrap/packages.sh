@@ -20,6 +20,7 @@ debian_mirror() {
   if [ -n "${DEBIAN_MIRROR:-}" ]; then
     uri=$DEBIAN_MIRROR
   elif [ "$id" = debian ]; then
+    # shellcheck disable=SC2016 # the names in $() are apt's
     uri=$(apt-get indextargets 'Created-By: Packages' --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' |
       awk -v release="$codename" '($1 == release || $1 == "stable") && $2 == "main" { print $3; exit }')
   fi

@@ -60,33 +60,57 @@ def test_a_virtual_key_works_again_with_no_restart(stack: Stack, client: openai.
     assert stack.inspect("litellm")["State"]["StartedAt"] == started
 
 
-@pytest.mark.parametrize("service", ["postgres", "ollama", "litellm", "backend-stub"])
-def test_a_hung_service_is_unhealthy(stack: Stack, service: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "process"),
+    [
+        ("postgres", "postgres"),
+        ("ollama", "ollama serve"),
+        ("litellm", "gateway serve"),
+        ("backend-stub", "backend_stub"),
+    ],
+)
+def test_a_hung_service_is_unhealthy(stack: Stack, service: str, process: str) -> None:
     """A process that lives but does not answer is red; when it answers again, it is green."""
-    stack.compose("kill", "--signal", "STOP", service)
+    pid = process_of(stack, service, process)
+    signal(stack, "STOP", pid)
     try:
         stack.wait_for(service, "unhealthy", seconds=2 * RED_SECONDS)
     finally:
-        stack.compose("kill", "--signal", "CONT", service)
+        signal(stack, "CONT", pid)
     stack.wait_for(service, "healthy", seconds=GREEN_SECONDS)
 
 
 def test_a_killed_gateway_comes_back(stack: Stack, client: openai.OpenAI) -> None:
     """SIGKILL: the engine restarts it and a virtual key works again."""
-    pid = stack.inspect("litellm")["State"]["Pid"]
-    # From outside: compose kill would count as the user's wish, and restart nothing.
-    stack.command(
-        "docker", "run", "--rm", "--privileged", "--pid", "host",
-        "litellm-proxy-service/tests:0.1.0", "kill", "-KILL", str(pid),
-    )  # fmt: skip
+    pid = process_of(stack, "litellm", "gateway serve")
+    signal(stack, "KILL", pid)
 
     until(
-        lambda: stack.inspect("litellm")["State"]["Pid"] not in {0, pid},
+        lambda: stack.inspect("litellm")["State"]["Pid"] not in {0, int(pid)},
         seconds=GREEN_SECONDS,
         what="a new gateway process",
     )
     stack.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)
     assert client.models.list().data
+
+
+def process_of(stack: Stack, service: str, command: str) -> str:
+    """Return the first process of a service whose command line holds `command`, as the host's pid."""
+    listed = stack.command("docker", "top", stack.container(service), "-o", "pid,args").stdout
+    found = [line.split()[0] for line in listed.splitlines()[1:] if command in line]
+    assert found, listed
+    return found[0]
+
+
+def signal(stack: Stack, name: str, pid: str) -> None:
+    """Send a signal from the host's side, as the kernel would.
+
+    Not by `docker kill`: the engine takes that for the user's wish and restarts nothing.
+    """
+    stack.command(
+        "docker", "run", "--rm", "--privileged", "--pid", "host",
+        "litellm-proxy-service/tests:0.1.0", "kill", f"-{name}", pid,
+    )  # fmt: skip
 
 
 def test_with_the_gateway_down_the_backend_says_when_to_come_back(stack: Stack) -> None:
