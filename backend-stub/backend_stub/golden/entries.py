@@ -92,6 +92,10 @@ def fingerprint() -> str:
 
 
 def spread(entries: tuple[Entry, ...], number: int) -> tuple[Entry, ...]:
-    """Returns as many entries, evenly spread over the set, so that a short run meets most tags."""
+    """Returns as many entries, evenly spread over the set, so that a short run meets most tags.
+
+    Within its stretch each is one further than the last, so that it meets every level, too.
+    """
     number = min(number, len(entries))
-    return tuple(entries[index * len(entries) // number] for index in range(number))
+    stretch = len(entries) // number
+    return tuple(entries[n * len(entries) // number + n % stretch] for n in range(number))

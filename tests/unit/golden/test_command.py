@@ -152,7 +152,7 @@ def test_progress(gate: Gate, gateway: FakeGateway) -> None:
 
     assert [line.split(":")[0] for line in ran.err.splitlines()] == [
         "1/2 articles-1",
-        "2/2 reflexive-3",
+        "2/2 reflexive-4",
     ]
     assert ran.json["sentences"] == 2
 

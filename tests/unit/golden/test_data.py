@@ -137,3 +137,4 @@ def test_spread(number: int) -> None:
 
     assert len(chosen) == len(set(chosen)) == min(number, 60)
     assert len({entry.tags[0] for entry in chosen}) == min(number, 15)
+    assert len({entry.level for entry in chosen}) == min(number, 4)
