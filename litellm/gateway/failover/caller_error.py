@@ -51,6 +51,8 @@ def caller_error(
         registry: the deployments.
         error: what LiteLLM would report.
     """
+    if record.was_answered:
+        return None  # a stream that broke: an error event in it is all that can be sent
     if any(attempt.broken_schema for attempt in record.attempts) and _status(error) == BROKE_SCHEMA:
         return CallerError(BAD_GATEWAY, f"no model kept to the requested JSON schema: {error}")
     aliases = record.aliases.union(chain)

@@ -65,8 +65,9 @@ class Failover:
                     "ERROR",
                 )
             else:
-                runner = AttemptRunner(router, self.registry, self._settings)
-                router._acompletion = runner.wrapped()  # noqa: SLF001 -- see version_guard.py
+                call = router._acompletion  # noqa: SLF001 -- see version_guard.py
+                runner = AttemptRunner(call, self.registry, self._settings)
+                router._acompletion = runner.wrapped()  # noqa: SLF001 -- as above
         self.registry.learn(map(target_of, router.model_list))
 
     def status(self) -> list[dict[str, Any]]:

@@ -55,6 +55,7 @@ class RequestRecord:
         last_error: the exception of the last failed attempt.
         was_logged: whether its log line was written.
         answer_was_billed: whether LiteLLM wrote a cost for an attempt already.
+        was_answered: whether the caller has an answer, or the beginning of one.
     """
 
     alias: str
@@ -63,6 +64,7 @@ class RequestRecord:
     last_error: Exception | None = None
     was_logged: bool = False
     answer_was_billed: bool = False
+    was_answered: bool = False
     started: float = field(default_factory=time.monotonic)
 
     @property

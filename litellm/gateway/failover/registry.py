@@ -59,6 +59,11 @@ class Registry:
         """Returns the deployments of an alias."""
         return [member for member in self if member.target.alias == alias]
 
+    def is_out_of_use(self, alias: str) -> bool:
+        """Returns whether an alias has deployments, and none of them is up."""
+        members = self.of_alias(alias)
+        return bool(members) and not any(member.state.is_up for member in members)
+
     def learn(self, targets: Iterable[Target]) -> None:
         """Takes over the router's deployments; those known already keep their state."""
         members = {}

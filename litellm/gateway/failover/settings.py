@@ -25,12 +25,12 @@ class FailoverSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    allowed_fails: int = Field(2, ge=0)
-    cooldown: float = Field(10.0, ge=0, le=3600)
-    hang_cooldown_cap: float = Field(60.0, ge=0, le=3600)
-    retry_after_cap: float = Field(3600.0, gt=0)
-    recheck_key: float = Field(60.0, gt=0)
-    probe_interval: float = Field(2.0, gt=0, le=10)
-    probe_timeout: float = Field(2.0, gt=0, le=10)
+    allowed_fails: int = Field(default=2, ge=0)
+    cooldown: float = Field(default=10.0, ge=0, le=3600)
+    hang_cooldown_cap: float = Field(default=60.0, ge=0, le=3600)
+    retry_after_cap: float = Field(default=3600.0, gt=0)
+    recheck_key: float = Field(default=60.0, gt=0)
+    probe_interval: float = Field(default=2.0, gt=0, le=10)
+    probe_timeout: float = Field(default=2.0, gt=0, le=10)
     schema_repair: bool = True
     json_logs: bool = False

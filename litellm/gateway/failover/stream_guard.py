@@ -22,6 +22,8 @@ class StreamCutError(Exception):
     """A stream ended without a finish_reason."""
 
     status_code = 502
+    type = "server_error"  # the last two are fields of OpenAI's error object
+    param = None
 
     def __init__(self) -> None:
         self.message = "the model's answer was cut off: its stream ended without a finish_reason"
@@ -79,14 +81,12 @@ class GuardedStream:
         self.stream._async_generator = rest  # noqa: SLF001 -- as above
         self.stream.completion_stream = rest
 
-    def text(self) -> str:
-        """Returns the text of the chunks held."""
-        deltas = (choice.delta for chunk in self._held for choice in chunk.choices[:1])
+    def text(self) -> str | None:
+        """Returns the text of the chunks held; None when they call a tool."""
+        deltas = [choice.delta for chunk in self._held for choice in chunk.choices[:1]]
+        if any(getattr(delta, "tool_calls", None) for delta in deltas):
+            return None
         return "".join(getattr(delta, "content", None) or "" for delta in deltas)
-
-    async def close(self) -> None:
-        """Gives the stream up."""
-        await self._source.aclose()
 
     async def _rest(self) -> AsyncGenerator[Chunk, None]:
         try:
