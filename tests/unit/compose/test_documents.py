@@ -1,0 +1,60 @@
+"""The documents name only what exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.stack import REPOSITORY
+
+
+def documents() -> list[Path]:
+    """Return every Markdown file of the repository, as git lists them."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [Path(name) for name in listed.stdout.split()]
+
+
+@pytest.mark.parametrize("document", documents(), ids=str)
+def test_no_link_is_dead(document: Path) -> None:
+    """Each relative link leads to a file or folder of the repository."""
+    text = (REPOSITORY / document).read_text()
+    targets = [
+        target.split("#")[0]
+        for target in re.findall(r"\]\(([^)\s]+)\)", text)
+        if not re.match(r"[a-z]+:|#", target)
+    ]
+
+    missing = [target for target in targets if not (REPOSITORY / document.parent / target).exists()]
+    assert not missing
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    """Each `./run NAME` that a document mentions is a command of ./run."""
+    commands = set(
+        re.findall(r"^# ([a-z]+)(?: [^—\n]+)? — ", (REPOSITORY / "run").read_text(), re.MULTILINE)
+    )
+    mentioned = {
+        name
+        for document in documents()
+        for name in re.findall(r"\./run ([a-z]+)", (REPOSITORY / document).read_text())
+    }
+
+    assert mentioned <= commands
+
+
+def test_ci_runs_the_readmes_two_commands() -> None:
+    """.ci/run calls what the README tells a newcomer to call."""
+    first_two = re.findall(r"```sh\n(\./run \w+)\n```", (REPOSITORY / "README.md").read_text())[:2]
+    ci = (REPOSITORY / ".ci/run").read_text()
+
+    assert first_two == ["./run up", "./run test"]
+    assert all(re.search(rf"^  {re.escape(each)}$", ci, re.MULTILINE) for each in first_two)
