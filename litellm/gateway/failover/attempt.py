@@ -51,6 +51,8 @@ class AttemptRunner:
             record = current_record()
             if record is not None:
                 record.was_answered = True
+                log = getattr(answer.response, "logging_obj", None)
+                record.answering_call = getattr(log, "litellm_call_id", None)
             return answer.response
 
         return _acompletion

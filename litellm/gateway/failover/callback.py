@@ -120,11 +120,11 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         del response_obj, start_time, end_time
         record = current_record()
         payload = kwargs.get("standard_logging_object")
-        if record is None or not payload or not kwargs.get("stream"):
+        if record is None or not payload or record.answering_call is None:
             return
-        if record.last is None or record.last.broken_schema or record.last.failure is not None:
-            return
-        self._log(record, "ok", _bill_of_payload(payload))
+        broke = record.last is not None and record.last.failure is not None
+        if kwargs.get("litellm_call_id") == record.answering_call and not broke:
+            self._log(record, "ok", _bill_of_payload(payload))
 
     async def async_post_call_failure_hook(
         self,

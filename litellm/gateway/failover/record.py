@@ -56,6 +56,7 @@ class RequestRecord:
         was_logged: whether its log line was written.
         answer_was_billed: whether LiteLLM wrote a cost for an attempt already.
         was_answered: whether the caller has an answer, or the beginning of one.
+        answering_call: LiteLLM's call id of the stream that is the answer.
     """
 
     alias: str
@@ -65,6 +66,7 @@ class RequestRecord:
     was_logged: bool = False
     answer_was_billed: bool = False
     was_answered: bool = False
+    answering_call: str | None = None
     started: float = field(default_factory=time.monotonic)
 
     @property

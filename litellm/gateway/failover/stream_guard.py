@@ -68,7 +68,7 @@ class GuardedStream:
         """
         try:
             async for chunk in self._source:
-                self._refuse_invented_end(chunk)
+                await self._refuse_invented_end(chunk)
                 self._held.append(chunk)
                 if has_token(chunk) and not to_the_end:
                     break
@@ -93,7 +93,7 @@ class GuardedStream:
             while self._held:
                 yield self._held.popleft()
             async for chunk in self._source:
-                self._refuse_invented_end(chunk)
+                await self._refuse_invented_end(chunk)
                 yield chunk
         except Exception as error:
             self._failed(error)
@@ -103,10 +103,13 @@ class GuardedStream:
         finally:
             await self._source.aclose()
 
-    def _refuse_invented_end(self, chunk: Chunk) -> None:
+    async def _refuse_invented_end(self, chunk: Chunk) -> None:
         """LiteLLM keeps the provider's own chunks, and leaves out an end that it made up."""
-        if finish_reason(chunk) and not any(map(finish_reason, reversed(self.stream.chunks))):
-            raise StreamCutError
+        if not finish_reason(chunk) or any(map(finish_reason, reversed(self.stream.chunks))):
+            return
+        async for _ in self._source:  # at its end LiteLLM writes down what the tokens so far cost
+            pass
+        raise StreamCutError
 
 
 def finish_reason(chunk: Chunk) -> str | None:

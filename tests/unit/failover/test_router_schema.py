@@ -115,6 +115,11 @@ def test_every_answer_that_broke_the_schema_is_billed(run: Run, *, stream: bool)
             rows = sorted((name, round(cost, 6)) for name, cost in ledger.rows)
             assert rows == [(ONE, 0.011), (ONE, 0.011), (TWO, 0.012)]
             assert made.record.wasted_cost == pytest.approx(0.022)
+            if stream:  # a plain answer's line is written by the proxy's hook
+                await until(lambda: bool(made.lines))
+                assert "alias=second" in made.lines[0]
+                assert "cost=0.034" in made.lines[0]
+                assert len(made.lines) == 1
 
     run(test())
 
