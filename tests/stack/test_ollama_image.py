@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+import httpx
 import ollama
 import pytest
 
@@ -395,6 +396,9 @@ def test_the_image_holds_upstreams_server() -> None:
 
 
 def test_models_of_the_cloud_are_refused(tiny: ModelServer) -> None:
-    """What is asked stays on this server: a model that runs elsewhere is refused."""
-    with pytest.raises(ollama.ResponseError, match="cloud"):
-        tiny.client.create("far", from_="gpt-oss:20b-cloud")
+    """What is asked stays on this server: a model that runs elsewhere does not answer."""
+    remote = {"model": "far", "from": "gpt-oss:20b", "remote_host": "https://ollama.com"}
+    httpx.post(f"{tiny.url}/api/create", json=remote, trust_env=False).raise_for_status()
+
+    with pytest.raises(ollama.ResponseError, match="cloud is disabled"):
+        ask(tiny, "far", "Haus?")

@@ -188,11 +188,15 @@ class ModelServer:
     name: str
 
     @property
+    def url(self) -> str:
+        """Ollama's address on this machine."""
+        return "http://" + docker("port", self.name, "11434/tcp").splitlines()[0]
+
+    @property
     def client(self) -> ollama.Client:
         """Ollama's client, from outside."""
-        address = docker("port", self.name, "11434/tcp").splitlines()[0]
         return ollama.Client(
-            host=f"http://{address}",
+            host=self.url,
             timeout=60,
             trust_env=False,
             headers={"Connection": "close"},  # nothing is left open when a test ends

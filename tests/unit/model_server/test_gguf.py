@@ -53,7 +53,7 @@ def test_a_file_is_the_model_that_it_is_called_after(tmp_path: Path, file: str, 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     """A file of another tag, or one whose name cannot be a model's, is not taken."""
-    for name in ("tiny@2b.gguf", "tiny.gguf", "tiny@1b.gguf.part", "my tiny@1b.gguf"):
+    for name in ("tiny@2b.gguf", "tiny.gguf", "tiny@1b", "tiny@1b.gguf.part", "my tiny@1b.gguf"):
         (tmp_path / name).touch()
 
     assert gguf.find(tmp_path, NAME) is None

@@ -252,6 +252,22 @@ def test_ollama_gets_the_settings(
     assert environment["OLLAMA_MODELS"] == str(settings.ollama_models)
 
 
+def test_ollama_gets_our_defaults(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    started: list[tuple[list[str], dict[str, str]]],
+) -> None:
+    """What is not set reaches Ollama as our README has it, not as Ollama's own default."""
+    monkeypatch.setenv("OLLAMA_MODELS", str(settings.ollama_models))
+    monkeypatch.setenv("MODEL_SERVER_STATE", str(settings.model_server_state))
+    CliRunner().invoke(app, ["serve"])
+
+    ((_, environment),) = started
+    assert environment["OLLAMA_KEEP_ALIVE"] == "-1"
+    assert environment["OLLAMA_CONTEXT_LENGTH"] == "4096"
+    assert environment["OLLAMA_HOST"] == "0.0.0.0:11434"
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_half_a_download_outlives_a_restart(
     monkeypatch: pytest.MonkeyPatch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from model_server import supervise
 from support.wait import until
 
 if TYPE_CHECKING:
@@ -111,6 +113,15 @@ def test_orphans_are_reaped(start: Callable[..., subprocess.Popen[str]], tmp_pat
     until((tmp_path / "reaped").exists, seconds=SECONDS, what="the orphan to be reaped")
 
     assert process.poll() is None
+
+
+def test_an_orphan_is_not_taken_for_the_command() -> None:
+    """The end that counts is the command's own, which here comes after another child was reaped."""
+    orphan = os.posix_spawn("/bin/true", ["true"], {})
+    waits = f"for _ in $(seq 200); do kill -0 {orphan} || exit 3; sleep 0.05; done; exit 4"
+    command = os.posix_spawn("/bin/sh", ["sh", "-c", waits], {"PATH": "/usr/bin:/bin"})
+
+    assert os.waitstatus_to_exitcode(supervise._reap_until(command)) == 3
 
 
 def test_the_command_ends_with_what_runs_beside_it(
