@@ -95,7 +95,7 @@ def test_a_killed_gateway_comes_back(stack: Stack, client: openai.OpenAI) -> Non
 
 
 def process_of(stack: Stack, service: str, command: str) -> str:
-    """Return the first process of a service whose command line holds `command`, as the host's pid."""
+    """Return the host's pid of a service's first process whose command line holds `command`."""
     listed = stack.command("docker", "top", stack.container(service), "-o", "pid,args").stdout
     found = [line.split()[0] for line in listed.splitlines()[1:] if command in line]
     assert found, listed

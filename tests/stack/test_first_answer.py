@@ -26,13 +26,12 @@ def extract(stack: Stack, text: str = SENTENCE) -> requests.Response:
 def spend_row(stack: Stack, request_id: str) -> dict[str, Any]:
     """Return the spend log of one request, as soon as LiteLLM has written it."""
     return until(
-        lambda: next(
-            iter(stack.sql('SELECT * FROM "LiteLLM_SpendLogs" WHERE litellm_call_id = %s', request_id)),
-            None,
+        lambda: stack.sql(
+            'SELECT * FROM "LiteLLM_SpendLogs" WHERE litellm_call_id = %s', request_id
         ),
         seconds=SPEND_SECONDS,
         what=f"the spend row of {request_id}",
-    )
+    )[0]
 
 
 def test_a_german_sentence_is_extracted_by_a_real_model(stack: Stack) -> None:
