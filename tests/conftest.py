@@ -10,3 +10,6 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 for folder in ("litellm", "backend-stub", "ollama", "tests"):
     # First, because the folder litellm/ would otherwise be taken for the package of that name.
     sys.path.insert(0, str(REPOSITORY / folder))
+
+# Here and not in tests/stack, because tests/faults and tests/browser drive the same stack.
+pytest_plugins = ["support.fixtures"]

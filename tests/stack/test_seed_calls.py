@@ -77,10 +77,10 @@ def test_the_key_command_prints_what_a_client_needs(stack: Stack) -> None:
         if line.startswith("export ")
     )
 
-    client = openai.OpenAI(
+    with openai.OpenAI(
         base_url=printed["OPENAI_BASE_URL"], api_key=printed["OPENAI_API_KEY"], max_retries=0
-    )
-    assert "extraction-model" in {model.id for model in client.models.list()}
+    ) as client:
+        assert "extraction-model" in {model.id for model in client.models.list()}
 
 
 def test_the_backends_key_is_a_virtual_key_with_a_budget(stack: Stack) -> None:

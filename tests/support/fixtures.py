@@ -1,4 +1,4 @@
-"""The stack that the tests of this folder share; a test that needs another makes its own."""
+"""The running stack that tests share; a test that needs another makes its own."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ def make_stack() -> Iterator[Callable[..., Stack]]:
 
 
 @pytest.fixture
-def client(stack: Stack) -> openai.OpenAI:
-    """Return the official client with the backend's virtual key."""
-    return openai.OpenAI(
+def client(stack: Stack) -> Iterator[openai.OpenAI]:
+    """Yield the official client with the backend's virtual key."""
+    with openai.OpenAI(
         base_url=f"{stack.gateway_url}/v1",
         api_key=stack.secret("backend_virtual_key"),
         max_retries=0,
         timeout=120,
-    )
+    ) as connected:
+        yield connected
