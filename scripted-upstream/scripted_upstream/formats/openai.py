@@ -1,0 +1,208 @@
+"""OpenAI's API, which LM Studio, vLLM, llama.cpp, LocalAI and many more speak too.
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+import base64
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scripted_upstream.exchange import (
+    Ask,
+    BadRequestError,
+    Call,
+    Chunk,
+    Failure,
+    Json,
+    Reply,
+    Tool,
+    Usage,
+)
+from scripted_upstream.reading import bearer, dig, need, texts_in, wanted_tool
+from scripted_upstream.script import Provider
+
+_FINISH = {"stop": "stop", "length": "length", "tool": "tool_calls"}
+_DONE = b"data: [DONE]\n\n"
+
+# kind → type, code; https://platform.openai.com/docs/guides/error-codes
+_ERRORS: dict[str, tuple[str, str | None]] = {
+    "bad_request": ("invalid_request_error", None),
+    "context_window": ("invalid_request_error", "context_length_exceeded"),
+    "content_policy": ("invalid_request_error", "content_policy_violation"),
+    "unauthorized": ("invalid_request_error", "invalid_api_key"),
+    "forbidden": ("invalid_request_error", "unsupported_country_region_territory"),
+    "not_found": ("invalid_request_error", "model_not_found"),
+    "rate_limit": ("requests", "rate_limit_exceeded"),
+    "quota": ("insufficient_quota", "insufficient_quota"),
+    "server_error": ("server_error", None),
+    "unavailable": ("service_unavailable_error", None),
+}
+
+
+class OpenAI:
+    """Chat completions, embeddings and the list of models."""
+
+    provider: Provider = "openai"
+    stream_type = "text/event-stream; charset=utf-8"
+    broken = b'data: {"id": "chatcmpl-broken", "choices": [{"delta": {"cont\n\n'
+
+    def knows(self, call: Call) -> bool:
+        """Returns whether the path is one of OpenAI's, with or without /v1 or a router's prefix."""
+        return _topic(call) is not None
+
+    def read(self, call: Call) -> Ask:
+        """Returns what a request asks; raises BadRequestError."""
+        topic = _topic(call)
+        if topic == "models":
+            return Ask("free", topic="models")
+        model = need(call.body, "model", str, "you must provide a model parameter")
+        if topic == "embeddings":
+            given = call.body.get("input")
+            inputs = tuple([given] if isinstance(given, str) else map(str, given or []))
+            topic = str(call.body.get("encoding_format", "float"))
+            return Ask("embedding", model, topic, prompt="\n".join(inputs), inputs=inputs)
+        return _read_chat(call.body, model)
+
+    def document(self, ask: Ask, reply: Reply) -> Json:
+        """Returns a chat.completion, a list of models or a list of embeddings."""
+        if ask.operation == "free":
+            return {"object": "list", "data": [_model(each) for each in reply.models]}
+        if ask.operation == "embedding":
+            return _embeddings(ask, reply)
+        message: Json = {"role": "assistant", "content": reply.text, "refusal": None}
+        if reply.tool is not None:
+            message |= {"content": None, "tool_calls": [_call(reply, reply.text)]}
+        choice = {
+            "index": 0,
+            "message": message,
+            "logprobs": None,
+            "finish_reason": _FINISH[reply.finish],
+        }
+        usage = {} if reply.usage is None else {"usage": _usage(reply.usage)}
+        return {**_head(reply, "chat.completion"), "choices": [choice], **usage}
+
+    def stream(self, ask: Ask, reply: Reply) -> Iterator[Chunk]:
+        """Yields chat.completion.chunk events, the usage if it was asked for, and [DONE]."""
+        head = _head(reply, "chat.completion.chunk")
+        yield _event(head, {"role": "assistant", "content": None if reply.tool else ""})
+        if reply.tool is not None:
+            yield _event(head, {"tool_calls": [{"index": 0, **_call(reply, "")}]})
+        for piece in reply.pieces:
+            fragment = {"index": 0, "function": {"arguments": piece}}
+            delta = {"tool_calls": [fragment]} if reply.tool else {"content": piece}
+            yield _event(head, delta, piece=True)
+        yield _event(head, {}, finish=_FINISH[reply.finish])
+        if ask.with_usage and reply.usage is not None:
+            yield Chunk(_line({**head, "choices": [], "usage": _usage(reply.usage)}))
+        yield Chunk(_DONE)
+
+    def failure(self, failure: Failure) -> Json:
+        """Returns {"error": {message, type, param, code}}."""
+        kind, code = _ERRORS[failure.kind]
+        return {"error": {"message": failure.message, "type": kind, "param": None, "code": code}}
+
+    def failure_chunk(self, failure: Failure) -> bytes:
+        """Returns an event that holds the error in place of a chunk."""
+        return _line(self.failure(failure))
+
+    def key(self, headers: Mapping[str, str]) -> str:
+        """Returns the bearer token."""
+        return bearer(headers)
+
+
+def _topic(call: Call) -> str | None:
+    if call.method == "POST" and call.path.endswith("/chat/completions"):
+        return "chat"
+    if call.method == "POST" and call.path.endswith("/embeddings"):
+        return "embeddings"
+    return "models" if call.method == "GET" and call.path.endswith("/models") else None
+
+
+def _read_chat(body: Json, model: str) -> Ask:
+    messages = need(body, "messages", list, "missing required parameter: 'messages'")
+    if not all(isinstance(each, dict) and "role" in each for each in messages) or not messages:
+        raise BadRequestError("invalid 'messages': expected a list of objects with a role")
+    tools = tuple(
+        Tool(str(dig(each, "function", "name")), dig(each, "function", "parameters") or {})
+        for each in body.get("tools") or []
+    )
+    choice = body.get("tool_choice")
+    choice = choice if isinstance(choice, str) else dig(choice, "function", "name")
+    return Ask(
+        "chat",
+        model,
+        stream=body.get("stream") is True,
+        prompt="\n".join(texts_in(messages)),
+        schema=_schema(body.get("response_format")),
+        tools=tools,
+        tool=wanted_tool(tools, choice, after_result=messages[-1]["role"] == "tool"),
+        max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
+        with_usage=dig(body, "stream_options", "include_usage") is True,
+    )
+
+
+def _schema(response_format: object) -> Json | None:
+    match dig(response_format, "type"):
+        case "json_schema":
+            return dig(response_format, "json_schema", "schema") or {}
+        case "json_object":
+            return {}
+        case _:
+            return None
+
+
+def _head(reply: Reply, kind: str) -> Json:
+    return {
+        "id": f"chatcmpl-{reply.number:08}",
+        "object": kind,
+        "created": reply.created,
+        "model": reply.model,
+        "system_fingerprint": "fp_scripted",
+    }
+
+
+def _call(reply: Reply, arguments: str) -> Json:
+    return {
+        "id": f"call_{reply.number:08}",
+        "type": "function",
+        "function": {"name": reply.tool, "arguments": arguments},
+    }
+
+
+def _usage(usage: Usage) -> Json:
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.input + usage.output,
+        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "audio_tokens": 0},
+    }
+
+
+def _model(name: str) -> Json:
+    return {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "script"}
+
+
+def _embeddings(ask: Ask, reply: Reply) -> Json:
+    def shown(vector: tuple[float, ...]) -> Any:  # noqa: ANN401 # a list or base64
+        packed = struct.pack(f"<{len(vector)}f", *vector)
+        return base64.b64encode(packed).decode() if ask.topic == "base64" else list(vector)
+
+    data = [
+        {"object": "embedding", "index": index, "embedding": shown(vector)}
+        for index, vector in enumerate(reply.vectors)
+    ]
+    tokens = reply.usage.input if reply.usage else 0
+    usage = {"usage": {"prompt_tokens": tokens, "total_tokens": tokens}} if reply.usage else {}
+    return {"object": "list", "data": data, "model": reply.model, **usage}
+
+
+def _event(head: Json, delta: Json, *, finish: str | None = None, piece: bool = False) -> Chunk:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    return Chunk(_line({**head, "choices": [choice]}), piece)
+
+
+def _line(document: Json) -> bytes:
+    return b"data: " + json.dumps(document, ensure_ascii=False).encode() + b"\n\n"
