@@ -13,7 +13,7 @@ import pytest
 from backend_stub import health, prompts
 from backend_stub.logs import configure_logging
 from backend_stub.settings import Settings
-from support.fake_gateway import HANG, FakeGateway, completion, error
+from support.fake_gateway import HANG, FakeGateway, Stream, chunk, completion, error
 from support.wait import until
 
 if TYPE_CHECKING:
@@ -173,6 +173,17 @@ def test_log_of_a_failure(logged: StartLogged, gateway: FakeGateway) -> None:
 
     (line,) = requests_in(lines(1))
     assert (line["status"], line["error"]) == (429, "rate_limited")
+
+
+def test_log_of_a_broken_stream(logged: StartLogged, gateway: FakeGateway) -> None:
+    """So is a stream that breaks off, although its status was sent as 200."""
+    gateway.will(Stream(chunk("a"), httpx.RemoteProtocolError("peer closed")).response)
+    client, lines = logged(json_logs=True)
+
+    client.post("/explain", json={"item": "a"}, headers={"accept": "text/event-stream"})
+
+    (line,) = requests_in(lines(1))
+    assert (line["status"], line["error"]) == (200, "answer_broken")
 
 
 def test_log_of_a_client_that_left(logged: StartLogged, gateway: FakeGateway) -> None:
