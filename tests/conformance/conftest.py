@@ -1,7 +1,8 @@
 """Databases, the Prisma CLI and a generated client, for tests of litellm/prisma-engine.
 
 They need a Postgres server whose role may create databases and roles, given by TEST_DATABASE_URL,
-and the engine's node_modules (`npm ci` in litellm/prisma-engine).
+and the engine's node_modules: `npm ci` in litellm/prisma-engine, or a copy of that folder with its
+modules elsewhere, named by TEST_PRISMA_ENGINE.
 """
 
 # ruff: noqa: ANN401 # the generated client is not typed for strict mode, and large

@@ -13,7 +13,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 
-ENGINE = Path(__file__).resolve().parents[2] / "litellm" / "prisma-engine"
+# The folder with the engine and its node_modules, should they not lie in the checkout.
+ENGINE = Path(
+    os.environ.get("TEST_PRISMA_ENGINE")
+    or Path(__file__).resolve().parents[2] / "litellm" / "prisma-engine"
+)
 SERVER = os.environ.get("TEST_DATABASE_URL", "")
 
 
