@@ -27,6 +27,8 @@ PRICE = 0.001
 ONE, TWO = "primary-at-one", "second-at-two"
 FALLBACK = (TWO, "answered")
 PROVIDERS = ["openai", "ollama_chat"]
+SCHEMA = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
+IN_SCHEMA = {"type": "json_schema", "json_schema": {"name": "number", "schema": SCHEMA}}
 TIMEOUT = 1.0
 
 

@@ -53,6 +53,20 @@ def test_a_stream_cut_after_its_first_token_is_an_error(run: Run, provider: str)
     run(test())
 
 
+def test_a_stream_broken_before_its_first_token_goes_to_the_twin(run: Run) -> None:
+    """Such an attempt has failed like any other: it is retried, and counted where it happened."""
+
+    async def test() -> None:
+        async with stack(twins=True) as made:
+            made.primary.default = Reply(broken=0)
+            for _ in range(40):
+                assert await made.text(stream=True)
+            assert len(made.primary.asked) == 2  # one is allowed, the second was one too many
+            assert made.condition("primary") == ["down", "up"]
+
+    run(test())
+
+
 def test_a_stream_is_known_before_its_first_chunk_is_read(run: Run) -> None:
     """Who answers is settled when the response headers are sent."""
 

@@ -62,9 +62,13 @@ def test_a_long_value_is_not_repeated_in_full() -> None:
     assert len(violation(SCHEMA, f'{{"artikel": "{"x" * 5000}"}}') or "") < 300
 
 
-def test_a_reference_to_the_net_is_not_followed() -> None:
+@pytest.mark.filterwarnings("default")  # jsonschema warns before it fetches
+def test_a_reference_to_the_net_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller's $ref makes the gateway fetch nothing, and is taken as kept."""
+    fetched: list[object] = []
+    monkeypatch.setattr("urllib.request.urlopen", fetched.append)
     assert violation({"$ref": "http://127.0.0.1:1/schema.json"}, "1") is None
+    assert fetched == []
 
 
 def test_a_repair_shows_the_answer_and_what_was_wrong() -> None:
