@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -18,6 +19,9 @@ import openai
 from support.stack import Stack
 from support.wait import until
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROUNDS = 3
 BUDGET_SECONDS = 15
 BUDGET_GATEWAY_MB = 600
@@ -25,7 +29,7 @@ BUDGET_IMAGES_MB = {"litellm": 800, "backend-stub": 200}
 MEGABYTE = 1_000_000
 
 
-def first_answer(url: str, key: str) -> None:
+def first_answer(url: str, key: str, alive: Callable[[], None] | None = None) -> None:
     """Ask for one token until somebody answers."""
     client = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=30)
 
@@ -40,7 +44,7 @@ def first_answer(url: str, key: str) -> None:
             raise AssertionError(error) from error
         return True
 
-    until(ask, seconds=300, what="the first answer")
+    until(ask, seconds=150, what="the first answer", alive=alive)
 
 
 def ours(stack: Stack, key: str) -> float:
@@ -52,28 +56,50 @@ def ours(stack: Stack, key: str) -> float:
     return time.monotonic() - started
 
 
+# The seed document's configuration, with the one model that both have.
+PLAIN_CONFIG = """
+model_list:
+  - model_name: extraction-model
+    litellm_params:
+      model: ollama_chat/%s
+      api_base: http://ollama:11434
+"""
+START_PLAIN = 'printf "%s" "$PLAIN_CONFIG" > /tmp/plain.yaml; exec litellm --config /tmp/plain.yaml'
+
+
 def plain(stack: Stack, key: str) -> float:
     """Return the same for LiteLLM's own command line, everything around it already running."""
     stack.compose("stop", "litellm", "backend-stub")
     name = f"{stack.project}-plain"
-    password = stack.compose(
-        "run", "--rm", "--no-TTY", "--no-deps", "--entrypoint", "cat", "litellm",
-        "/run/gateway-secrets/gateway_db_password",
-    ).stdout  # fmt: skip
+    password = stack.execute("postgres", "cat", "/run/postgres-secrets/gateway_db_password")
+    engine = "/opt/prisma-engine"
     started = time.monotonic()
     stack.compose(
         "run", "--detach", "--no-deps", "--service-ports", "--name", name,
         "--env", f"DATABASE_URL=postgresql://gateway:{password}@postgres:5432/litellm",
-        "--env", f"LITELLM_MASTER_KEY={key}", "--env", "PRISMA_OFFLINE_MODE=true",
-        "--env", f"OLLAMA_MODEL=ollama_chat/{stack.shell['OLLAMA_MODEL']}",
-        "--entrypoint", "litellm", "litellm",
-        "--config", "/etc/litellm/litellm_config.yaml", "--port", "4000",
+        "--env", f"LITELLM_MASTER_KEY={key}",
+        "--env", "REQUEST_TIMEOUT=60",
+        "--env", f"PLAIN_CONFIG={PLAIN_CONFIG % stack.shell['OLLAMA_MODEL']}",
+        "--env", "PRISMA_OFFLINE_MODE=true",
+        "--env", f"PRISMA_CLI_PATH={engine}/node_modules/.bin/prisma",
+        "--env", f"PRISMA_SCHEMA_ENGINE_BINARY={engine}/bin/schema-engine",
+        "--env", f"PRISMA_QUERY_ENGINE_BINARY={engine}/bin/query-engine",
+        "--env", "PRISMA_CLI_QUERY_ENGINE_TYPE=binary",
+        "--entrypoint", "sh", "litellm", "-c", START_PLAIN,
     )  # fmt: skip
     try:
-        first_answer(stack.gateway_url, key)
+        first_answer(stack.gateway_url, key, alive=lambda: must_run(stack, name))
         return time.monotonic() - started
     finally:
         stack.command("docker", "rm", "--force", name)
+
+
+def must_run(stack: Stack, name: str) -> None:
+    """Raise with the container's log when it no longer runs."""
+    state = stack.command("docker", "inspect", "--format", "{{.State.Status}}", name).stdout
+    if state.strip() != "running":
+        log = stack.command("docker", "logs", "--tail", "30", name)
+        raise RuntimeError(f"{name} died:\n{log.stdout}{log.stderr}")
 
 
 def gateway_megabytes(stack: Stack) -> float:
