@@ -154,7 +154,16 @@ _engine_take_back() {
   ip link delete docker0 2>/dev/null || true
   LD_LIBRARY_PATH=$(_engine_libraries) _engine_drop_chains
   cat "$ENGINE_RUN/ip_forward" >/proc/sys/net/ipv4/ip_forward
+  _engine_unmount
   rm -rf "$ENGINE_RUN" "$ENGINE_SOCKET"
+}
+
+# dockerd leaves its network namespace and, when it was killed before, container file systems mounted.
+_engine_unmount() {
+  local mounted
+  awk -v run="$ENGINE_RUN/" -v data="$ENGINE_ROOT-data/" \
+    'index($2, run) == 1 || index($2, data) == 1 { print $2 }' /proc/mounts | sort --reverse |
+    while read -r mounted; do umount "$mounted"; done
 }
 
 # Every rule that docker adds names one of its own chains, or its bridge.
