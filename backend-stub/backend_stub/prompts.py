@@ -135,6 +135,6 @@ def explanation(item: str, context: str | None) -> list["ChatCompletionMessagePa
 
 def problems_of(error: ValidationError) -> str:
     """Returns where an answer broke the schema and how, without what the model wrote."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
+    found = error.errors(include_url=False)
     shown = [f"{'.'.join(map(str, each['loc'])) or 'answer'}: {each['msg']}" for each in found[:5]]
     return "; ".join(shown)

@@ -57,7 +57,7 @@ def serve(gateway: FakeGateway) -> Iterator[Callable[..., httpx.Client]]:
         app = create_app(Settings.model_validate(values), transport=gateway)
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False)
         server = _Server(config)
-        thread = threading.Thread(target=server.run)
+        thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         assert server.up.wait(10), "the service did not start"
         port = server.servers[0].sockets[0].getsockname()[1]
@@ -68,7 +68,7 @@ def serve(gateway: FakeGateway) -> Iterator[Callable[..., httpx.Client]]:
     yield start
     for server, thread, client in running:
         client.close()
-        server.should_exit = True
+        server.should_exit = server.force_exit = True  # wait for no request that hangs
         thread.join(20)
 
 

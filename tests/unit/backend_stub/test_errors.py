@@ -31,6 +31,7 @@ def shape(response: httpx.Response) -> dict[str, Any]:
     assert list(response.json()) == ["error"]
     found: dict[str, Any] = response.json()["error"]
     assert set(found) - {"fields"} == {"code", "message", "request_id"}
+    assert None not in found.values()
     assert found["request_id"] == response.headers["x-request-id"]
     return found
 

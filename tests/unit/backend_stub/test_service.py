@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -83,6 +85,17 @@ def test_container_check_fails(
 
     assert ended.value.code == 1
     assert "unhealthy: no answer from 127.0.0.1:9" in capsys.readouterr().out
+
+
+def test_container_check_reads_the_status() -> None:
+    """Whatever answers with another status than 200 is not healthy."""
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:  # knows no method at all
+        answering = threading.Thread(target=server.handle_request)
+        answering.start()
+        problem = health.check("127.0.0.1", server.server_port)
+        answering.join(10)
+
+    assert problem == "GET /health answers 501"
 
 
 def test_docs_work_offline(client: httpx.Client) -> None:
