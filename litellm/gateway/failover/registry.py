@@ -117,9 +117,14 @@ class Registry:
     async def _look_until_all_are_up(self) -> None:
         async with httpx.AsyncClient(timeout=self._settings.probe_timeout) as client:
             while any(not member.state.is_up for member in self):
-                await asyncio.sleep(self._settings.probe_interval)
+                await asyncio.sleep(self._until_next_look())
                 due = [member for member in self if member.state.wants_probe(CLOCK())]
                 await asyncio.gather(*(self._look(member, client) for member in due))
+
+    def _until_next_look(self) -> float:
+        """Returns the seconds until the next one is due, one probe interval at most."""
+        waits = (member.state.not_before - CLOCK() for member in self if not member.state.is_up)
+        return min([self._settings.probe_interval, *(wait for wait in waits if wait > 0)])
 
     async def _look(self, member: Member, client: httpx.AsyncClient) -> None:
         reason = member.state.failure.kind if member.state.failure else FailureKind.UNREACHABLE

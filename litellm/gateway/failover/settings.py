@@ -26,7 +26,7 @@ class FailoverSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     allowed_fails: int = Field(default=2, ge=0)
-    cooldown: float = Field(default=10.0, ge=0, le=3600)
+    cooldown: float = Field(default=5.0, ge=0, le=3600)
     hang_cooldown_cap: float = Field(default=60.0, ge=0, le=3600)
     retry_after_cap: float = Field(default=3600.0, gt=0)
     recheck_key: float = Field(default=60.0, gt=0)

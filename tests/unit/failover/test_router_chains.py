@@ -90,6 +90,6 @@ def test_when_all_are_down_the_error_comes_at_once(run: Run) -> None:
                 with pytest.raises(Exception, match=r".+"):
                     await made.ask()
                 assert len(made.record.attempts) == attempts
-            assert time.monotonic() - began < 0.2
+            assert time.monotonic() - began < 1
 
     run(test())

@@ -55,6 +55,19 @@ def test_it_is_back_in_use_by_itself(run: Run) -> None:
     run(test())
 
 
+def test_a_cooldown_ends_on_time(run: Run) -> None:
+    """A deployment that hung is looked at when its time is up, however rarely probes are made."""
+
+    async def test() -> None:
+        seldom = FAST.model_copy(update={"probe_interval": 10, "cooldown": 0.2})
+        async with stack(seldom) as made:
+            made.primary.replies = [Reply(hang=True)]
+            await made.text()
+            await made.until_up("primary")
+
+    run(test())
+
+
 def test_nothing_is_probed_while_all_are_up(run: Run) -> None:
     """A healthy provider gets no request that nobody made."""
 
@@ -104,6 +117,7 @@ def test_server_errors_are_retried_as_often_as_set(run: Run) -> None:
     async def test() -> None:
         async with stack() as made:
             made.primary.default = Reply(status=500)
+            made.primary.models_status = 500
             await made.text()
             assert made.outcomes() == [(ONE, "failing"), (ONE, "failing"), FALLBACK]
             await made.text()

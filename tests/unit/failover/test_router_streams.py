@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.failover.stream_guard import StreamCutError
-from unit.failover.router_stack import FALLBACK, ONE, PROVIDERS, TWO, stack
+from unit.failover.router_stack import FALLBACK, FAST, ONE, PROVIDERS, TWO, stack
 from unit.failover.upstream import Reply
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def test_a_stream_broken_before_its_first_token_goes_to_the_twin(run: Run) -> No
     """Such an attempt has failed like any other: it is retried, and counted where it happened."""
 
     async def test() -> None:
-        async with stack(twins=True) as made:
+        async with stack(FAST.model_copy(update={"cooldown": 30}), twins=True) as made:
             made.primary.default = Reply(broken=0)
             for _ in range(40):
                 assert await made.text(stream=True)
