@@ -30,12 +30,12 @@ def _check(files: list[Path]) -> int:
     code = 0
     for file in files:
         try:
-            rules = len(read_file(file).rules)
+            script = read_file(file)
         except ScriptError as error:
             _complain(file, error)
             code = 2
         else:
-            _say(f"{file}: ok, {rules} rule{'' if rules == 1 else 's'}")
+            _say(f"{file}: ok, {_rules(script)}")
     return code
 
 
@@ -52,9 +52,14 @@ def _serve() -> int:
         return 2
     upstream = Upstream(journal=Journal(keep=keep))
     host = os.environ.get("HOST") or "0.0.0.0"  # noqa: S104 # a container's own network
-    _say(f"scripted-upstream: port {port}, {file or 'no script'}, {len(script.rules)} rules")
+    _say(f"scripted-upstream: port {port}, {file or 'no script'}, {_rules(script)}")
     uvicorn.Server(config(create_app(script, upstream), host, port)).run()
     return 0
+
+
+def _rules(script: Script) -> str:
+    count = len(script.rules)
+    return f"{count} rule" if count == 1 else f"{count} rules"
 
 
 def _number(name: str, default: int) -> int:

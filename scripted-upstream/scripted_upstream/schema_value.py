@@ -4,6 +4,7 @@ Covers what LiteLLM passes on: JSON Schema as OpenAI, Anthropic and Ollama take 
 OpenAPI dialect, whose type names are upper case (https://ai.google.dev/api/caching#Schema).
 """
 
+from math import ceil, floor, inf, isclose
 from typing import Any
 
 Schema = dict[str, Any]
@@ -107,8 +108,10 @@ def _merged(schema: Schema, root: Schema) -> Schema:
 
 def _object(schema: Schema, root: Schema, depth: int) -> Schema:
     properties = schema.get("properties", {})
+    required = schema.get("required", [])
     # Deep down only what must be: an optional member may lead back to the schema itself.
-    names = properties if depth <= _DEPTH // 2 else schema.get("required", [])
+    names = [] if depth > _DEPTH // 2 else properties
+    names = dict.fromkeys([*names, *required])
     return {name: _value(properties.get(name, {}), root, depth + 1) for name in names}
 
 
@@ -130,16 +133,26 @@ def _string(schema: Schema) -> str:
 
 
 def _number(schema: Schema, usual: float) -> float:
+    """Returns the usual number, or the next to a bound that all bounds allow."""
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    step = schema.get("multipleOf") or (1 if isinstance(usual, int) else usual)
-    number = usual
-    if low is not None and number <= low:
-        number = (low // step) * step
-        while number < low or number == schema.get("exclusiveMinimum"):
-            number += step
-    elif high is not None and number >= high:
-        number = (high // step) * step
-        while number > high or number == schema.get("exclusiveMaximum"):
-            number -= step
-    return number
+    step = schema.get("multipleOf") or 1
+    candidates = [usual, step]
+    if low is not None:
+        candidates += [ceil(low / step) * step, (low // step + 1) * step]
+    if high is not None:
+        candidates += [floor(high / step) * step, (ceil(high / step) - 1) * step]
+    if low is not None and high is not None:
+        candidates.append((low + high) / 2)
+    whole = isinstance(usual, int)
+    fitting = (n for n in candidates if _allowed(schema, n) and (n == int(n) or not whole))
+    return next(fitting, usual)
+
+
+def _allowed(schema: Schema, number: float) -> bool:
+    steps = number / (schema.get("multipleOf") or number or 1)
+    return (
+        schema.get("minimum", -inf) <= number <= schema.get("maximum", inf)
+        and schema.get("exclusiveMinimum", -inf) < number < schema.get("exclusiveMaximum", inf)
+        and isclose(steps, round(steps))
+    )

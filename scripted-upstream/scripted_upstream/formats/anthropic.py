@@ -102,7 +102,7 @@ class Anthropic:
         start = {**_head(reply), "content": [], "stop_reason": None}
         end: Json = {"delta": {"stop_reason": _FINISH[reply.finish], "stop_sequence": None}}
         if reply.usage is not None:
-            start["usage"] = _usage(reply.usage) | {"output_tokens": 1}
+            start["usage"] = _usage(reply.usage) | {"output_tokens": min(1, reply.usage.output)}
             end["usage"] = {"output_tokens": reply.usage.output}
         yield _event("message_start", message=start)
         yield _event("ping")
