@@ -1,0 +1,45 @@
+"""Fixtures of the scripted upstream's tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripted-upstream"))
+
+from .running import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Running]]:
+    """Yield a function that starts an upstream with a script."""
+    started: list[Running] = []
+
+    def start(*arguments: str, **options: object) -> Running:
+        started.append(Running.start(*arguments, **options))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture(scope="session")
+def one_for_all() -> Iterator[Running]:
+    """Yield an upstream that starts with an empty script and serves the whole session."""
+    started = Running.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def upstream(one_for_all: Running) -> Running:
+    """Return an upstream with an empty script, an empty journal and no sums."""
+    assert one_for_all.http.post("/_control/reset").status_code == 200
+    return one_for_all

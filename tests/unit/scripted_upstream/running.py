@@ -1,0 +1,130 @@
+"""A scripted upstream on a port of its own, and what a test asks it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import uvicorn
+
+from scripted_upstream.control import create_app
+from scripted_upstream.journal import Journal
+from scripted_upstream.load import read
+from scripted_upstream.server import config
+from scripted_upstream.upstream import Upstream
+
+if TYPE_CHECKING:
+    import socket
+
+Json = dict[str, Any]
+TEXT = "Der Hund schläft im Garten, weil er müde ist."
+SCHEMA: Json = {
+    "type": "object",
+    "properties": {
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "article": {"type": "string", "enum": ["der", "die", "das"]},
+                    "word": {"type": "string", "minLength": 1, "maxLength": 80},
+                },
+                "required": ["article", "word"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["items"],
+    "additionalProperties": False,
+}
+FITTING: Json = {"items": [{"article": "der", "word": "Beispiel"}]}
+PARAMETERS: Json = {
+    "type": "object",
+    "properties": {"word": {"type": "string"}, "times": {"type": "integer"}},
+    "required": ["word", "times"],
+}
+ARGUMENTS: Json = {"word": "Beispiel", "times": 1}
+
+
+class _Server(uvicorn.Server):
+    """A server that tells when it is up."""
+
+    def __init__(self, settings: uvicorn.Config) -> None:
+        super().__init__(settings)
+        self.up = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and tell."""
+        await super().startup(sockets)
+        self.up.set()
+
+
+@dataclass
+class Running:
+    """A running upstream.
+
+    Attributes:
+        url: its address.
+        http: a client of it.
+    """
+
+    url: str
+    http: httpx.Client
+    _server: _Server
+    _thread: threading.Thread
+
+    @classmethod
+    def start(cls, script: str = "", journal: Journal | None = None) -> Running:
+        """Serve a script on a free port."""
+        upstream = Upstream(journal=journal or Journal())
+        server = _Server(config(create_app(read(script), upstream), "127.0.0.1", 0))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        assert server.up.wait(10), "the upstream did not start"
+        url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        return cls(url, httpx.Client(base_url=url, timeout=10), server, thread)
+
+    def stop(self) -> None:
+        """End it."""
+        self.http.close()
+        self._server.should_exit = True
+        self._thread.join(10)
+
+    def script(self, text: str) -> None:
+        """Put a script there."""
+        answer = self.http.put("/_control/script", content=text.encode())
+        assert answer.status_code == 200, answer.text
+
+    def chat(
+        self,
+        body: Json | None = None,
+        *,
+        path: str = "/v1/chat/completions",
+        key: str = "",
+        **more: object,
+    ) -> httpx.Response:
+        """Ask OpenAI's way; return the response."""
+        message = {"role": "user", "content": "Was heißt schlafen?"}
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        document = {"model": "gpt-4o-mini", "messages": [message], **(body or {}), **more}
+        return self.http.post(path, json=document, headers=headers)
+
+    def statuses(self, count: int) -> list[int]:
+        """Ask so often; return the statuses."""
+        return [self.chat().status_code for _ in range(count)]
+
+    def journal(self, query: str = "") -> list[Json]:
+        """Return the journal's entries."""
+        entries: list[Json] = self.http.get(f"/_control/journal?{query}").json()["requests"]
+        return entries
+
+    def last(self) -> Json:
+        """Return the latest entry."""
+        return self.journal()[-1]
+
+    def ledger(self) -> Json:
+        """Return the sums."""
+        sums: Json = self.http.get("/_control/ledger").json()
+        return sums
