@@ -29,6 +29,9 @@ NO_CALLS_HOME = {
 }
 
 RECOVERY = {
+    # A stopped container's address leads nowhere, and a connection to it hangs for the whole
+    # request timeout; its name is refused at once. The engine's resolver takes a millisecond.
+    "AIOHTTP_TTL_DNS_CACHE": "0",
     # LiteLLM asks the database every so many seconds, and reconnects when it does not answer. Its
     # own 30 s and 15 s leave virtual keys refused for up to a minute after an outage.
     "PRISMA_HEALTH_WATCHDOG_INTERVAL_SECONDS": "5",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.backend_key import PART, BackendKey, keep_trying
 from gateway.database import wait_for_database
 from gateway.database_url import database_url
+from gateway.failover import FailoverSettings, install
 from gateway.front import Front
 from gateway.health import Health
 from gateway.litellm_environment import add_quiet_settings, litellm_environment
@@ -49,6 +50,17 @@ def serve() -> None:
     _run(settings, effective, proxy, say, has_database=url is not None)
 
 
+def _failover_settings(settings: Settings, effective: EffectiveConfig) -> FailoverSettings:
+    """What LiteLLM's router is told of failures holds for ours; it takes the router's place."""
+    router = effective.config.get("router_settings") or {}
+    given = {"allowed_fails": router.get("allowed_fails"), "cooldown": router.get("cooldown_time")}
+    return FailoverSettings(
+        schema_repair=settings.schema_repair,
+        json_logs=settings.json_logs,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+
 def _drop_empty_variables() -> None:
     """Compose passes on what is unset as empty; LiteLLM would parse some of it as numbers."""
     for name in [name for name, value in os.environ.items() if not value]:
@@ -81,6 +93,7 @@ def _run(
 ) -> None:
     import uvicorn  # noqa: PLC0415 -- after LiteLLM, whose import is not slowed by the collector
 
+    failover = install(_failover_settings(settings, effective), say)
     health = Health(proxy, has_database=has_database)
     tasks: list[asyncio.Task[None]] = []
     if has_database and settings.backend_virtual_key is not None:
@@ -96,6 +109,7 @@ def _run(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await failover.registry.close()
 
     uvicorn.run(
         Front(proxy.app, health, started, stopping),

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     request_timeout: float | None = Field(None, gt=0, le=3600)
     allowed_fails: int | None = Field(None, ge=0)
     cooldown_time: float | None = Field(None, ge=0)
+    schema_repair: bool = True
     extraction_fallbacks: Names | None = None
     explanation_fallbacks: Names | None = None
 
