@@ -83,10 +83,9 @@ export class Engine {
    * @throws {import('../postgres/gate.js').GateTimeout} no connection was free within maxWaitMs
    */
   async startTransaction({ maxWaitMs, timeoutMs, isolationLevel }) {
-    // The engine gives up waiting after max_wait, but what it waited for goes on and would keep its
-    // connection for ever. So the wait is here, and the engine is told to wait for ever.
+    // The WebAssembly build does not keep to max_wait, so the wait for a connection is here.
     this.#adapter.reserveForTransaction(await this.#pool.reserve(maxWaitMs));
-    const input = { max_wait: 0x7fff_ffff, timeout: timeoutMs, isolation_level: isolationLevel };
+    const input = { max_wait: maxWaitMs, timeout: timeoutMs, isolation_level: isolationLevel };
     return this.#call((engine, id) => engine.startTransaction(JSON.stringify(input), NO_TRACE, id));
   }
 

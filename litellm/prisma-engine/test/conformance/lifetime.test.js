@@ -95,6 +95,9 @@ describe('the engine', { skip: noDatabase }, () => {
     const { port } = /** @type {import('node:net').AddressInfo} */ (silent.address());
     const engine = await startEngine(`postgresql://u:p@127.0.0.1:${port}/d?connect_timeout=1`, smallSchema);
     await assert.rejects(engine.queryRaw('SELECT 1'), { code: 'P1001' });
+    // max_wait is for a place in the pool, not for opening a connection.
+    const { status, body } = await engine.startTransaction({ max_wait: 10 });
+    assert.deepEqual([status, body.error_code], [500, 'P1001']);
     await engine.stop('SIGKILL');
     silent.close();
   });

@@ -40,6 +40,12 @@ describe('JSON among the arguments', () => {
     assert.deepEqual(data.profile.update, { bio: json('7') });
   });
 
+  test('words of relations are not taken for fields of that name', () => {
+    const { data } = argumentsOf('updateOnePost', `where: {id: 1}, data: {author: {upsert: {
+      create: {id: "1"}, update: {id: "2", update: "3"}}}}`);
+    assert.deepEqual(data.author.upsert, { create: { id: '1' }, update: { id: '2', update: json('3') } });
+  });
+
   test('filters, also inside AND, OR, NOT, relations and compound keys', () => {
     const { where } = argumentsOf('findManyUser', `where: {AND: [{meta: {equals: "1"}}], OR: {NOT: {meta: {not: "2"}}},
       posts: {some: {extra: {equals: "3"}}}, profile: {bio: {equals: "4"}}}`);
