@@ -102,6 +102,9 @@ _engine_link_plugins() {
 _engine_start() {
   say "starting the container engine (data in $ENGINE_ROOT-data)"
   mkdir -p "$ENGINE_RUN" "$BOOTSTRAP_LOGS"
+  # Of an engine that was killed. By now another process may have that number, which dockerd would
+  # take for its predecessor: it would not start, or end that process.
+  rm -f "$ENGINE_RUN/docker.pid" "$ENGINE_RUN/exec/containerd/containerd.pid"
   [ -e "$ENGINE_RUN/ip_forward" ] || cat /proc/sys/net/ipv4/ip_forward >"$ENGINE_RUN/ip_forward"
   LD_LIBRARY_PATH=$(_engine_libraries) XTABLES_LIBDIR="$(dirname "$(find "$ENGINE_ROOT/usr/lib" -name libxt_addrtype.so -print -quit)")" \
     setsid "$ENGINE_ROOT/usr/sbin/dockerd" \
