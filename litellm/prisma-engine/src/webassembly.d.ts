@@ -1,4 +1,4 @@
-// The few parts of WebAssembly that are used. TypeScript has them only in its library for browsers.
+// The few parts of WebAssembly that are used. TypeScript brings them for browsers only.
 declare namespace WebAssembly {
   class RuntimeError extends Error {}
   interface Instance {
