@@ -97,7 +97,7 @@ class Journal:
     """
 
     keep: int = 1000
-    keep_bytes: int = 32 * 1024 * 1024
+    keep_bytes: int = 16 * 1024 * 1024
     entries: deque[Entry] = field(default_factory=deque)
     dropped: int = 0
     _bytes: int = 0

@@ -23,7 +23,6 @@ from scripted_upstream.script import Provider
 
 _FINISH = {"stop": "end_turn", "length": "max_tokens", "tool": "tool_use"}
 _STRUCTURED = "json_tool_call"
-_OVERLOADED = 529
 
 # https://docs.anthropic.com/en/api/errors
 _ERRORS = {
@@ -121,8 +120,8 @@ class Anthropic:
 
     def failure(self, failure: Failure) -> Json:
         """Returns {"type": "error", "error": {type, message}}."""
-        kind = "overloaded_error" if failure.status == _OVERLOADED else _ERRORS[failure.kind]
-        return {"type": "error", "error": {"type": kind, "message": failure.message}}
+        error = {"type": _ERRORS[failure.kind], "message": failure.message}
+        return {"type": "error", "error": error}
 
     def failure_chunk(self, failure: Failure) -> bytes:
         """Returns an `error` event."""

@@ -131,6 +131,16 @@ def test_answers_a_tool_result_with_text(upstream: Running) -> None:
     assert answer["content"][0]["type"] == "text"
 
 
+def test_any_tool_is_used_after_a_result_too(upstream: Running) -> None:
+    """tool_choice any forces a tool even after a tool's result."""
+    result = [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "x"}]
+    messages = [{"role": "user", "content": result}]
+
+    answer = ask(upstream, tools=[TOOL], messages=messages, tool_choice={"type": "any"}).json()
+
+    assert answer["content"][0]["type"] == "tool_use"
+
+
 def test_counts_tokens_for_nothing(upstream: Running) -> None:
     """count_tokens tells the tokens and costs none."""
     body = {"model": "m", "messages": [{"role": "user", "content": "x" * 40}]}

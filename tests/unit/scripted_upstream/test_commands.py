@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,25 @@ def test_will_not_start_with_a_wrong_script(bad: str) -> None:
 
     assert code == 2
     assert f"{bad}: line 2" in said
+
+
+def test_health_wants_a_200() -> None:
+    """An answer other than 200 is unhealthy, and the status is said."""
+
+    class Failing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(503)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Failing) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        said = health.check("127.0.0.1", server.server_port)
+        thread.join()
+
+    assert said == "GET /_control/health answers 503"
 
 
 def test_serves_and_stops(port: int) -> None:

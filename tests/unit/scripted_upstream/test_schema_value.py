@@ -67,6 +67,16 @@ def test_fits(schema: Json) -> None:
     assert value_for(schema) == value
 
 
+def test_comes_to_an_end() -> None:
+    """A schema that contains itself is filled a few levels deep, not to the last one."""
+    depth = 0
+    node = value_for(NODE)
+    while node is not None:
+        node, depth = node["next"], depth + 1
+
+    assert depth <= 4
+
+
 @pytest.mark.parametrize(
     "schema",
     [
