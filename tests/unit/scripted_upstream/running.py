@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -128,3 +129,27 @@ class Running:
         """Return the sums."""
         sums: Json = self.http.get("/_control/ledger").json()
         return sums
+
+
+def stream(upstream: Running) -> tuple[list[Json], httpx.TransportError | None]:
+    """Ask for a stream; return the chunks that came, and how the connection failed."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    lines: list[str] = []
+    try:
+        with upstream.http.stream("POST", "/v1/chat/completions", json=body) as answer:
+            lines.extend(answer.iter_lines())
+    except httpx.TransportError as error:
+        return _chunks(lines), error
+    return _chunks(lines), None
+
+
+def _chunks(lines: list[str]) -> list[Json]:
+    found = [each.removeprefix("data: ") for each in lines if each]
+    return [json.loads(each) for each in found if each != "[DONE]"]
+
+
+def text_of(chunks: list[Json]) -> str:
+    """Return the text that chunks bring."""
+    return "".join(
+        choice["delta"].get("content") or "" for each in chunks for choice in each["choices"]
+    )
