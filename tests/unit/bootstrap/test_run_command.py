@@ -45,6 +45,20 @@ def test_without_arguments_it_shows_the_help(tmp_path: Path) -> None:
     assert run(home=tmp_path).stdout == run("help", home=tmp_path).stdout
 
 
+def test_every_command_has_its_own_help(tmp_path: Path) -> None:
+    """`./run COMMAND --help` says how it is called, and runs nothing."""
+    for command in ("up", "destroy", "spend", "test", "help"):
+        done = run(command, "--help", home=tmp_path)
+
+        assert done.returncode == 0, command
+        assert done.stdout.startswith(f"usage: ./run {command}"), command
+
+
+def test_a_commands_help_holds_all_its_comment(tmp_path: Path) -> None:
+    """What the comment above a command says after its first line is shown too."""
+    assert "Parts: lint, unit" in run("help", "test", home=tmp_path).stdout
+
+
 def test_it_works_from_any_folder(tmp_path: Path) -> None:
     """The command finds its project wherever the user stands."""
     assert run("help", home=tmp_path, cwd=tmp_path).returncode == 0

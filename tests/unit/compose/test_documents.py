@@ -39,9 +39,12 @@ def test_no_link_is_dead(document: Path) -> None:
 
 def test_every_command_of_the_readme_exists() -> None:
     """Each `./run NAME` that a document mentions is a command of ./run."""
-    commands = set(
-        re.findall(r"^# ([a-z]+)(?: [^—\n]+)? — ", (REPOSITORY / "run").read_text(), re.MULTILINE)
-    )
+    sources = [REPOSITORY / "run", *(REPOSITORY / "commands").glob("*.sh")]
+    commands = {
+        name
+        for source in sources
+        for name in re.findall(r"^# ([a-z]+)(?: [^—\n]+)? — ", source.read_text(), re.MULTILINE)
+    }
     mentioned = {
         name
         for document in documents()

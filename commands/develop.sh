@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# The commands for who works on the project: tests and benchmarks.
+
+# test [PART...] [-- PYTEST OPTIONS] — lint and tests, on a stack of their own
+# Parts: lint, unit, node, stack, faults; all of them when none is named.
+test() { _in_test_image tests/run "$@"; }
+
+# bench start — time to the first answer, memory and image sizes against their budgets
+bench() {
+  [ -f "tests/bench/${1:-}.py" ] || die "there is no benchmark '${1:-}'" "./run help lists them"
+  _in_test_image python "tests/bench/$1.py"
+}
+
+TESTS_IMAGE="litellm-proxy-service/tests:${STACK_VERSION:-0.1.0}"
+
+# _in_test_image COMMAND...: everything that tests need is in one image; they drive the engine from
+# there as a user does, at the checkout's own path, so that bind mounts resolve.
+_in_test_image() {
+  local socket terminal=
+  engine_ensure
+  build_images
+  step build-tests "building the test image" "the log names the failing line of tests/Dockerfile" \
+    docker build --tag "$TESTS_IMAGE" --file tests/Dockerfile .
+  socket=$(docker context inspect --format '{{.Endpoints.docker.Host}}')
+  [ ! -t 1 ] || terminal=yes
+  docker run --rm --init --network host ${terminal:+"--tty"} --env STACK_VERSION \
+    --volume "${socket#unix://}:/var/run/docker.sock" --volume "$PWD:$PWD" --workdir "$PWD" \
+    "$TESTS_IMAGE" "$@"
+}

@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# The commands that the gateway or the backend answers, inside its running container.
+
+# key [--master] — what a person needs to call the API
+key() { _gateway key --base-url "http://$(_published litellm 4000)" "$@"; }
+
+# spend [--json] [--days N] — what the requests cost, by day, model and key
+spend() { _gateway spend "$@"; }
+
+# models gate MODEL [--json] — run the German golden set through a model: precision, recall, valid JSON
+models() {
+  local piped=
+  [ "${1:-}" = gate ] || die "models knows 'gate' only" "./run models gate extraction-model"
+  shift
+  _engine_required
+  [ -t 1 ] || piped=yes
+  docker compose exec ${piped:+"--no-TTY"} backend-stub python -m backend_stub.golden "$@"
+}
+
+# check — check .env and litellm_config.yaml without starting anything
+check() {
+  _engine_required
+  docker compose run --rm --no-deps --quiet-pull -T litellm check "$@"
+}

@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# The commands for the stack as a whole: start, stop, look.
+
+# up — start the stack, making on the way whatever the machine lacks
+up() {
+  local started=$SECONDS
+  engine_ensure
+  build_images
+  model_choose "$(_project)"
+  say "starting the stack"
+  docker compose up --detach --no-build || _explain_failed_start
+  _wait_for_model
+  docker compose up --detach --no-build --no-recreate --wait backend-stub || _explain_failed_start
+  say "up after $((SECONDS - started)) s"
+  say ""
+  status
+  [ "$(_state ollama)" = healthy ] ||
+    die "the local model is not served; the gateway is up, and other providers answer" "what to do: the line above"
+  _what_next
+}
+
+# down [--engine] — stop the stack and keep its data; with --engine also stop an engine that `up` started
+down() {
+  engine_path
+  if engine_answers; then docker compose down --remove-orphans; fi
+  [ "${1:-}" != --engine ] || engine_stop
+}
+
+# destroy [--yes] — remove the stack with its database, keys and models, after asking
+destroy() {
+  local answer
+  _engine_required
+  if [ "${1:-}" != --yes ]; then
+    say "this removes the containers and the volumes of project $(_project): spend records, keys, pulled models"
+    read -r -p "type the project's name to go on: " answer || answer=
+    [ "$answer" = "$(_project)" ] || die "not removed" "the answer was not $(_project)"
+  fi
+  docker compose down --volumes --remove-orphans
+}
+
+# status — services, health and model on one screen
+status() {
+  _engine_required
+  _table_row SERVICE STATE URL DETAIL
+  _table_row backend-stub "$(_state backend-stub)" "$(_url backend-stub 8000)" "$(_reason backend-stub)"
+  _table_row litellm "$(_state litellm)" "$(_url litellm 4000)" "$(_reason litellm)"
+  _table_row ollama "$(_state ollama)" "internal" "$(_model_status)"
+  _table_row postgres "$(_state postgres)" "internal" "$(_reason postgres)"
+}
+
+# logs [OPTIONS] [SERVICE] — what the services wrote
+logs() { _engine_required && docker compose logs "$@"; }
+
+# report — what a bug report needs: versions, containers, their last output, use of this machine
+report() {
+  local container
+  _engine_required
+  docker version --format 'docker {{.Client.Version}}, engine {{.Server.Version}}'
+  docker compose version
+  docker compose ps --all
+  docker stats --all --no-stream
+  for container in $(docker ps --all --quiet --filter "label=com.docker.compose.project"); do
+    docker inspect --format '== {{.Name}} {{.State.Status}}, exit code {{.State.ExitCode}}' "$container"
+    docker logs --tail 50 "$container" 2>&1
+  done
+}
+
+_table_row() { printf '%-14s %-12s %-24s %s\n' "$@"; }
+
+# _reason SERVICE: why it is not healthy, in its health check's own words; empty when it is.
+_reason() {
+  local container
+  [ "$(_state "$1")" != healthy ] || return 0
+  container=$(docker compose ps --all --quiet "$1" 2>/dev/null)
+  [ -n "$container" ] || return 0
+  docker inspect --format '{{if .State.Health}}{{range .State.Health.Log}}{{println .Output}}{{end}}{{end}}' "$container" |
+    awk 'NF { last = $0 } END { print last }'
+}
+
+_model_status() {
+  docker compose exec --no-TTY ollama model-server status 2>/dev/null || _reason ollama
+}
+
+# _wait_for_model: until its health check has an answer; says how far a download is, every 10 s.
+_wait_for_model() {
+  local next=0
+  while [ "$(_state ollama)" = starting ]; do
+    if [ "$SECONDS" -ge "$next" ]; then
+      say "  model: $(_model_status)"
+      next=$((SECONDS + 10))
+    fi
+    sleep 0.5
+  done
+}
+
+# _explain_failed_start: compose says which container failed; its own last words say why.
+_explain_failed_start() {
+  local service
+  for service in secrets postgres migrate litellm ollama backend-stub; do
+    case $(_state "$service") in
+      healthy | exited | "not running") ;;
+      *) say "$service: $(_state "$service") $(_reason "$service")" ;;
+    esac
+  done
+  docker compose logs --no-log-prefix --tail 5 secrets migrate 2>/dev/null | sed 's/^/  | /' >&2
+  die "the stack did not start" "the whole log: ./run logs; once mended: ./run up"
+}
+
+_what_next() {
+  say ""
+  say "try it:"
+  cat >&2 <<END
+  curl -d '{"text":"Der Hund schläft im Garten, weil er müde ist."}' -H 'content-type: application/json' http://$(_published backend-stub 8000)/extract
+END
+}
