@@ -1,7 +1,10 @@
 # shellcheck shell=bash
 # The commands that the gateway or the backend answers, inside its running container.
 
-# key [--master] — what a person needs to call the API
+# key [--master | COMMAND] — what a person needs to call the API; keys for people and programs
+#   create NAME --budget USD [--duration 30d] [--models A,B] [--rpm N] [--tpm N] [--expires 30d]
+#   list | block NAME | unblock NAME | delete NAME | rotate NAME
+# Each takes --json and --help. A secret is shown once, by create and rotate.
 key() { _gateway key --base-url "http://$(_published litellm 4000)" "$@"; }
 
 # spend [--json] [--days N] — what the requests cost, by day, model and key

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.keys.commands import app as key_app
 from gateway.log import Log
 from gateway.problems import EXIT_CONFIGURATION, ConfigurationError
 
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(key_app)
 
 
 @app.command()
@@ -87,23 +89,6 @@ def spend(
         typer.echo(as_json(rows))
     else:
         print_table(rows, days)
-
-
-@app.command()
-def key(
-    *,
-    master: Annotated[bool, typer.Option("--master", help="The admin's key.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON instead of shell lines.")] = False,
-    base_url: Annotated[
-        str | None, typer.Option(help="Where the gateway is reached from outside.")
-    ] = None,
-) -> None:
-    """Print what a person needs to call the API."""
-    from gateway.key_report import access  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
-
-    found = access(load_settings(), master=master, base_url=base_url)
-    typer.echo(found.as_json() if json else found.as_shell())
 
 
 def run() -> None:

@@ -51,7 +51,10 @@ def access(settings: Settings, *, master: bool, base_url: str | None) -> Access:
         raise ConfigurationError(
             [Problem(variable, "is unset", f"set {variable} or {variable}_FILE")]
         )
+    return Access(api_url(settings, base_url), secret.get_secret_value(), is_master=master)
+
+
+def api_url(settings: Settings, base_url: str | None) -> str:
+    """Returns what OpenAI's clients call the base URL, from the one given or the settings'."""
     root = base_url or settings.gateway_public_url or f"http://localhost:{settings.port}"
-    return Access(
-        f"{root.rstrip('/').removesuffix('/v1')}/v1", secret.get_secret_value(), is_master=master
-    )
+    return f"{root.rstrip('/').removesuffix('/v1')}/v1"

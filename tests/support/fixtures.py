@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import openai
 import pytest
 
+from support.scripted import SCRIPTED_PROVIDERS
 from support.stack import Stack
 
 if TYPE_CHECKING:
@@ -19,6 +20,18 @@ def stack() -> Iterator[Stack]:
     running = Stack()
     try:
         running.run("up")
+        yield running
+    finally:
+        running.destroy()
+
+
+@pytest.fixture(scope="session")
+def priced_stack() -> Iterator[Stack]:
+    """Yield a running gateway whose OpenAI (priced) and Ollama (free) are the scripted upstream."""
+    running = Stack(SCRIPTED_PROVIDERS)
+    try:
+        running.compose("build", "scripted-upstream")
+        running.compose("up", "--detach", "--no-build", "--wait", "litellm", "scripted-upstream")
         yield running
     finally:
         running.destroy()

@@ -1,0 +1,133 @@
+"""`gateway key …`: one function a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gateway.keys.api import Key, KeyApi
+
+app = typer.Typer(
+    name="key",
+    help="What a person needs to call the API; with a command, the keys that people have.",
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The key's name.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+
+
+@app.callback(invoke_without_command=True)
+def access(
+    context: typer.Context,
+    *,
+    master: Annotated[bool, typer.Option("--master", help="The admin's key.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON instead of shell lines.")] = False,
+    base_url: Annotated[
+        str | None, typer.Option(help="Where the gateway is reached from outside.")
+    ] = None,
+) -> None:
+    """Print what a person needs to call the API; with a command, manage people's keys."""
+    context.obj = base_url
+    if context.invoked_subcommand is not None:
+        return
+    from gateway.key_report import access as find_access  # noqa: PLC0415
+    from gateway.settings import load_settings  # noqa: PLC0415
+
+    found = find_access(load_settings(), master=master, base_url=base_url)
+    typer.echo(found.as_json() if json else found.as_shell())
+
+
+@app.command()
+def create(  # noqa: PLR0913 -- one for each limit
+    context: typer.Context,
+    name: Name,
+    *,
+    budget: Annotated[str, typer.Option(help="What it may spend, in USD; none for no bound.")],
+    duration: Annotated[
+        str | None, typer.Option(help="After which time the budget starts anew: 30d; else never.")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Aliases that it may ask for, comma between; else all.")
+    ] = None,
+    rpm: Annotated[int | None, typer.Option(help="Requests a minute.")] = None,
+    tpm: Annotated[int | None, typer.Option(help="Tokens a minute.")] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="After which time it is refused: 30d; else never.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a key and show its secret, once."""
+    from gateway.keys.wish import Wish, as_request  # noqa: PLC0415
+
+    api = _api()
+    wish = Wish(name, budget, duration, models, rpm, tpm, expires)
+    key, secret = api.create(as_request(wish, api.models()))
+    _show(context, key, secret, as_json=json)
+
+
+@app.command(name="list")
+def list_keys(*, json: Json = False) -> None:
+    """Show every key: its limits, what it spent, until when it holds. No secrets."""
+    from gateway.keys.report import list_as_json, print_list  # noqa: PLC0415
+
+    keys = _api().all_keys()
+    if json:
+        typer.echo(list_as_json(keys))
+    else:
+        print_list(keys)
+
+
+@app.command()
+def block(name: Name, *, json: Json = False) -> None:
+    """Refuse the key's requests until it is unblocked."""
+    _api().set_blocked(name, blocked=True)
+    _tell(name, "blocked", as_json=json)
+
+
+@app.command()
+def unblock(name: Name, *, json: Json = False) -> None:
+    """Take the key's requests again."""
+    _api().set_blocked(name, blocked=False)
+    _tell(name, "unblocked", as_json=json)
+
+
+@app.command()
+def delete(name: Name, *, json: Json = False) -> None:
+    """Remove the key for good; what it spent stays in the reports."""
+    _api().delete(name)
+    _tell(name, "deleted", as_json=json)
+
+
+@app.command()
+def rotate(context: typer.Context, name: Name, *, json: Json = False) -> None:
+    """Give the key a new secret, shown once; the old one is refused from now on."""
+    key, secret = _api().rotate(name)
+    _show(context, key, secret, as_json=json)
+
+
+def _api() -> KeyApi:
+    from gateway.keys.api import key_api  # noqa: PLC0415
+    from gateway.settings import load_settings  # noqa: PLC0415
+
+    return key_api(load_settings())
+
+
+def _tell(name: str, what: str, *, as_json: bool) -> None:
+    from json import dumps  # noqa: PLC0415
+
+    typer.echo(dumps({"name": name, "done": what}) if as_json else f"key {name} is {what}")
+
+
+def _show(context: typer.Context, key: Key, secret: str, *, as_json: bool) -> None:
+    """Prints a secret, beside the address that `--base-url` gave."""
+    from gateway.key_report import api_url  # noqa: PLC0415
+    from gateway.keys.report import secret_as_json, secret_as_lines  # noqa: PLC0415
+    from gateway.settings import load_settings  # noqa: PLC0415
+
+    url = api_url(load_settings(), context.obj)
+    show = secret_as_json if as_json else secret_as_lines
+    typer.echo(show(key, secret, url))

@@ -1,0 +1,58 @@
+"""A gateway whose providers are the scripted upstream of profile faults, asked over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import requests
+import yaml
+
+if TYPE_CHECKING:
+    from support.stack import Stack
+
+SCRIPTED_PROVIDERS = {
+    "COMPOSE_PROFILES": "faults",
+    "OPENAI_API_KEY": "sk-scripted-0123456789",
+    "OPENAI_API_BASE": "http://scripted-upstream:9000/v1",
+    "OLLAMA_API_BASE": "http://scripted-upstream:9000",
+    "EXTRACTION_FALLBACKS": "none",
+    "EXPLANATION_FALLBACKS": "none",
+}
+PRICED = "extraction-model-openai"
+"""An alias of gpt-4o-mini: 0.15 USD for a million tokens of input, 0.60 USD of output."""
+
+FREE = "extraction-model"
+ANSWER_SECONDS = 60
+
+
+def ask(stack: Stack, key: str, model: str = PRICED, **body: Any) -> requests.Response:  # noqa: ANN401 # a request's body
+    """Ask a model one thing with a key and return the gateway's answer, whatever its status."""
+    message = {"role": "user", "content": "Hallo"}
+    return requests.post(
+        f"{stack.gateway_url}/v1/chat/completions",
+        json={"model": model, "messages": [message], "max_tokens": 5, **body},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=ANSWER_SECONDS,
+    )
+
+
+def play(stack: Stack, script: dict[str, Any]) -> None:
+    """Put a script in force in the upstream; an empty one answers everything."""
+    answer = requests.put(
+        f"{_control(stack)}/script", data=yaml.safe_dump(script), timeout=ANSWER_SECONDS
+    )
+    assert answer.ok, answer.text
+
+
+def ledger(stack: Stack) -> dict[str, Any]:
+    """Return what the upstream would bill since the last script."""
+    counted: dict[str, Any] = requests.get(
+        f"{_control(stack)}/ledger", timeout=ANSWER_SECONDS
+    ).json()
+    return counted
+
+
+def _control(stack: Stack) -> str:
+    networks = stack.inspect("scripted-upstream")["NetworkSettings"]["Networks"]
+    address = networks[f"{stack.project}_default"]["IPAddress"]
+    return f"http://{address}:9000/_control"
