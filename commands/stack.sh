@@ -20,6 +20,7 @@ up() {
 }
 
 # down [--engine] — stop the stack and keep its data; with --engine also stop an engine that `up` started
+# Kept are the volumes: database, keys, models, and the journal with costs that did not reach the database.
 down() {
   engine_path
   if engine_answers; then docker compose down --remove-orphans; fi
@@ -31,7 +32,7 @@ destroy() {
   local answer
   _engine_required
   if [ "${1:-}" != --yes ]; then
-    say "this removes the containers and the volumes of project $(_project): spend records, keys, pulled models"
+    say "this removes the containers and the volumes of project $(_project): spend records, the journal of those on their way, keys, pulled models"
     read -r -p "type the project's name to go on: " answer || answer=
     [ "$answer" = "$(_project)" ] || die "not removed" "the answer was not $(_project)"
   fi

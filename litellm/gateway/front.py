@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
+async def _nothing() -> None:
+    """Does nothing."""
+
+
 class Front:
     """Wraps LiteLLM's application.
 
@@ -28,6 +32,7 @@ class Front:
         health: answers for /health.
         started: called when LiteLLM is up, before the first request is let in.
         stopping: awaited when the server is told to stop, before LiteLLM drains and flushes.
+        stopped: awaited when LiteLLM has done so.
     """
 
     def __init__(
@@ -36,11 +41,13 @@ class Front:
         health: Health,
         started: Callable[[], None],
         stopping: Callable[[], Awaitable[None]],
+        stopped: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self._app = app
         self._health = health
         self._started = started
         self._stopping = stopping
+        self._stopped = stopped
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers, or hands on."""
@@ -55,6 +62,8 @@ class Front:
         async def tell(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 self._started()
+            elif message["type"].startswith("lifespan.shutdown."):
+                await self._stopped()
             await send(message)
 
         async def hear() -> Message:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 FRESH_SECONDS = 1.0
 """How long an answer is reused; /health is open to all and must not load the database."""
@@ -50,10 +50,22 @@ class Health:
 
     Attributes:
         pending: what is still being set up, by part; empty when all is done.
+
+    Args:
+        proxy: LiteLLM.
+        has_database: whether one is configured.
+        more_reasons: returns what else makes the gateway unhealthy.
     """
 
-    def __init__(self, proxy: Proxy, *, has_database: bool) -> None:
+    def __init__(
+        self,
+        proxy: Proxy,
+        *,
+        has_database: bool,
+        more_reasons: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
         self.pending: dict[str, str] = {}
+        self._more_reasons = more_reasons
         self._proxy = proxy
         self._has_database = has_database
         self._lock = asyncio.Lock()
@@ -73,6 +85,7 @@ class Health:
         if self._has_database:
             reasons.extend(await self._database_reasons())
         reasons.extend(self.pending.values())
+        reasons.extend(self._more_reasons())
         models = len(self._proxy.model_names())
         if not models:
             reasons.append("no model is loaded")

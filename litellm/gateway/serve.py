@@ -13,6 +13,7 @@ from gateway.database_url import database_url
 from gateway.failover import FailoverSettings, install
 from gateway.front import Front
 from gateway.health import Health
+from gateway.journal.spend_journal import SpendJournal
 from gateway.litellm_environment import add_quiet_settings, litellm_environment
 from gateway.litellm_proxy import LiteLLMProxy
 from gateway.log import Log, PrintedLines
@@ -46,8 +47,18 @@ def serve() -> None:
     say(f"starting LiteLLM with {len(effective.aliases)} models: {', '.join(effective.aliases)}")
     if settings.json_logs:
         sys.stdout = PrintedLines(sys.stdout, say)
+    journal = _journal(url, settings, say) if url is not None else None
     proxy = LiteLLMProxy(effective.model_ids())
-    _run(settings, effective, proxy, say, has_database=url is not None)
+    if journal is not None:
+        journal.recover(settings.db_wait)
+        journal.install()
+    _run(settings, effective, proxy, say, journal)
+
+
+def _journal(url: str, settings: Settings, say: Log) -> SpendJournal:
+    """Opens the spend journal, or ends with what is wrong with its folder."""
+    root = settings.journal_dir or settings.gateway_state_dir / "journal"
+    return SpendJournal(root, settings.journal_max_mb, url, say, sync=settings.journal_sync)
 
 
 def _failover_settings(settings: Settings, effective: EffectiveConfig) -> FailoverSettings:
@@ -88,13 +99,15 @@ def _run(
     effective: EffectiveConfig,
     proxy: LiteLLMProxy,
     say: Log,
-    *,
-    has_database: bool,
+    journal: SpendJournal | None,
 ) -> None:
     import uvicorn  # noqa: PLC0415 -- after LiteLLM, whose import is not slowed by the collector
 
     failover = install(_failover_settings(settings, effective), say)
-    health = Health(proxy, has_database=has_database)
+    has_database = journal is not None
+    health = Health(
+        proxy, has_database=has_database, more_reasons=journal.reasons if journal else tuple
+    )
     tasks: list[asyncio.Task[None]] = []
     if has_database and settings.backend_virtual_key is not None:
         health.pending[PART] = "the backend's virtual key is not set up yet"
@@ -111,8 +124,13 @@ def _run(
         await asyncio.gather(*tasks, return_exceptions=True)
         await failover.registry.close()
 
+    async def stopped() -> None:
+        if journal is not None:
+            await asyncio.to_thread(journal.close)
+
+    app = journal.held(proxy.app) if journal is not None else proxy.app
     uvicorn.run(
-        Front(proxy.app, health, started, stopping),
+        Front(app, health, started, stopping, stopped),
         host=settings.host,
         port=settings.port,
         server_header=False,

@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     db_pool_size: int = Field(10, ge=1, le=200)
     db_wait: float = Field(60.0, ge=1, le=3600)
 
+    # the spend journal
+    journal_dir: Path | None = None
+    journal_max_mb: int = Field(512, ge=4, le=1_000_000)
+    journal_sync: bool = True
+
     # Prisma's engines and command line
     prisma_engine_dir: Path = Path("/opt/prisma-engine")
 

@@ -17,9 +17,7 @@ from gateway.spend import SpendRow, dollars, read_spend, total
 if TYPE_CHECKING:
     from gateway.settings import Settings
 
-EMPTY = (
-    "no request was recorded in the last {days} days; a request's cost appears within 20 seconds"
-)
+EMPTY = "no request was recorded in the last {days} days; a request's cost appears within a second"
 PIPE_WIDTH = 140
 """Characters; docker compose exec -T and pipes have no width of their own."""
 

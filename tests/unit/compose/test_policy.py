@@ -145,6 +145,18 @@ def test_a_secrets_volume_is_mounted_only_where_it_is_read() -> None:
     }
 
 
+def test_the_gateway_alone_keeps_the_journal_of_costs() -> None:
+    """The journal is a volume of its own: it outlives the container, and nobody else sees it."""
+    mounted = {
+        name: volume["target"]
+        for name, service in SERVICES.items()
+        for volume in service.get("volumes", [])
+        if volume["source"] == "gateway-journal"
+    }
+
+    assert mounted == {"litellm": "/var/lib/gateway-journal"}
+
+
 def test_the_database_is_on_a_network_without_a_way_out() -> None:
     """Postgres can be reached by the gateway and migrate only, and reaches nobody."""
     document = rendered()

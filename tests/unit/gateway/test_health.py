@@ -52,6 +52,14 @@ def test_all_parts_well_is_healthy() -> None:
     assert report(Health(Proxy(), has_database=True)) == (200, {"status": "healthy", "models": 2})
 
 
+def test_another_parts_reasons_make_it_unhealthy() -> None:
+    """What another part has to say, such as a full journal, is said here."""
+    health = Health(Proxy(), has_database=True, more_reasons=lambda: ["the journal is full"])
+    status, body = report(health)
+    assert status == 503
+    assert body["reasons"] == ["the journal is full"]
+
+
 def test_database_away_is_unhealthy_and_says_so() -> None:
     """A failing query makes it 503, with the kind of error and no address or password."""
     status, body = report(Health(Proxy(error=ConnectionError("secret")), has_database=True))

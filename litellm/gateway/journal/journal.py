@@ -1,0 +1,231 @@
+"""The journal: records are appended by the event loop, and made durable by a thread in groups.
+
+One flush serves every record that was appended while the one before ran, so a slow disk costs
+each request one flush, not a queue of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.journal import segments
+from gateway.journal.lines import encode
+from gateway.journal.segments import JournalFullError, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SEGMENT_BYTES = 8 << 20
+SEGMENTS_AT_LEAST = 4
+RETRY_SECONDS = 2.0
+"""How long a full disk is left alone before room is looked for again."""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Where the next record will stand.
+
+    Attributes:
+        number: of the file.
+        offset: in it.
+    """
+
+    number: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class _Waiter:
+    """Somebody who waits until a file is durable."""
+
+    segment: Segment
+    done: asyncio.Future[None]
+
+
+class Journal:
+    """One gateway's journal.
+
+    Args:
+        folder: this gateway's own; see folder.py.
+        max_bytes: what all its files may take.
+        sync: whether a record counts as written only when the disk has it. Without, it survives
+            the death of every process, but not of the machine.
+        say: writes an event for people to the log, with its level.
+    """
+
+    def __init__(
+        self, folder: Path, max_bytes: int, say: Callable[[str, str], None], *, sync: bool = True
+    ) -> None:
+        self.folder = folder
+        self.appended = threading.Event()
+        self._say = say
+        self._max_bytes = max_bytes
+        self._segment_bytes = min(SEGMENT_BYTES, max_bytes // SEGMENTS_AT_LEAST)
+        self._sync = sync
+        self._wake = threading.Condition()
+        self._making = threading.Lock()  # two files of one number would be one too many
+        self._waiters: list[_Waiter] = []
+        self._filled: list[Segment] = []
+        self._stopping = False
+        self._failure: str | None = None
+        first = max(segments.numbers(folder), default=0) + 1
+        self._active = self._make(first)
+        self._spare: Segment | None = None
+        self._offset = 0
+        self._thread = threading.Thread(target=self._run, name="journal-sync", daemon=True)
+        self._prepare_spare()
+        self._thread.start()
+
+    @property
+    def stopped_because(self) -> str | None:
+        """Why no new request may be taken; None as long as there is room."""
+        return self._failure
+
+    @property
+    def tail(self) -> Tail:
+        """Where the next record will stand."""
+        with self._wake:
+            return Tail(self._active.number, self._offset)
+
+    def append(self, body: bytes) -> asyncio.Future[None]:
+        """Writes one record; to be called on the event loop.
+
+        Returns:
+            Is done when the record is durable.
+
+        Raises:
+            JournalFullError: there is no room left, not even the reserve.
+            OSError: the disk fails otherwise.
+        """
+        line = encode(body)
+        with self._wake:
+            if self._offset + len(line) > self._active.size:
+                self._rotate(len(line))
+            _write(self._active.descriptor, line, self._offset)
+            self._offset += len(line)
+            done = self._waiting() if self._sync else _already_done()
+        self.appended.set()
+        return done
+
+    def close(self) -> None:
+        """Makes everything durable and ends the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join()
+        for segment in (*self._filled, self._active):
+            segment.close()
+        if self._spare is not None:
+            self._spare.close()
+            segments.remove_segment(self.folder, self._spare.number)
+
+    def room_was_made(self) -> None:
+        """Tells that a file was removed: a full journal looks for room at once."""
+        with self._wake:
+            self._wake.notify()
+
+    def _waiting(self) -> asyncio.Future[None]:
+        done = asyncio.get_running_loop().create_future()
+        self._waiters.append(_Waiter(self._active, done))
+        self._wake.notify()
+        return done
+
+    def _rotate(self, least: int) -> None:
+        """Goes on in the file that was made ahead, or in one made now."""
+        with self._making:
+            following = self._spare or self._make(self._active.number + 1, least)
+            self._spare = None
+        if following.size < least:
+            following.close()
+            segments.remove_segment(self.folder, following.number)
+            following = self._make(following.number, least)
+        self._filled.append(self._active)
+        self._active = following
+        self._offset = 0
+        self._wake.notify()
+
+    def _make(self, number: int, least: int = 0) -> Segment:
+        size = max(self._segment_bytes, least)
+        return segments.make_segment(self.folder, number, size, limit=self._max_bytes)
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                if not (self._waiters or self._filled or self._stopping):
+                    self._wake.wait(RETRY_SECONDS if self._spare is None else None)
+                waiters, self._waiters = self._waiters, []
+                filled, self._filled = self._filled, []
+                stopping = self._stopping
+            self._make_durable(waiters)
+            for segment in filled:
+                segment.close()
+            if stopping:
+                return
+            if self._spare is None:
+                self._prepare_spare()
+
+    def _make_durable(self, waiters: list[_Waiter]) -> None:
+        try:
+            for descriptor in {waiter.segment.descriptor for waiter in waiters}:
+                os.fdatasync(descriptor)
+        except OSError as error:
+            # What could not be written may be gone from memory too: nothing here can be trusted.
+            self._stop(f"its disk fails: {error.strerror}")
+            _tell(waiters, error)
+        else:
+            _tell(waiters, None)
+
+    def _prepare_spare(self) -> None:
+        """Makes the next file ahead; says so when there is no room, and when there is again."""
+        try:
+            with self._making:
+                self._spare = self._spare or self._make(self._active.number + 1)
+        except (JournalFullError, OSError) as error:
+            self._stop(str(error))
+            return
+        if self._failure is not None:
+            self._failure = None
+            self._say("the spend journal has room again: requests are taken", "INFO")
+
+    def _stop(self, reason: str) -> None:
+        if self._failure != reason:
+            self._failure = reason
+            self._say(f"the spend journal is full, new requests are refused: {reason}", "ERROR")
+
+
+def _write(descriptor: int, data: bytes, offset: int) -> None:
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def _already_done() -> asyncio.Future[None]:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
+
+
+def _tell(waiters: list[_Waiter], error: OSError | None) -> None:
+    """Resolves what is waited for, on each one's own event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for waiter in waiters:
+        by_loop.setdefault(waiter.done.get_loop(), []).append(waiter.done)
+    for loop, futures in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, futures, error)
+
+
+def _resolve(futures: list[asyncio.Future[None]], error: OSError | None) -> None:
+    for future in futures:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+            future.exception()  # seen: who does not wait for it need not be told

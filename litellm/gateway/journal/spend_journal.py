@@ -1,0 +1,104 @@
+"""Ties the parts together: one object for the life of the gateway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.journal.applier import REFUSED, Applier
+from gateway.journal.folder import claim, claim_left_behind
+from gateway.journal.hold import Hold
+from gateway.journal.journal import Journal
+from gateway.journal.reader import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from gateway.journal.hold import App
+
+STOP_SECONDS = 8.0
+"""How long a gateway that stops tries to bring the rest into the database; the next start does."""
+
+
+class SpendJournal:
+    """The journal of this gateway, in use.
+
+    Args:
+        root: where every gateway has its folder.
+        max_mb: what this one's may take.
+        url: of the database.
+        say: writes an event for people to the log, with its level.
+        sync: whether each record is flushed to the disk.
+    """
+
+    def __init__(
+        self, root: Path, max_mb: int, url: str, say: Callable[[str, str], None], *, sync: bool
+    ) -> None:
+        self._say = say
+        self._claim = claim(root)
+        self._root = root
+        self._url = url
+        self.journal = Journal(self._claim.path, max_mb << 20, say, sync=sync)
+        self._reader = Reader(
+            self._claim.path, say, lambda: self.journal.tail, self.journal.room_was_made
+        )
+        self._applier = Applier(self._reader, url, self._claim.path / REFUSED, say)
+
+    def recover(self, seconds: float) -> None:
+        """Brings what earlier gateways left behind into the database, before any request."""
+        count = 0
+        for left in claim_left_behind(self._root):
+            reader = Reader(left.path, self._say)
+            applier = Applier(reader, self._url, left.path / REFUSED, self._say)
+            count += applier.catch_up(seconds)
+            left.release()
+        count += self._applier.catch_up(seconds)
+        if count:
+            self._say(
+                f"{count} spend records of the journal were brought into the database", "INFO"
+            )
+
+    def install(self) -> None:
+        """Takes the place of LiteLLM's writer; LiteLLM is imported, and does not serve yet."""
+        import litellm  # noqa: PLC0415 -- imported long before
+        from litellm.proxy import proxy_server  # noqa: PLC0415 -- as above
+
+        from gateway.journal.accounting import UnpricedLogger, watch_accounting  # noqa: PLC0415
+        from gateway.journal.writer import JournalWriter  # noqa: PLC0415 -- imports LiteLLM
+
+        logging = proxy_server.proxy_logging_obj
+        logging.db_spend_update_writer = JournalWriter(
+            logging.db_spend_update_writer, self.journal.append, _facts
+        )
+        watch_accounting()
+        litellm.logging_callback_manager.add_litellm_callback(UnpricedLogger())
+        self._applier.start(self.journal.appended)
+
+    def held(self, app: App) -> Hold:
+        """Returns LiteLLM's application with the end of each answer held for its record."""
+        return Hold(app, _is_chargeable, lambda: self.journal.stopped_because, self._say)
+
+    def reasons(self) -> list[str]:
+        """Returns why the gateway is not healthy."""
+        reason = self.journal.stopped_because
+        return [] if reason is None else [f"the spend journal is full: {reason}"]
+
+    def close(self) -> None:
+        """Writes what is left into the database, as far as it answers, and ends."""
+        self._applier.stop(self.journal.appended, STOP_SECONDS)
+        self.journal.close()
+        self._claim.release()
+
+
+def _is_chargeable(path: str) -> bool:
+    from litellm.proxy.auth.route_checks import RouteChecks  # noqa: PLC0415 -- imported long before
+
+    found: bool = RouteChecks.is_llm_api_route(path)
+    return found
+
+
+def _facts(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a row's metadata says beyond LiteLLM's own: that a price was not known."""
+    payload = call.get("standard_logging_object")
+    unpriced = payload is not None and payload.get("response_cost") is None
+    return {"unpriced": True} if unpriced else {}
