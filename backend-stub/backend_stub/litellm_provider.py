@@ -264,8 +264,8 @@ def _usage(usage: CompletionUsage | None, headers: Mapping[str, str]) -> Usage:
 def _streamed_usage(usage: CompletionUsage) -> Usage:
     """Returns the usage that ends a stream.
 
-    The cost of a stream is known after its headers are gone; LiteLLM adds it here as `cost` with
-    litellm_settings.include_cost_in_streaming_usage, otherwise it stays unknown.
+    The cost of a stream is known after its headers are gone; the gateway adds it here as `cost`, 0
+    for a model that costs nothing. A plain LiteLLM does not, and it stays unknown.
     """
     cost = (usage.model_extra or {}).get("cost")
     return Usage(

@@ -65,7 +65,7 @@ class Usage(_Strict):
     completion_tokens: int = 0
     cost_usd: float | None = Field(
         default=0.0,
-        description="US dollars; null when the gateway names no cost for a streamed answer",
+        description="US dollars; null for a streamed answer whose model has no known price",
     )
 
     def __add__(self, other: "Usage") -> "Usage":

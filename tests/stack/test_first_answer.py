@@ -135,6 +135,7 @@ def test_an_explanation_is_streamed_when_asked_for(stack: Stack) -> None:
     assert events.count("delta") > 1
     assert events[-1] == "done"
     assert last["usage"]["completion_tokens"] > 0
+    assert last["usage"]["cost_usd"] == 0  # known to be nothing, not unknown
 
 
 def test_an_explanation_comes_whole_when_not_streamed(stack: Stack) -> None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gateway.failover.cost import with_cost
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
@@ -91,10 +93,10 @@ class GuardedStream:
     async def _rest(self) -> AsyncGenerator[Chunk, None]:
         try:
             while self._held:
-                yield self._held.popleft()
+                yield with_cost(self._held.popleft(), self.stream)
             async for chunk in self._source:
                 await self._refuse_invented_end(chunk)
-                yield chunk
+                yield with_cost(chunk, self.stream)
         except Exception as error:
             self._failed(error)
             raise
