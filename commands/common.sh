@@ -14,7 +14,7 @@ _gateway() {
   _engine_required
   [ -n "$(docker compose ps --quiet --status running litellm 2>/dev/null)" ] ||
     die "the gateway is not running" "start the stack with './run up'"
-  [ -t 1 ] || piped=yes
+  { [ -t 0 ] && [ -t 1 ]; } || piped=yes
   docker compose exec ${piped:+"--no-TTY"} litellm gateway "$@"
 }
 

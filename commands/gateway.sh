@@ -10,10 +10,20 @@ key() { _gateway key --base-url "http://$(_published litellm 4000)" "$@"; }
 # spend [--json] [--days N] — what the requests cost, by day, model and key
 spend() { _gateway spend "$@"; }
 
+# ask QUESTION [--model ALIAS] — ask a model: its answer, then tokens, cost, seconds and who answered
+# The question may come from a pipe, or from stdin for `-`. Without --model: explanation-model.
+ask() { _gateway ask "$@"; }
+
+# models [--json] [--probe] — every model: price, context, key, reachable, in use, fallback of whom
+#   --probe also makes one paid call of one token to each; it says before what they cost at most.
 # models gate MODEL [--json] — run the German golden set through a model: precision, recall, valid JSON
+# The result of a whole run is kept; ./run status says it.
 models() {
   local piped=
-  [ "${1:-}" = gate ] || die "models knows 'gate' only" "./run models gate extraction-model"
+  if [ "${1:-}" != gate ]; then
+    _gateway models "$@"
+    return
+  fi
   shift
   _engine_required
   [ -t 1 ] || piped=yes

@@ -39,7 +39,7 @@ destroy() {
   docker compose down --volumes --remove-orphans
 }
 
-# status — services, health and model on one screen
+# status — services, health and model on one screen; models out of use; how good their German is
 status() {
   _engine_required
   _table_row SERVICE STATE URL DETAIL
@@ -47,6 +47,7 @@ status() {
   _table_row litellm "$(_state litellm)" "$(_url litellm 4000)" "$(_reason litellm)"
   _table_row ollama "$(_state ollama)" "internal" "$(_model_status)"
   _table_row postgres "$(_state postgres)" "internal" "$(_reason postgres)"
+  [ "$(_state litellm)" != healthy ] || _model_notes
 }
 
 # logs [OPTIONS] [SERVICE] — what the services wrote
@@ -77,6 +78,9 @@ _reason() {
   docker inspect --format '{{if .State.Health}}{{range .State.Health.Log}}{{println .Output}}{{end}}{{end}}' "$container" |
     awk 'NF { last = $0 } END { print last }'
 }
+
+# _model_notes: which deployments are out of use and why, and how good the extracting models' German is.
+_model_notes() { docker compose exec --no-TTY litellm gateway models --notes </dev/null 2>&1 || true; }
 
 _model_status() {
   docker compose exec --no-TTY ollama model-server status 2>/dev/null || _reason ollama

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.keys.commands import app as key_app
 from gateway.log import Log
 from gateway.problems import EXIT_CONFIGURATION, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import httpx
+
+    from gateway.models.rows import ModelRow
 
 app = typer.Typer(
     name="gateway",
@@ -89,6 +96,79 @@ def spend(
         typer.echo(as_json(rows))
     else:
         print_table(rows, days)
+
+
+@app.command()
+def models(
+    *,
+    json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Make one paid call of one token to each; says so.")
+    ] = False,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Only what is out of use, and how good the German is.")
+    ] = False,
+) -> None:
+    """Show every deployment: price, context, key, whether it can be reached and is in use."""
+    from gateway.models import report  # noqa: PLC0415
+    from gateway.models.rows import load_rows  # noqa: PLC0415
+    from gateway.running import client  # noqa: PLC0415
+    from gateway.start_config import checked_config  # noqa: PLC0415
+
+    settings, effective = checked_config(os.environ)
+    with client(settings, timeout=settings.request_timeout or 120) as gateway:
+        rows = load_rows(settings, effective, gateway, look=not notes)
+        if notes:
+            typer.echo("".join(f"{line}\n" for line in report.notes(rows)), nl=False)
+            return
+        if json:
+            typer.echo(report.as_json(rows))
+        else:
+            report.print_rows(rows)
+        if probe and not _probe(rows, gateway):
+            raise typer.Exit(1)
+
+
+@app.command()
+def ask(
+    question: Annotated[
+        str | None, typer.Argument(metavar="QUESTION", help="The question; - reads it from stdin.")
+    ] = None,
+    *,
+    model: Annotated[
+        str, typer.Option(metavar="ALIAS", help="Who is asked.")
+    ] = "explanation-model",
+) -> None:
+    """Ask a model, show its answer as it comes, then tokens, cost, seconds and who answered."""
+    from gateway.ask import Summary, read_question  # noqa: PLC0415
+    from gateway.ask import ask as ask_gateway  # noqa: PLC0415
+    from gateway.settings import load_settings  # noqa: PLC0415
+
+    summary = None
+    try:
+        for piece in ask_gateway(load_settings(), read_question(question), model):
+            if isinstance(piece, Summary):
+                summary = piece
+            else:
+                typer.echo(piece, nl=False)
+                sys.stdout.flush()
+    finally:
+        typer.echo()  # what follows, an error too, has a line of its own
+        sys.stdout.flush()
+    typer.echo(str(summary), err=True)
+
+
+def _probe(rows: Sequence[ModelRow], gateway: httpx.Client) -> bool:
+    """Says what it will cost, makes the calls, shows each; returns whether all answered."""
+    from gateway.models.paid_probe import announcement, probe  # noqa: PLC0415
+
+    for line in announcement(rows):
+        typer.echo(line, err=True)
+    all_answered = True
+    for result in probe(rows, gateway):
+        typer.echo(str(result), err=True)
+        all_answered = all_answered and result.ok
+    return all_answered
 
 
 def run() -> None:

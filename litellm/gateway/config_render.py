@@ -39,6 +39,15 @@ ROUTER_OVERRIDES = {
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A deployment that is not started: its alias, its model, and the variable that is unset."""
+
+    alias: str
+    model: str
+    variable: str
+
+
+@dataclass(frozen=True)
 class EffectiveConfig:
     """What LiteLLM is started with.
 
@@ -46,12 +55,14 @@ class EffectiveConfig:
         config: the content of its configuration file; keys stay `os.environ/…` references.
         aliases: every name that a request may give as its model.
         notes: one line for each thing left out.
+        left_out: the deployments without a key.
         variables: the variables that the references name, whether from VAR or VAR_FILE.
     """
 
     config: dict[str, Any]
     aliases: tuple[str, ...]
     notes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
     variables: dict[str, str] = field(repr=False)
 
     def model_ids(self) -> list[str]:
@@ -86,6 +97,7 @@ class _Renderer:
         self.problems: list[Problem] = []
         self.variables: dict[str, str] = {}
         self.left_out: dict[str, str] = {}
+        self.without_key: list[LeftOut] = []
 
     def run(self) -> EffectiveConfig:
         config = copy.deepcopy(self.document.data)
@@ -100,7 +112,9 @@ class _Renderer:
         if self.problems:
             raise ConfigurationError(self.problems)
         present = tuple(name for name in aliases(self.document) if name not in self.left_out)
-        return EffectiveConfig(config, present, tuple(self.notes), self.variables)
+        return EffectiveConfig(
+            config, present, tuple(self.notes), tuple(self.without_key), self.variables
+        )
 
     def _deployments(self) -> list[dict[str, Any]]:
         kept: list[dict[str, Any]] = []
@@ -113,6 +127,7 @@ class _Renderer:
             else:
                 reasons[name] = f"{missing} is unset"
                 self.notes.append(f"{name} left out: {missing} is unset")
+                self.without_key.append(LeftOut(name, self._model_id(deployment), missing))
         names = {deployment["model_name"] for deployment in kept}
         self.left_out = {name: why for name, why in reasons.items() if name not in names}
         if not kept:
@@ -153,6 +168,15 @@ class _Renderer:
                 parameters[name] = self._lookup(variable)
         result["litellm_params"] = {k: v for k, v in parameters.items() if v is not None}
         return result
+
+    def _model_id(self, deployment: dict[str, Any]) -> str:
+        written = str(deployment["litellm_params"]["model"])
+        variable = referenced(written)
+        if variable is None:
+            return written
+        value = self._lookup(variable)
+        provider = MODEL_VARIABLES.get(variable)
+        return provider.model_id(value) if provider else value or variable
 
     def _lookup(self, variable: str) -> str | None:
         try:

@@ -53,6 +53,10 @@ class LiteLLMProxy:
         names: Sequence[str] = router.get_model_names() if router is not None else ()
         return names
 
+    def router(self) -> Any:  # noqa: ANN401 -- LiteLLM is not typed
+        """Returns LiteLLM's router; None before it started, and while it has no model."""
+        return self._server.llm_router
+
     @staticmethod
     def json_log_config() -> dict[str, Any]:
         """Returns uvicorn's log configuration with LiteLLM's JSON formatter."""

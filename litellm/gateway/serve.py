@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from gateway.backend_key import PART, BackendKey, keep_trying
 from gateway.database import wait_for_database
 from gateway.database_url import database_url
+from gateway.deployment_page import DeploymentPage
 from gateway.failover import FailoverSettings, install
 from gateway.front import Front
+from gateway.golden_results import read_results, start_lines
 from gateway.health import Health
 from gateway.journal.spend_journal import SpendJournal
 from gateway.litellm_environment import add_quiet_settings, litellm_environment
@@ -37,6 +39,8 @@ def serve() -> None:
     say = Log(as_json=settings.json_logs)
     for note in effective.notes:
         say(note)
+    for line in start_lines(effective, read_results(settings.golden_results)):
+        say(line)
     url = database_url(settings)
     if url is not None:
         _check_database(url, settings, say)
@@ -108,12 +112,15 @@ def _run(
     health = Health(
         proxy, has_database=has_database, more_reasons=journal.reasons if journal else tuple
     )
+    master = settings.litellm_master_key
     tasks: list[asyncio.Task[None]] = []
     if has_database and settings.backend_virtual_key is not None:
         health.pending[PART] = "the backend's virtual key is not set up yet"
 
     def started() -> None:
         say(f"serving on {settings.host}:{settings.port}")
+        if proxy.router() is not None:
+            failover.attach(proxy.router())
         if health.pending:
             tasks.append(asyncio.create_task(_set_up_key(settings, effective, proxy, health, say)))
 
@@ -129,8 +136,9 @@ def _run(
             await asyncio.to_thread(journal.close)
 
     app = journal.held(proxy.app) if journal is not None else proxy.app
+    page = DeploymentPage(app, failover, master.get_secret_value() if master else None)
     uvicorn.run(
-        Front(app, health, started, stopping, stopped),
+        Front(page, health, started, stopping, stopped),
         host=settings.host,
         port=settings.port,
         server_header=False,

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     )
     gateway_state_dir: Path = Path("/tmp/gateway")  # noqa: S108 -- a tmpfs of its own in the container
     gateway_public_url: str | None = None
+    golden_results: Path = Path("/golden-results")
 
     # routing; these override router_settings in litellm_config.yaml
     routing_strategy: RoutingStrategy | None = None

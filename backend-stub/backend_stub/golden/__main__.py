@@ -11,12 +11,16 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 
 from backend_stub.golden import entries, report
 from backend_stub.golden.gate import Answer, UnusableError, ask
 from backend_stub.settings import Settings, SettingsError
+
+RESULTS_VARIABLE = "GOLDEN_RESULTS"
+"""A folder where the record of each whole run is kept; the gateway says it at every start."""
 
 
 def main(
@@ -45,6 +49,9 @@ def main(
         print(record if options.json else report.table(result, bar))  # noqa: T201 what was asked for
         if options.record:
             _write(options.record, record)
+        kept = os.environ.get(RESULTS_VARIABLE)
+        if kept and len(sentences) == len(entries.load()):
+            _write(Path(kept) / f"{quote(options.model, safe='')}.json", record)
     except (SettingsError, UnusableError) as error:
         print(f"{options.model}: no verdict\n{error}", file=sys.stderr)  # noqa: T201 a command
         return 2

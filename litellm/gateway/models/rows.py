@@ -1,0 +1,192 @@
+"""One row for each deployment, running or left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from gateway import running
+from gateway.golden_results import golden_line, judged_aliases, read_results, result_of
+from gateway.known_keys import FALLBACKS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import httpx
+
+    from gateway.config_render import EffectiveConfig, LeftOut
+    from gateway.golden_results import GoldenResult
+    from gateway.settings import Settings
+
+MILLION = 1_000_000
+LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A deployment.
+
+    Attributes:
+        alias: the name that requests ask for.
+        provider: LiteLLM's name of the provider.
+        model: the model as LiteLLM writes it.
+        deployment: LiteLLM's id; None for one that is left out.
+        price_in: USD for a million tokens of input; None when LiteLLM knows no price.
+        price_out: the same of output.
+        context: tokens that a request may hold; None when nobody says.
+        key: the variable of its key, or `in the file`, or `not needed`.
+        key_set: whether it has what it needs.
+        reachable: yes, no, key refused, unknown; None when it was not looked.
+        condition: up, down, limited, unauthorised, or left out.
+        since: when it went out of use, ISO 8601; None when it is in use.
+        reason: why it is not in use, and what to set.
+        fallback_of: the aliases that it stands in for.
+        golden: the gate's result in words; None when there is none.
+        judged: whether that result matters, because it extracts.
+    """
+
+    alias: str
+    provider: str
+    model: str
+    deployment: str | None
+    price_in: float | None
+    price_out: float | None
+    context: int | None
+    key: str
+    key_set: bool
+    reachable: str | None
+    condition: str
+    since: str | None
+    reason: str | None
+    fallback_of: tuple[str, ...]
+    golden: str | None
+    judged: bool
+
+    @property
+    def note(self) -> str | None:
+        """What a person has to know of it at once; None while it is in use."""
+        if self.since is None:
+            return None
+        clock = datetime.fromisoformat(self.since).strftime("%H:%M:%S")
+        return f"{self.alias} ({self.model}): out of use since {clock} UTC: {self.reason}"
+
+    @property
+    def golden_note(self) -> str | None:
+        """What is known of its German; None where that does not matter, or it does not run."""
+        if not self.judged or self.deployment is None:
+            return None
+        if self.golden is None:
+            return golden_line(self.alias, self.model, None)
+        return f"{self.alias} ({self.model}): german {self.golden}"
+
+
+def load_rows(
+    settings: Settings, effective: EffectiveConfig, gateway: httpx.Client, *, look: bool
+) -> list[ModelRow]:
+    """Returns the rows: those that run, in the configuration's order, then those left out.
+
+    Args:
+        settings: of the gateway.
+        effective: its configuration.
+        gateway: the running one.
+        look: whether each provider is looked at, free of cost, and LiteLLM asked for prices.
+
+    Raises:
+        GatewayAnswerError: the gateway does not answer.
+    """
+    page = running.get(gateway, "/gateway/deployments", **({"look": "true"} if look else {}))
+    listed = running.get(gateway, "/v1/model/info")["data"] if look else []
+    facts = {entry["model_info"]["id"]: entry["model_info"] for entry in listed}
+    results = read_results(settings.golden_results)
+    judged = judged_aliases(effective)
+    return [
+        *(
+            _running(entry, facts.get(entry["deployment"], {}), effective, results, judged)
+            for entry in page["deployments"]
+        ),
+        *(_left_out(each, results) for each in effective.left_out),
+    ]
+
+
+def _running(
+    entry: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    effective: EffectiveConfig,
+    results: Sequence[GoldenResult],
+    judged: Sequence[str],
+) -> ModelRow:
+    alias, model = entry["alias"], entry["model"]
+    is_up = entry["condition"] == "up"
+    result = result_of(model, results)
+    in_file = "in the file" if entry["has_key"] else "not needed"
+    return ModelRow(
+        alias=alias,
+        provider=entry["provider"],
+        model=model,
+        deployment=entry["deployment"],
+        price_in=_per_million(facts.get("input_cost_per_token")),
+        price_out=_per_million(facts.get("output_cost_per_token")),
+        context=entry.get("context") or facts.get("max_input_tokens"),
+        key=entry["key"] or in_file,
+        key_set=True,
+        reachable=entry.get("reachable"),
+        condition=entry["condition"],
+        since=None if is_up else _clock(entry["seconds"] or 0),
+        reason=None if is_up else _reason(entry),
+        fallback_of=_fallback_of(alias, effective),
+        golden=str(result) if result else None,
+        judged=alias in judged,
+    )
+
+
+def _left_out(left_out: LeftOut, results: Sequence[GoldenResult]) -> ModelRow:
+    result = result_of(left_out.model, results)
+    return ModelRow(
+        alias=left_out.alias,
+        provider=left_out.model.partition("/")[0],
+        model=left_out.model,
+        deployment=None,
+        price_in=None,
+        price_out=None,
+        context=None,
+        key=left_out.variable,
+        key_set=False,
+        reachable=None,
+        condition=LEFT_OUT,
+        since=None,
+        reason=f"set {left_out.variable} and start again",
+        fallback_of=(),
+        golden=str(result) if result else None,
+        judged=False,
+    )
+
+
+def _reason(entry: Mapping[str, Any]) -> str:
+    reason = str(entry["reason"])
+    if entry["condition"] == "unauthorised":
+        variable = entry["key"] or "its api_key"
+        return f"{reason}, the provider refused the key in {variable}; set a valid one and restart"
+    return reason
+
+
+def _fallback_of(alias: str, effective: EffectiveConfig) -> tuple[str, ...]:
+    router = effective.config["router_settings"]
+    return tuple(
+        dict.fromkeys(
+            source
+            for kind in FALLBACKS
+            for chain in router.get(kind) or []
+            for source, targets in chain.items()
+            if alias in targets
+        )
+    )
+
+
+def _per_million(price: float | None) -> float | None:
+    return None if price is None else round(price * MILLION, 10)
+
+
+def _clock(seconds: float) -> str:
+    moment = datetime.now(timezone.utc) - timedelta(seconds=seconds)
+    return moment.isoformat(timespec="seconds")

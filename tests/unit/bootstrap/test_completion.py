@@ -1,0 +1,107 @@
+"""Completion of ./run, tried in real shells at a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+
+import pytest
+
+from support.stack import REPOSITORY
+
+SECONDS = 20
+SHELLS = {
+    "bash": (["bash", "--norc", "--noprofile", "-i"], ""),
+    "zsh": (["zsh", "-f", "-i"], "autoload -Uz compinit && compinit -D -u;"),
+}
+# The shell says so itself; the typed line holds the two halves apart.
+READY = "ready-to-type"
+
+
+class Terminal:
+    """A shell at a terminal, typed at."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._pid, self._terminal = pty.fork()
+        if self._pid == 0:
+            os.chdir(REPOSITORY)
+            os.execvpe(command[0], command, {**os.environ, "TERM": "dumb", "PS1": "$ "})  # noqa: S606 # no shell around the shell
+        self.shown = ""
+
+    def type(self, keys: str) -> None:
+        """Types keys."""
+        os.write(self._terminal, keys.encode())
+
+    def wait_for(self, pattern: str) -> str:
+        """Return what was shown since the last wait, as soon as the pattern is in it."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            if re.search(pattern, self.shown):
+                shown, self.shown = self.shown, ""
+                return shown
+            if select.select([self._terminal], [], [], 0.2)[0]:
+                self.shown += os.read(self._terminal, 4096).decode(errors="replace")
+        raise AssertionError(f"never saw {pattern!r}; last shown: {self.shown!r}")
+
+    def close(self) -> None:
+        """Ends the shell."""
+        os.kill(self._pid, 9)
+        os.waitpid(self._pid, 0)
+        os.close(self._terminal)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("./run stat", "us "),
+        ("./run compl", "etion "),
+        ("./run key rot", "ate "),
+        ("./run key create anna --bud", "get "),
+        ("./run models ga", "te "),
+        ("./run completion z", "sh "),
+        ("./run destroy --y", "es "),
+    ],
+)
+def test_a_word_begun_is_completed(shell: str, typed: str, completed: str) -> None:
+    """Commands, their subcommands and their options are completed by a tab."""
+    command, setup = SHELLS[shell]
+    terminal = Terminal(command)
+    try:
+        terminal.type(f"{setup} source <(./run completion {shell}); echo ready-'to-type'\n")
+        terminal.wait_for(READY)
+        terminal.type(f"{typed}\t")
+        terminal.wait_for(re.escape(typed) + re.escape(completed))
+    finally:
+        terminal.close()
+
+
+def test_every_command_is_offered() -> None:
+    """What help lists is what completion knows, without a list of its own."""
+    listed = set(re.findall(r"^  ([a-z]+) ", _run("help"), re.MULTILINE))
+
+    for shell in SHELLS:
+        printed = _run("completion", shell)
+        known = set(re.findall(r"^ +([a-z]+)\) ", printed, re.MULTILINE))
+        assert known == listed
+
+
+def test_another_shell_is_refused_by_name() -> None:
+    """For a shell that is not known there is a message, not an empty script."""
+    done = subprocess.run(
+        ["./run", "completion", "fish"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "no completion for 'fish'" in done.stderr
+    assert not done.stdout
+
+
+def _run(*arguments: str) -> str:
+    return subprocess.run(
+        ["./run", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
