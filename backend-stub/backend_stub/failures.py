@@ -31,6 +31,8 @@ RETRY_AFTER = 5
 """Seconds to wait where the gateway names none."""
 
 _KEY_ERRORS = frozenset({"auth_error", "token_not_found_in_db", "expired_key"})
+_BROKE_SCHEMA = "no model kept to the requested JSON schema"
+"""The gateway's words for it, in litellm/gateway/failover/caller_error.py."""
 _SEE_LOG = "the gateway's log has the cause under this request id"
 
 
@@ -172,6 +174,8 @@ def _from_gateway(error: _GatewayError) -> ServiceError:  # noqa: PLR0911 a tabl
         return ServiceError(
             400, "content_refused", "the provider's content filter refused the text: change it"
         )
+    if _BROKE_SCHEMA in error.message:
+        return invalid_output("as the gateway found")
     return ServiceError(502, "provider_failed", f"no provider answered: {_SEE_LOG}")
 
 

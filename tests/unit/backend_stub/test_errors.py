@@ -221,6 +221,11 @@ def test_slow_gateway(serve: Callable[..., httpx.Client], gateway: FakeGateway) 
         (error(400, "litellm.ContextWindowExceededError: x"), 400, "context_window_exceeded"),
         (error(400, "litellm.ContentPolicyViolationError: x"), 400, "content_refused"),
         (error(400, "litellm.BadRequestError: x"), 502, "provider_failed"),
+        (
+            error(502, "no model kept to the requested JSON schema: 'items' is required"),
+            502,
+            "invalid_model_output",
+        ),
         (error(500, "litellm.APIConnectionError: OllamaException"), 502, "provider_failed"),
         (httpx.Response(500, text="<html>oops</html>"), 502, "provider_failed"),
         (httpx.Response(200, text="<html>hello</html>"), 502, "answer_broken"),
