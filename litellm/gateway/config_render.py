@@ -13,6 +13,7 @@ from gateway.config_check import SECRET_SETTINGS, aliases, chains_of, check_docu
 from gateway.environment import Environment
 from gateway.fallbacks import Chain, cycles, unknown_aliases, without_left_out
 from gateway.known_keys import FALLBACKS
+from gateway.prices import WORD, is_priced, per_token
 from gateway.problems import ConfigurationError, Problem
 from gateway.providers import BASE_VARIABLES, MODEL_VARIABLES, referenced
 
@@ -124,6 +125,7 @@ class _Renderer:
             missing = self._missing_key(deployment)
             if missing is None:
                 kept.append(self._deployment(index, deployment))
+                self._check_price(index, deployment, kept[-1])
             else:
                 reasons[name] = f"{missing} is unset"
                 self.notes.append(f"{name} left out: {missing} is unset")
@@ -152,7 +154,9 @@ class _Renderer:
             if variable is None:
                 continue
             if variable in MODEL_VARIABLES:
-                parameters[name] = MODEL_VARIABLES[variable].model_id(self._lookup(variable))
+                provider = MODEL_VARIABLES[variable]
+                parameters[name] = provider.model_id(self._lookup(variable))
+                parameters.update(self._price(f"{provider.name}{WORD}"))
             elif variable in BASE_VARIABLES:
                 base = self._lookup(variable) or BASE_VARIABLES[variable].base
                 parameters[name] = base.rstrip("/") if base else None
@@ -177,6 +181,40 @@ class _Renderer:
         value = self._lookup(variable)
         provider = MODEL_VARIABLES.get(variable)
         return provider.model_id(value) if provider else value or variable
+
+    def _price(self, variable: str) -> dict[str, float]:
+        """Returns the price that a variable gives to a provider's model, as LiteLLM's settings."""
+        value = self._lookup(variable)
+        if value is None:
+            return {}
+        try:
+            prices = per_token(value)
+        except ValueError:
+            advice = "set USD for a million tokens: 0.5, or 0.15,0.60 for input and output"
+            problem = Problem(variable, f"'{value}' cannot be used", advice)
+            self.problems.extend([] if problem in self.problems else [problem])
+            return {}
+        return dict(zip(("input_cost_per_token", "output_cost_per_token"), prices, strict=True))
+
+    def _check_price(self, index: int, given: dict[str, Any], result: dict[str, Any]) -> None:
+        """A model without a price would be booked at 0: refused, or allowed in so many words."""
+        if is_priced(result):
+            return
+        model = result["litellm_params"]["model"]
+        if self.settings.allow_unpriced_models:
+            self.notes.append(f"{result['model_name']}: no price of {model} is known, it costs 0")
+            return
+        variable = referenced(given["litellm_params"].get("model"))
+        provider = MODEL_VARIABLES.get(variable or "")
+        setting = f"set {provider.name}{WORD} (USD), or " if provider is not None else ""
+        self.problems.append(
+            Problem(
+                self.document.where("model_list", index),
+                f"no price of '{model}' is known, so its answers would be booked at 0 USD",
+                f"{setting}add `input_cost_per_token: …` and `output_cost_per_token: …` (USD) to "
+                "its litellm_params, or set ALLOW_UNPRICED_MODELS=true",
+            )
+        )
 
     def _lookup(self, variable: str) -> str | None:
         try:

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     db_pool_size: int = Field(10, ge=1, le=200)
     db_wait: float = Field(60.0, ge=1, le=3600)
 
+    # prices; those of a provider's model are in config_render.py
+    allow_unpriced_models: bool = False
+
     # the spend journal
     journal_dir: Path | None = None
     journal_max_mb: int = Field(512, ge=4, le=1_000_000)

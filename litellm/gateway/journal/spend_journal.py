@@ -64,6 +64,10 @@ class SpendJournal:
         from litellm.proxy import proxy_server  # noqa: PLC0415 -- as above
 
         from gateway.journal.accounting import UnpricedLogger, watch_accounting  # noqa: PLC0415
+        from gateway.journal.counted import (  # noqa: PLC0415 -- as above
+            UsageCounter,
+            mark_counted_streams,
+        )
         from gateway.journal.writer import JournalWriter  # noqa: PLC0415 -- imports LiteLLM
 
         logging = proxy_server.proxy_logging_obj
@@ -71,7 +75,9 @@ class SpendJournal:
             logging.db_spend_update_writer, self.journal.append, _facts
         )
         watch_accounting()
-        litellm.logging_callback_manager.add_litellm_callback(UnpricedLogger())
+        mark_counted_streams()
+        for callback in (UsageCounter(), UnpricedLogger()):
+            litellm.logging_callback_manager.add_litellm_callback(callback)
         self._applier.start(self.journal.appended)
 
     def held(self, app: App) -> Hold:
@@ -98,7 +104,8 @@ def _is_chargeable(path: str) -> bool:
 
 
 def _facts(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what a row's metadata says beyond LiteLLM's own: that a price was not known."""
+    """Returns what a row's metadata says beyond LiteLLM's own: what is not the provider's word."""
     payload = call.get("standard_logging_object")
     unpriced = payload is not None and payload.get("response_cost") is None
-    return {"unpriced": True} if unpriced else {}
+    facts = {"unpriced": unpriced, "usage_counted": bool(call.get("gateway_usage_counted"))}
+    return {name: True for name, holds in facts.items() if holds}

@@ -34,6 +34,7 @@ KEYS = {
     "GEMINI_API_KEY": "k",
     "ANTHROPIC_API_KEY": "k",
     "HUGGINGFACE_API_KEY": "k",
+    "HUGGINGFACE_COST_PER_1M_TOKENS": "0.2",
 }
 
 
@@ -113,8 +114,43 @@ def test_model_may_be_written_with_or_without_provider(
     rendered: Render, variable: str, given: str, alias: str, model: str
 ) -> None:
     """Bare ids and the ids of the first README are both understood."""
-    effective = rendered(**{**KEYS, variable: given})
+    effective = rendered(**{**KEYS, variable: given, "ALLOW_UNPRICED_MODELS": "true"})
     assert parameters(effective, alias)["model"] == model
+
+
+def test_a_model_without_a_price_stops_the_start(complaint: Complaint) -> None:
+    """Nobody's costs are booked at 0 in silence: the line and what to set are named."""
+    keys = {"OPENAI_API_KEY": "k", "OPENAI_MODEL": "made-up"}
+    message = complaint(**keys)
+    assert f"litellm_config.yaml:{line_of('extraction-model-openai')}: no price" in message
+    assert "OPENAI_COST_PER_1M_TOKENS" in message
+    assert "input_cost_per_token" in message
+    assert "ALLOW_UNPRICED_MODELS=true" in message
+
+
+def test_a_model_without_a_price_can_be_allowed(rendered: Render) -> None:
+    """ALLOW_UNPRICED_MODELS lets it start, and the log says what it costs."""
+    keys = {"OPENAI_API_KEY": "k", "OPENAI_MODEL": "made-up", "ALLOW_UNPRICED_MODELS": "true"}
+    notes = rendered(**keys).notes
+    assert "extraction-model-openai: no price of openai/made-up is known, it costs 0" in notes
+
+
+@pytest.mark.parametrize(
+    ("given", "prices"), [("2", (2e-6, 2e-6)), ("0.15,0.6", (0.15e-6, 0.6e-6)), ("0", (0, 0))]
+)
+def test_a_price_can_be_given_by_a_variable(
+    rendered: Render, given: str, prices: tuple[float, float]
+) -> None:
+    """USD for a million tokens, one number for input and output or one for each."""
+    found = parameters(rendered(OLLAMA_COST_PER_1M_TOKENS=given), "extraction-model")
+    assert (found["input_cost_per_token"], found["output_cost_per_token"]) == pytest.approx(prices)
+
+
+@pytest.mark.parametrize("given", ["free", "-1", "1,2,3", "nan", "2000000"])
+def test_a_price_that_is_none_is_refused(complaint: Complaint, given: str) -> None:
+    """What is no price in USD is said with the variable, once."""
+    message = complaint(OLLAMA_COST_PER_1M_TOKENS=given)
+    assert message.count("OLLAMA_COST_PER_1M_TOKENS") == 1
 
 
 def test_base_url_is_taken_from_the_environment_or_left_to_litellm(rendered: Render) -> None:

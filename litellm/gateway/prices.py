@@ -1,0 +1,79 @@
+"""Whether a deployment has a price: its own, or one in the list that LiteLLM ships.
+
+LiteLLM itself books a model without one at 0, and says nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COST = "cost_per"
+"""Part of the name of every price: input_cost_per_token, output_cost_per_image …"""
+
+WORD = "_COST_PER_1M_TOKENS"
+TOKENS = 1_000_000
+
+
+@functools.cache
+def price_list() -> Mapping[str, Mapping[str, Any]]:
+    """Returns LiteLLM's own list, without importing LiteLLM.
+
+    The same file that it reads itself, see NO_CALLS_HOME in litellm_environment.py.
+    """
+    spec = find_spec("litellm")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("litellm is not installed")
+    folder = Path(spec.submodule_search_locations[0])
+    path = folder / "model_prices_and_context_window_backup.json"
+    found: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def is_priced(deployment: Mapping[str, Any]) -> bool:
+    """Returns whether LiteLLM will know what an answer of this deployment costs.
+
+    A model that holds a * is known when it is asked for, and not before.
+    """
+    parameters = deployment["litellm_params"]
+    info = deployment.get("model_info") or {}
+    if _has_price(parameters) or _has_price(info):
+        return True
+    names = [parameters["model"], info.get("base_model"), parameters.get("base_model")]
+    return any(_is_listed(name) for name in names if name)
+
+
+def per_token(text: str) -> tuple[float, float]:
+    """Returns the prices of a token of input and of output, in USD.
+
+    Args:
+        text: USD for a million tokens: one number for both, or two with a comma between them.
+
+    Raises:
+        ValueError: it is neither, or below 0.
+    """
+    prices = [float(part) for part in text.split(",")]
+    if len(prices) not in (1, 2) or not all(0 <= price < TOKENS for price in prices):
+        raise ValueError(text)
+    return prices[0] / TOKENS, prices[-1] / TOKENS
+
+
+def _has_price(values: Mapping[str, Any]) -> bool:
+    return any(COST in name and value is not None for name, value in values.items())
+
+
+def _is_listed(model: str) -> bool:
+    provider, slash, name = model.partition("/")
+    if "*" in model:
+        return True
+    if model in price_list():
+        return _has_price(price_list()[model])
+    entry = price_list().get(name if slash else model, {})
+    of_provider = not slash or str(entry.get("litellm_provider", "")).startswith(provider)
+    return of_provider and _has_price(entry)
