@@ -11,7 +11,8 @@ import re
 import backend_stub.settings
 import gateway.settings
 import model_server.settings
-from gateway.providers import BASE_VARIABLES, MODEL_VARIABLES
+from gateway.prices import WORD
+from gateway.providers import BASE_VARIABLES, MODEL_VARIABLES, PROVIDERS
 from support.stack import REPOSITORY
 
 EXAMPLE = (REPOSITORY / ".env.example").read_text()
@@ -82,7 +83,8 @@ def read_by_code() -> set[str]:
     secrets = found(r"""Secret\(\s*"([A-Z_]+)""", "litellm/gateway/secret_store.py")
     golden = found(r"GOLDEN_MIN_[A-Z_]+", "docker-compose.yml")
     shell = found(r"\$\{([A-Z][A-Z_]+)[:+=-]", *SHELL)
-    providers = {*MODEL_VARIABLES, *BASE_VARIABLES}
+    prices = {f"{provider.name}{WORD}" for provider in PROVIDERS}
+    providers = {*MODEL_VARIABLES, *BASE_VARIABLES, *prices}
     return fields | references | direct | constants | secrets | golden | shell | providers
 
 
