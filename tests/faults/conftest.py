@@ -1,0 +1,26 @@
+"""The stack that the tests of costs share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.scripted import SCRIPTED_PROVIDERS
+from support.stack import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def spending() -> Iterator[Stack]:
+    """Yield a gateway on the scripted upstream, whose Ollama falls back to its OpenAI."""
+    fallback = {"EXTRACTION_FALLBACKS": "extraction-model-openai"}
+    running = Stack(SCRIPTED_PROVIDERS | fallback)
+    try:
+        running.compose("build", "scripted-upstream")
+        running.compose("up", "--detach", "--no-build", "--wait", "litellm", "scripted-upstream")
+        yield running
+    finally:
+        running.destroy()

@@ -1,0 +1,157 @@
+"""Whatever is killed, at whatever moment: each answer is one row, and the totals are their sums."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from support.scripted import play
+from support.spending import Books, load, make_payer, read_books
+from support.wait import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.spending import Load, Payer
+    from support.stack import Stack
+
+SEED = int(os.environ.get("KILL_SEED") or secrets.randbits(32))
+MOST_ANSWERS = 25
+"""Between two kills there are up to so many."""
+
+RECOVERY_SECONDS = 90
+APPLY_SECONDS = 60
+
+BAD_DAY = {
+    "seed": SEED % 1000,
+    "rules": [
+        {"name": "falls back", "match": {"provider": "ollama"}, "when": {"rate": 0.3},
+         "do": {"status": 503}},
+        {"name": "breaks", "match": {"provider": "openai", "stream": True}, "when": {"rate": 0.1},
+         "do": {"cut_after": 3}},
+        {"name": "slow", "match": {"stream": True}, "when": {"rate": 0.2},
+         "do": {"ms_per_token": 20}},
+    ],
+}  # fmt: skip
+
+KILL_ENGINE = """
+import os, pathlib, signal
+for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    if any(word.endswith(b"bin/query-engine") for word in path.read_bytes().split(b"\\0")):
+        os.kill(int(path.parent.name), signal.SIGKILL)
+"""
+
+
+END_THE_APPLIER = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gateway-journal'
+"""
+
+
+def kill(stack: Stack, *services: str) -> None:
+    """SIGKILL services at the same time, and start them again."""
+    containers = [stack.container(service) for service in services]
+    stack.command("docker", "kill", "--signal", "KILL", *containers)
+    stack.command("docker", "start", *containers)
+
+
+def kill_the_gateway(stack: Stack) -> None:
+    """SIGKILL the gateway."""
+    kill(stack, "litellm")
+
+
+def kill_postgres(stack: Stack) -> None:
+    """SIGKILL Postgres."""
+    kill(stack, "postgres")
+
+
+def kill_everything(stack: Stack) -> None:
+    """SIGKILL all there is, as when the machine's power fails."""
+    kill(stack, "postgres", "scripted-upstream", "litellm")
+
+    def scripted() -> bool:
+        play(stack, BAD_DAY)
+        return True
+
+    until(scripted, seconds=RECOVERY_SECONDS, what="the upstream")
+
+
+def kill_the_query_engine(stack: Stack) -> None:
+    """SIGKILL Prisma's engine inside of the gateway's container."""
+    stack.execute("litellm", "python", "-c", KILL_ENGINE)
+
+
+def kill_the_appliers_connection(stack: Stack) -> None:
+    """End the journal's own session in the middle of what it does."""
+
+    def end() -> bool:
+        try:
+            stack.sql(END_THE_APPLIER)
+        except psycopg.OperationalError:
+            return False  # Postgres still comes back from the kill before
+        return True
+
+    until(end, seconds=RECOVERY_SECONDS, what="Postgres")
+
+
+ROUNDS: list[tuple[Callable[[Stack], None], int]] = [
+    (kill_the_gateway, 14),
+    (kill_everything, 2),
+    (kill_postgres, 10),
+    (kill_the_query_engine, 10),
+    (kill_the_appliers_connection, 16),
+]
+
+
+@pytest.fixture(scope="module")
+def payer(spending: Stack) -> Payer:
+    """Give the key, team and user that pay."""
+    return make_payer(spending, "kills")
+
+
+def applied(stack: Stack, payer: Payer, running: Load) -> Books:
+    """Return the books as soon as each answer has a row, or as they are after a minute."""
+
+    def complete() -> Books | None:
+        books = read_books(stack, payer)
+        return books if books.rows_of_calls.keys() >= set(running.answered) else None
+
+    try:
+        return until(complete, seconds=APPLY_SECONDS, what="every row")
+    except AssertionError:
+        return read_books(stack, payer)
+
+
+def test_no_kill_loses_or_doubles_a_cost(
+    spending: Stack, payer: Payer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """52 kills under load, streams and fallbacks mixed: nothing lost, nothing doubled."""
+    chance = random.Random(SEED)  # noqa: S311 # a test's own, to be replayed
+    rounds = [kind for kind, count in ROUNDS for _ in range(count)]
+    chance.shuffle(rounds)
+    play(spending, BAD_DAY)
+
+    with load(spending, payer) as running:
+        for strike in rounds:
+            running.grew_by(chance.randint(1, MOST_ANSWERS), seconds=RECOVERY_SECONDS)
+            strike(spending)
+        running.grew_by(MOST_ANSWERS, seconds=RECOVERY_SECONDS)
+
+    books = applied(spending, payer, running)
+    rows = books.rows_of_calls
+    lost = [call for call in running.answered if call not in rows]
+    doubled = [call for call in running.answered if rows[call] > 1]
+    kinds = ", ".join(f"{count} {kind.__name__}" for kind, count in ROUNDS)
+    with capsys.disabled():
+        print(  # noqa: T201 # what a person runs this for
+            f"\nKILL_SEED={SEED}: {len(rounds)} kills ({kinds}): {len(running.answered)} answered, "
+            f"{len(books.rows)} rows, {len(lost)} lost, {len(doubled)} doubled"
+        )
+    assert not lost
+    assert not doubled
+    for name, total in books.totals.items():
+        assert total == pytest.approx(books.spent, abs=1e-9), name
