@@ -5,7 +5,7 @@
 # Parts: lint, unit, node, stack, faults; all of them when none is named.
 test() { _in_test_image tests/run "$@"; }
 
-# bench start — time to the first answer, memory and image sizes against their budgets
+# bench NAME — measure: start (time to the first answer, memory, image sizes), journal (what it adds)
 bench() {
   [ -f "tests/bench/${1:-}.py" ] || die "there is no benchmark '${1:-}'" "./run help lists them"
   _in_test_image python "tests/bench/$1.py"

@@ -144,7 +144,7 @@ def read_books(stack: Stack, payer: Payer) -> Books:
         ).fetchall()
         found = connection.execute(TOTALS, payer.__dict__).fetchone()
     assert found is not None
-    return Books(rows, {name: float(value) for name, value in found.items()})
+    return Books(rows, {name: float(value or 0) for name, value in found.items()})
 
 
 TOTALS = """

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LINGER_SECONDS = 0.1
 """Records that come within this time share a transaction."""
 
+LOOK_SECONDS = 5.0
+"""What could not be applied for a reason nobody thought of is tried again so often."""
+
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 3.0
 REFUSED = "refused.jsonl"
@@ -51,6 +54,8 @@ class Applier:
         url: of the database.
         say: writes an event for people to the log, with its level.
         refused: the file that keeps what Postgres will never take.
+
+    Attributes:
         applied: called with the records that were new to the database.
     """
 
@@ -60,13 +65,12 @@ class Applier:
         url: str,
         refused: Path,
         say: Callable[[str, str], None],
-        applied: Callable[[Sequence[Record]], None] = lambda _: None,
     ) -> None:
+        self.applied: Callable[[Sequence[Record]], None] = lambda _: None
         self._reader = reader
         self._url = for_psycopg(url)
         self._refused = refused
         self._say = say
-        self._applied = applied
         self._connection: Connection | None = None
         self._trouble = ""
         self._stop = threading.Event()
@@ -95,7 +99,7 @@ class Applier:
 
         def run() -> None:
             while not self._stop.is_set():
-                appended.wait()
+                appended.wait(LOOK_SECONDS)
                 self._stop.wait(LINGER_SECONDS)
                 appended.clear()
                 self._survive(self.catch_up)
@@ -132,7 +136,7 @@ class Applier:
             self._report(f"the spend journal waits for the database: {reason(error)}")
             return False
         self._report("")
-        self._applied(written)
+        self.applied(written)
         return True
 
     def _apply_singly(self, records: Sequence[Record], error: psycopg.Error) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gateway.failover.record import current_record
 from gateway.journal.applier import REFUSED, Applier
 from gateway.journal.folder import claim, claim_left_behind
 from gateway.journal.hold import Hold
@@ -71,9 +72,9 @@ class SpendJournal:
         from gateway.journal.writer import JournalWriter  # noqa: PLC0415 -- imports LiteLLM
 
         logging = proxy_server.proxy_logging_obj
-        logging.db_spend_update_writer = JournalWriter(
-            logging.db_spend_update_writer, self.journal.append, _facts
-        )
+        writer = JournalWriter(logging.db_spend_update_writer, self.journal.append, _facts)
+        logging.db_spend_update_writer = writer
+        self._applier.applied = writer.applied
         watch_accounting()
         mark_counted_streams()
         for callback in (UsageCounter(), UnpricedLogger()):
@@ -104,8 +105,20 @@ def _is_chargeable(path: str) -> bool:
 
 
 def _facts(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what a row's metadata says beyond LiteLLM's own: what is not the provider's word."""
+    """Returns what a row's metadata says beyond LiteLLM's own.
+
+    What is not the provider's word (`unpriced`, `usage_counted`), and who was asked before.
+    """
     payload = call.get("standard_logging_object")
-    unpriced = payload is not None and payload.get("response_cost") is None
-    facts = {"unpriced": unpriced, "usage_counted": bool(call.get("gateway_usage_counted"))}
-    return {name: True for name, holds in facts.items() if holds}
+    facts: dict[str, Any] = {}
+    if payload is not None and payload.get("response_cost") is None:
+        facts["unpriced"] = True
+    if call.get("gateway_usage_counted"):
+        facts["usage_counted"] = True
+    record = current_record()
+    if record is not None and len(record.attempts) > 1:
+        facts["attempts"] = [
+            {"alias": attempt.alias, "model": attempt.model, "outcome": attempt.outcome}
+            for attempt in record.attempts
+        ]
+    return facts

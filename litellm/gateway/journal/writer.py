@@ -13,13 +13,15 @@ from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from litellm._internal_context import service_target
+from litellm.proxy.common_utils.user_api_key_cache import AUTH_OBJECTS_TARGET
 from litellm.proxy.db.db_spend_update_writer import DBSpendUpdateWriter
 
 from gateway.journal.answer import current_answer
 from gateway.journal.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     Facts = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -78,9 +80,12 @@ class JournalWriter(DBSpendUpdateWriter):  # type: ignore[misc] # LiteLLM is not
         self.__dict__.update(replaced.__dict__)
         self._append = append
         self._facts = facts
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     async def update_database(self, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 -- as above
         """Records one call's spend; returns whether its cost still is to be counted."""
+        self._loop = asyncio.get_running_loop()
         caught = _Caught()
         token = _CAUGHT.set(caught)
         try:
@@ -94,6 +99,23 @@ class JournalWriter(DBSpendUpdateWriter):  # type: ignore[misc] # LiteLLM is not
             return charged
         self._write(await _record(caught, self._facts(kwargs.get("kwargs") or {})))
         return charged
+
+    def applied(self, records: Iterable[Record]) -> None:
+        """Makes LiteLLM look anew at the spend of members and projects, as it does itself.
+
+        To be called by any thread, with records that are in the database now.
+        """
+        charged = {entry for record in records for entry in record.spend}
+        members = [key.split("::") for kind, key in charged if kind == "team_member"]
+        projects = [key for kind, key in charged if kind == "project"]
+        if self._loop is not None and (members or projects) and not self._loop.is_closed():
+            keys = [f"team_membership:{user}:{team}" for _, team, _, user in members]
+            self._loop.call_soon_threadsafe(self._forget, keys, projects)
+
+    def _forget(self, keys: list[str], projects: list[str]) -> None:
+        task = asyncio.get_running_loop().create_task(_forget(keys, projects))
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)
 
     def _write(self, record: Record) -> None:
         answer = current_answer()
@@ -148,6 +170,19 @@ class _Client(SimpleNamespace):
             _model_usage_transactions_lock=asyncio.Lock(),
             get_request_status=getattr(client, "get_request_status", None),
         )
+
+
+async def _forget(keys: list[str], projects: list[str]) -> None:
+    from litellm.proxy import proxy_server  # noqa: PLC0415 -- imported long before
+
+    logging = proxy_server.proxy_logging_obj
+    cache = logging.call_details.get("user_api_key_cache")
+    if cache is None:
+        return
+    with service_target(AUTH_OBJECTS_TARGET):
+        for key in keys:
+            await cache.async_delete_cache(key=key)
+    await DBSpendUpdateWriter._invalidate_project_caches(projects, logging)  # noqa: SLF001 -- its own
 
 
 async def _nothing() -> None:
