@@ -85,6 +85,19 @@ def test_what_was_not_taken_note_of_is_read_again(tmp_path: Path, said: Said) ->
     assert read(Reader(tmp_path, said)) == ["1", "2"]
 
 
+def test_a_file_that_is_still_written_to_is_not_read_twice(tmp_path: Path, said: Said) -> None:
+    """What was taken note of in the middle of a file is left out after a death."""
+    journal = Journal(tmp_path, 64 * MEGABYTE, said)
+
+    async def write(number: int) -> None:
+        await journal.append(record(number).encoded())
+
+    asyncio.run(write(1))
+    assert read(Reader(tmp_path, said, lambda: journal.tail)) == ["1"]
+    asyncio.run(write(2))
+    assert read(Reader(tmp_path, said)) == ["2"]
+
+
 def test_a_lost_position_means_reading_again(tmp_path: Path, said: Said) -> None:
     """Without the note of where reading ended it begins at the front: nothing is skipped."""
     written(tmp_path, said, [record(1)])
