@@ -5,3 +5,5 @@ is the way of a start (check, render, import, serve); `front.py` is what a reque
 Settings come in through `environment.py` (VAR or VAR_FILE) and `settings.py`; what a user edits,
 litellm_config.yaml, goes through `config_check.py` and `config_render.py` before LiteLLM sees it.
 """
+
+__version__ = "0.1.0"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.backup.commands import app as backup_app
 from gateway.keys.commands import app as key_app
 from gateway.log import Log
 from gateway.problems import EXIT_CONFIGURATION, ConfigurationError
@@ -31,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(key_app)
+app.add_typer(backup_app)
 
 
 @app.command()

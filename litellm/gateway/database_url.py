@@ -83,6 +83,12 @@ def for_psycopg(url: str) -> str:
     return urlunsplit(parts._replace(query=urlencode(kept, quote_via=quote)))
 
 
+def schema_of(url: str) -> str | None:
+    """Returns the schema that Prisma's `schema` parameter names; None for the usual one, public."""
+    named = dict(parse_qsl(urlsplit(url).query)).get("schema")
+    return None if named in (None, "", "public") else named
+
+
 def redacted(url: str) -> str:
     """Returns where the database is (host:port/name), for messages."""
     parts = urlsplit(url)

@@ -77,7 +77,7 @@ def ensure_secrets(variables: Mapping[str, str]) -> list[str]:
     """
     base = Path(variables.get(DIRECTORY_VARIABLE) or DEFAULT_DIRECTORY)
     resolved = _resolve_all(base, variables)
-    return [line for item in resolved for line in _store(base, item)]
+    return [line for item in resolved for line in _keep(base, item)]
 
 
 def _resolve_all(base: Path, variables: Mapping[str, str]) -> list[Resolved]:
@@ -113,7 +113,7 @@ def _resolve(base: Path, secret: Secret, environment: Environment) -> Resolved:
     given = environment.get(secret.variable)
     if given is not None:
         return Resolved(secret, given, f"taken from {environment.source(secret.variable)}")
-    kept = _stored(base, secret)
+    kept = stored(base, secret)
     if kept is not None:
         return Resolved(secret, kept, "kept")
     return Resolved(secret, secret.generate(), "generated")
@@ -132,7 +132,7 @@ def _objections(base: Path, item: Resolved, environment: Environment) -> Iterato
             "generated",
         )
     if item.secret.name == "litellm_salt_key":
-        kept = _stored(base, item.secret)
+        kept = stored(base, item.secret)
         may_replace = environment.get(REPLACE_SALT_VARIABLE) == "true"
         if kept is not None and kept != item.value and not may_replace:
             yield Problem(
@@ -154,7 +154,7 @@ def _shared_key(resolved: list[Resolved]) -> Iterator[Problem]:
         )
 
 
-def _stored(base: Path, secret: Secret) -> str | None:
+def stored(base: Path, secret: Secret) -> str | None:
     """Returns the value of the first folder that has one."""
     for folder in secret.folders:
         try:
@@ -168,14 +168,23 @@ def _stored(base: Path, secret: Secret) -> str | None:
     return None
 
 
-def _store(base: Path, item: Resolved) -> Iterator[str]:
-    for folder in item.secret.folders:
-        path = base / folder / item.secret.name
+def store(base: Path, secret: Secret, value: str) -> list[str]:
+    """Puts a value in force for all its readers; returns the files, as "folder/name".
+
+    Raises:
+        ConfigurationError: a folder cannot be written to.
+    """
+    for folder in secret.folders:
+        path = base / folder / secret.name
         try:
-            _write(path, item.value)
+            _write(path, value)
         except OSError as error:
             raise _unusable(path.parent, error) from error
-        yield f"{folder}/{item.secret.name}: {item.origin}"
+    return [f"{folder}/{secret.name}" for folder in secret.folders]
+
+
+def _keep(base: Path, item: Resolved) -> list[str]:
+    return [f"{name}: {item.origin}" for name in store(base, item.secret, item.value)]
 
 
 def _write(path: Path, value: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from support.stack import REPOSITORY
 
-ONE_SHOTS = {"secrets", "migrate"}
+ONE_SHOTS = {"secrets", "migrate", "backup"}
 
 
 def rendered(**environment: str) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def rendered(**environment: str) -> dict[str, Any]:
     return document
 
 
-SERVICES: dict[str, dict[str, Any]] = rendered()["services"]
+SERVICES: dict[str, dict[str, Any]] = rendered(COMPOSE_PROFILES="*")["services"]
 LONG_RUNNING = {name: service for name, service in SERVICES.items() if name not in ONE_SHOTS}
 
 
@@ -130,23 +130,23 @@ def test_the_gateway_waits_for_the_migration_and_not_for_the_model() -> None:
 
 
 def test_a_secrets_volume_is_mounted_only_where_it_is_read() -> None:
-    """The backend sees its virtual key alone, Postgres its passwords alone."""
+    """The backend sees its virtual key alone, Postgres its passwords alone; restore writes both."""
     readers: dict[str, set[str]] = {}
     for name, service in SERVICES.items():
         for volume in service.get("volumes", []):
             if volume["type"] == "volume" and volume["source"].endswith("-secrets"):
-                assert volume.get("read_only") or name == "secrets"
+                assert volume.get("read_only") or name in {"secrets", "backup"}
                 readers.setdefault(volume["source"], set()).add(name)
 
     assert readers == {
-        "gateway-secrets": {"secrets", "migrate", "litellm"},
+        "gateway-secrets": {"secrets", "migrate", "litellm", "backup"},
         "postgres-secrets": {"secrets", "postgres"},
-        "backend-secrets": {"secrets", "backend-stub"},
+        "backend-secrets": {"secrets", "backend-stub", "backup"},
     }
 
 
-def test_the_gateway_alone_keeps_the_journal_of_costs() -> None:
-    """The journal is a volume of its own: it outlives the container, and nobody else sees it."""
+def test_the_gateway_keeps_the_journal_of_costs() -> None:
+    """The journal is a volume of its own: it outlives the container; only a backup sees it too."""
     mounted = {
         name: volume["target"]
         for name, service in SERVICES.items()
@@ -154,11 +154,11 @@ def test_the_gateway_alone_keeps_the_journal_of_costs() -> None:
         if volume["source"] == "gateway-journal"
     }
 
-    assert mounted == {"litellm": "/var/lib/gateway-journal"}
+    assert mounted == dict.fromkeys(("litellm", "backup"), "/var/lib/gateway-journal")
 
 
 def test_the_database_is_on_a_network_without_a_way_out() -> None:
-    """Postgres can be reached by the gateway and migrate only, and reaches nobody."""
+    """Postgres can be reached by the gateway, migrate and backup only, and reaches nobody."""
     document = rendered()
 
     assert document["networks"]["database"]["internal"] is True
@@ -166,7 +166,7 @@ def test_the_database_is_on_a_network_without_a_way_out() -> None:
     members = {
         name for name, service in SERVICES.items() if "database" in service.get("networks", {})
     }
-    assert members == {"postgres", "migrate", "litellm"}
+    assert members == {"postgres", "migrate", "litellm", "backup"}
 
 
 def test_no_secret_has_a_default() -> None:

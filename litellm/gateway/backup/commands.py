@@ -1,0 +1,161 @@
+"""`gateway backup …`: archives by standard output and input, everything said by standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gateway.database import Connection
+    from gateway.log import Log
+
+app = typer.Typer(
+    name="backup",
+    help="One file with the database, the secrets that decrypt it and the spend journal.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+PASSPHRASE_VARIABLE = "BACKUP_PASSPHRASE"  # noqa: S105 -- its name
+
+
+@app.command()
+def create() -> None:
+    """Write a backup to standard output."""
+    from gateway.backup.create import create as write_backup  # noqa: PLC0415
+
+    if sys.stdout.isatty():
+        raise typer.BadParameter("a backup is no text; send standard output to a file")
+    passphrase = _passphrase()
+    with _stack() as stack:
+        manifest = write_backup(
+            sys.stdout.buffer,
+            passphrase,
+            url=stack.url,
+            connection=stack.connection,
+            secrets=stack.secrets,
+            journal=stack.journal,
+        )
+        stack.say(manifest.summary())
+        if passphrase is None:
+            stack.say(
+                "not encrypted: salt key, master key and all rows are in the file in the clear; "
+                "BACKUP_PASSPHRASE or BACKUP_PASSPHRASE_FILE encrypts it"
+            )
+
+
+@app.command()
+def verify() -> None:
+    """Read a backup from standard input to its end; say what is in it, or what is wrong."""
+    from gateway.backup.verify import Nobody, read  # noqa: PLC0415
+    from gateway.log import Log  # noqa: PLC0415
+
+    manifest = read(sys.stdin.buffer, _passphrase(), _shipped(), Nobody())
+    # no other setting: before the first start there are no secrets to read
+    Log(as_json=(os.environ.get("JSON_LOGS") or "").lower() == "true")(manifest.summary())
+
+
+@app.command()
+def vacant() -> None:
+    """Say whether the database is empty, so that a backup can be restored; exit code 0 or 1."""
+    from gateway.backup.restore import refuse_occupied  # noqa: PLC0415
+
+    with _stack() as stack:
+        refuse_occupied(stack.connection, stack.url)
+
+
+@app.command()
+def restore(
+    *,
+    replace: Annotated[bool, typer.Option(help="Drop what the database holds now.")] = False,
+) -> None:
+    """Bring a backup back from standard input; no gateway may run meanwhile."""
+    from gateway.backup.problem import BackupError  # noqa: PLC0415
+    from gateway.backup.restore import restore as read_backup  # noqa: PLC0415
+
+    with _stack() as stack:
+        if replace and stack.is_external:
+            raise BackupError(
+                "DATABASE_URL names a database of your own, which is not emptied from here\n"
+                "    empty it yourself, then restore without --replace"
+            )
+        manifest = read_backup(
+            sys.stdin.buffer,
+            _passphrase(),
+            _shipped(),
+            url=stack.url,
+            connection=stack.connection,
+            secrets=stack.secrets,
+            journal=stack.journal,
+            replace=replace,
+        )
+        stack.say(f"restored the {manifest.summary()}")
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """What a backup is made of.
+
+    Attributes:
+        url: of the database.
+        connection: to it.
+        secrets: the folder of the secrets' volumes.
+        journal: the spend journal's folder.
+        is_external: whether the database is the user's own.
+        say: takes a line for people.
+    """
+
+    url: str
+    connection: Connection
+    secrets: Path
+    journal: Path
+    is_external: bool
+    say: Log
+
+
+@contextmanager
+def _stack() -> Iterator[_Stack]:
+    from gateway.backup.secrets_kept import folder  # noqa: PLC0415
+    from gateway.database import wait_for_database  # noqa: PLC0415
+    from gateway.database_url import database_url  # noqa: PLC0415
+    from gateway.log import Log  # noqa: PLC0415
+    from gateway.problems import ConfigurationError, Problem  # noqa: PLC0415
+    from gateway.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    url = database_url(settings)
+    if url is None:
+        raise ConfigurationError(
+            [Problem("DATABASE_URL", "is unset, and so is DB_HOST", "set one of them")]
+        )
+    say = Log(as_json=settings.json_logs)
+    journal = settings.journal_dir or settings.gateway_state_dir / "journal"
+    with wait_for_database(url, settings.db_wait, say) as connection:
+        yield _Stack(
+            url=url,
+            connection=connection,
+            secrets=folder(os.environ),
+            journal=journal,
+            is_external=settings.database_url is not None,
+            say=say,
+        )
+
+
+def _passphrase() -> str | None:
+    from gateway.environment import Environment  # noqa: PLC0415
+
+    return Environment(os.environ).get(PASSPHRASE_VARIABLE)
+
+
+def _shipped() -> set[str]:
+    from gateway.migration_ledger import shipped_folder, shipped_migrations  # noqa: PLC0415
+
+    return {migration.name for migration in shipped_migrations(shipped_folder())}

@@ -1,0 +1,78 @@
+"""The spend journal's files in a backup: costs that are not in the database yet.
+
+They are read before the database is: what is brought in meanwhile is then in both, which applying
+finds out; read afterwards, it could be in neither.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STAGED = "restored"
+_NOT_KEPT = {"lock", "next", "position.new"}
+
+
+def read_files(root: Path) -> Iterator[tuple[str, bytes]]:
+    """Yields "FOLDER/FILE" and content of every file; zeros that wait to be written to are cut.
+
+    The position comes before the records: an older one means that records are looked at twice.
+    """
+    if not root.is_dir():
+        return
+    for folder in sorted(path for path in root.iterdir() if path.name.isdigit()):
+        files = (path for path in folder.iterdir() if path.name not in _NOT_KEPT)
+        for path in sorted(files, key=lambda path: (path.name != "position", path.name)):
+            try:
+                content = path.read_bytes().rstrip(b"\0")
+            except FileNotFoundError:
+                continue  # brought into the database since, where the dump will have it
+            if content:
+                yield f"{folder.name}/{path.name}", content
+
+
+class StagedJournal:
+    """Journal files on their way back, unseen by a gateway until `install`.
+
+    Args:
+        root: the journal's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._staged = root / STAGED
+        self.files = 0
+        shutil.rmtree(self._staged, ignore_errors=True)
+
+    def add(self, name: str, content: bytes) -> None:
+        """Puts "FOLDER/FILE" aside."""
+        path = self._staged / name
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o640)
+        self.files += 1
+
+    def install(self, *, replace: bool) -> None:
+        """Gives each folder a number that is free; with `replace` removes first what is there."""
+        if replace and self._root.is_dir():
+            for path in self._root.iterdir():
+                if path.name.isdigit():
+                    shutil.rmtree(path)
+        if self._staged.is_dir():
+            for folder in sorted(self._staged.iterdir()):
+                folder.rename(self._free())
+            self._staged.rmdir()
+
+    def discard(self) -> None:
+        """Forgets what was put aside."""
+        shutil.rmtree(self._staged, ignore_errors=True)
+
+    def _free(self) -> Path:
+        number = 1
+        while (self._root / f"{number}").exists():
+            number += 1
+        return self._root / f"{number}"
