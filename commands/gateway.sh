@@ -7,8 +7,51 @@
 # Each takes --json and --help. A secret is shown once, by create and rotate.
 key() { _gateway key --base-url "http://$(_published litellm 4000)" "$@"; }
 
-# spend [--json] [--days N] — what the requests cost, by day, model and key
-spend() { _gateway spend "$@"; }
+# spend [OPTIONS | role NAME] — what the requests cost, as a table, JSON, CSV or chart
+#   --by day,alias,model,key   --days N | --month 2026-11 | --from DATE --to DATE
+#   --format table|json|csv    --chart FILE.svg
+#   role NAME [--drop]: a role for a BI tool, which reads the report views and nothing else
+spend() {
+  local chart='' arguments=()
+  if [ "${1:-}" = role ]; then
+    shift
+    _spend_role "$@"
+    return
+  fi
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --chart)
+        chart=${2:-}
+        [ -n "$chart" ] || die "--chart names no file" "give one that ends in .svg"
+        shift
+        ;;
+      --chart=*) chart=${1#--chart=} ;;
+      *) arguments+=("$1") ;;
+    esac
+    shift
+  done
+  _gateway spend ${arguments[@]+"${arguments[@]}"}
+  [ -z "$chart" ] || _spend_chart "$chart" ${arguments[@]+"${arguments[@]}"}
+}
+
+# _spend_chart FILE ARGS...: the same report as a picture.
+_spend_chart() {
+  local file=$1
+  shift
+  [ "${file%.svg}" != "$file" ] || die "a chart is an SVG file, and '$file' does not end so" "name it FILE.svg"
+  _gateway spend "$@" --format svg >"$file.new" || {
+    rm -f "$file.new"
+    return 1
+  }
+  mv "$file.new" "$file"
+  say "chart: $file"
+}
+
+# _spend_role NAME [--drop]: only the database's superuser may make roles, and only Postgres has its password.
+_spend_role() {
+  _engine_required
+  docker compose exec --no-TTY postgres postgres-report-role "$@"
+}
 
 # ask QUESTION [--model ALIAS] — ask a model: its answer, then tokens, cost, seconds and who answered
 # The question may come from a pipe, or from stdin for `-`. Without --model: explanation-model.

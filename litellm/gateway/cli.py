@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -84,20 +84,39 @@ def health() -> None:
 
 
 @app.command()
-def spend(
+def spend(  # noqa: PLR0913 -- one for each option
     *,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How many days, today included.")] = 30,
-    json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+    by: Annotated[
+        list[str] | None, typer.Option(help="day, alias, model, key or several, comma between.")
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="How many days, today included; else 30.")
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="The first day, 2026-11-01.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="The last day, included.")] = None,
+    month: Annotated[str | None, typer.Option(help="A month, 2026-11.")] = None,
+    form: Annotated[
+        Literal["table", "json", "csv", "svg"], typer.Option("--format", help="svg is a chart.")
+    ] = "table",
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
-    """Show what the requests cost, by day, model and key."""
+    """Show what the requests cost in a period, summed by day, alias, model or key."""
+    from gateway import spend_chart, spend_report  # noqa: PLC0415
     from gateway.settings import load_settings  # noqa: PLC0415
-    from gateway.spend_report import as_json, load_rows, print_table  # noqa: PLC0415
+    from gateway.spend_period import period  # noqa: PLC0415
 
-    rows = load_rows(load_settings(), days)
-    if json:
-        typer.echo(as_json(rows))
+    chosen = spend_report.parse_by(by or ["day", "alias", "key"])
+    today = spend_report.today().date()
+    asked = period(today, days=days, first=first, last=last, month=month)
+    report = spend_report.load(load_settings(), asked, chosen)
+    if json or form == "json":
+        typer.echo(spend_report.as_json(report))
+    elif form == "csv":
+        typer.echo(spend_report.as_csv(report))
+    elif form == "svg":
+        typer.echo(spend_chart.svg(report))
     else:
-        print_table(rows, days)
+        spend_report.print_table(report)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from gateway import report_views
 from gateway.database import reason, wait_for_database
 from gateway.database_url import database_url, redacted
 from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
@@ -77,18 +78,33 @@ def _migrate(
     folder = shipped_folder()
     database = _Database(connection, shipped_migrations(folder), say)
     is_current = database.ledger().is_current
-    if not is_current or missing_views(connection):
+    if not is_current or missing_views(connection) or not report_views.are_current(connection):
         with _one_at_a_time(connection, say):
             prisma = PrismaCli(settings, url, folder / "schema.prisma")
+            report_views.drop(connection)
             database.bring_up_to_date(prisma, retry=retry)
             index_empty_tables(connection)
             created = create_missing_views(connection)
             if created:
                 say(f"created {len(created)} views")
+            _create_report_views(connection, say)
     if not is_current:
         finish_as_litellm_does(url)
     _warn(database.ledger(), say)
     say(f"database is current: {len(database.shipped)} migrations")
+
+
+def _create_report_views(connection: Connection, say: Callable[[str], None]) -> None:
+    """Makes the views of `gateway spend`; a gateway without them serves all the same."""
+    try:
+        report_views.create(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        say(
+            f"warning: no spend reports: {reason(error)}; to have them, let an admin run"
+            f" CREATE SCHEMA {report_views.SCHEMA} AUTHORIZATION the gateway's role"
+        )
+    else:
+        say("created the report views")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
-"""What the requests cost: read from LiteLLM's table, summed by day, model and key."""
+"""What the requests cost: read from the report views, summed by what is asked for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -10,65 +12,114 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gateway.database import Connection
+    from gateway.spend_period import Period
 
-# Cost is stored in double precision; as numeric it is summed exactly and no digit is invented.
+BY = ("day", "alias", "model", "key")
+"""What rows can be summed by. The alias is what was asked for, the model who answered."""
+
+# started_at is bounded, not day: only the former has an index.
 QUERY = """
-SELECT date("startTime")::text AS day,
-       coalesce(nullif(logs.model_group, ''), logs.model) AS model,
-       coalesce(keys.key_alias, CASE WHEN logs.api_key = ANY(%(master)s) THEN 'master key'
-                ELSE 'unknown key ' || left(nullif(logs.api_key, ''), 8) END, 'no key') AS key,
-       count(*) AS requests,
-       count(*) FILTER (WHERE logs.status = 'failure') AS failed,
-       sum(prompt_tokens) AS prompt_tokens,
-       sum(completion_tokens) AS completion_tokens,
-       sum(logs.spend::numeric) AS cost
-FROM "LiteLLM_SpendLogs" AS logs
-LEFT JOIN "LiteLLM_VerificationToken" AS keys ON keys.token = logs.api_key
-WHERE "startTime" >= date_trunc('day', now() AT TIME ZONE 'UTC') - make_interval(days => %(days)s)
-GROUP BY 1, 2, 3
-ORDER BY 1 DESC, cost DESC, 2, 3
+SELECT day, alias, model,
+       CASE WHEN key_hash = ANY(%(master)s) THEN 'master key' ELSE key END AS key,
+       count(*), count(*) FILTER (WHERE failed), sum(prompt_tokens), sum(completion_tokens),
+       sum(cost_usd), count(*) FILTER (WHERE usage_counted), count(*) FILTER (WHERE unpriced),
+       count(*) FILTER (WHERE reconciled)
+FROM gateway_reports.requests
+WHERE started_at >= %(first)s AND started_at < %(end)s
+GROUP BY 1, 2, 3, 4
 """
 
 
 @dataclass(frozen=True)
-class SpendRow:
-    """One day's requests to one model with one key; cost in US dollars."""
+class Sums:
+    """What some requests add up to; cost in US dollars, and how many of them are marked."""
 
-    day: str
-    model: str
-    key: str
-    requests: int
-    failed: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost: Decimal
+    requests: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: Decimal = Decimal(0)
+    usage_counted: int = 0
+    unpriced: int = 0
+    reconciled: int = 0
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Sums)))
+
+    def marks(self) -> str:
+        """Returns what is special about it, in words; empty for most."""
+        marked = ("unpriced", self.unpriced), ("counted", self.usage_counted)
+        named = (*marked, ("reconciled", self.reconciled))
+        return ", ".join(f"{number:,} {name}" for name, number in named if number)
 
 
-def read_spend(connection: Connection, days: int, master_hashes: Sequence[str]) -> list[SpendRow]:
-    """Returns the rows of today and the `days` - 1 days before it, in UTC, newest first.
+@dataclass(frozen=True)
+class Group:
+    """The sums of one day, alias, model and key, or of those of them that were asked for."""
+
+    names: tuple[str, ...]
+    sums: Sums
+
+
+@dataclass(frozen=True)
+class Spend:
+    """A report.
+
+    Attributes:
+        period: its days.
+        by: what the rows are summed by, of BY.
+        rows: newest day first, then by cost.
+        daily: the cost of each day of the period.
+    """
+
+    period: Period
+    by: tuple[str, ...]
+    rows: list[Group]
+    daily: dict[date, Decimal]
+    cells: list[tuple[dict[str, str], Sums]]
+
+    @property
+    def total(self) -> Sums:
+        """The sum of the rows."""
+        return sum((row.sums for row in self.rows), Sums())
+
+
+def read_cells(
+    connection: Connection, period: Period, master_hashes: Sequence[str]
+) -> list[tuple[dict[str, str], Sums]]:
+    """Returns the sums of each day, alias, model and key of the period.
 
     Args:
         connection: to LiteLLM's database.
-        days: how many days.
-        master_hashes: what stands for the master key in the table.
+        period: whole days, UTC.
+        master_hashes: what else stands for the master key in the table.
     """
-    parameters = {"days": days - 1, "master": list(master_hashes)}
-    return [SpendRow(*row) for row in connection.execute(QUERY, parameters)]
+    parameters = {
+        "first": period.first,
+        "end": period.last + timedelta(1),
+        "master": list(master_hashes),
+    }
+    return [
+        (dict(zip(BY, map(str, row[:4]), strict=True)), Sums(*row[4:]))
+        for row in connection.execute(QUERY, parameters)
+    ]
 
 
-def total(rows: Iterable[SpendRow]) -> SpendRow:
-    """Returns the sums over all rows, under the name `total`."""
-    rows = list(rows)
-    return SpendRow(
-        "total",
-        "",
-        "",
-        sum(row.requests for row in rows),
-        sum(row.failed for row in rows),
-        sum(row.prompt_tokens for row in rows),
-        sum(row.completion_tokens for row in rows),
-        sum((row.cost for row in rows), Decimal(0)),
-    )
+def summed(
+    cells: Iterable[tuple[dict[str, str], Sums]], period: Period, by: tuple[str, ...]
+) -> Spend:
+    """Returns the report whose rows are summed by `by`."""
+    cells = list(cells)
+    groups: defaultdict[tuple[str, ...], Sums] = defaultdict(Sums)
+    daily = dict.fromkeys(period.days(), Decimal(0))
+    for names, sums in cells:
+        groups[tuple(names[dimension] for dimension in by)] += sums
+        daily[date.fromisoformat(names["day"])] += sums.cost
+    rows = [Group(names, sums) for names, sums in groups.items()]
+    rows.sort(key=lambda row: (-row.sums.cost, row.names))
+    if "day" in by:
+        rows.sort(key=lambda row: row.names[by.index("day")], reverse=True)
+    return Spend(period, by, rows, daily, cells)
 
 
 def dollars(cost: Decimal) -> str:

@@ -1,10 +1,15 @@
-"""`gateway spend`: the costs as a table for people or as JSON for programs."""
+"""`gateway spend`: the costs as a table for people, or as JSON or CSV for programs."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
+import math
 from dataclasses import asdict
+from datetime import datetime, timezone
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -12,20 +17,36 @@ import psycopg
 from gateway.database import DatabaseUnavailableError, connect
 from gateway.database_url import database_url, redacted
 from gateway.problems import ConfigurationError, Problem
-from gateway.spend import SpendRow, dollars, read_spend, total
+from gateway.spend import BY, Spend, Sums, dollars, read_cells, summed
+from gateway.terminal import print_table as print_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.settings import Settings
+    from gateway.spend_period import Period
 
-EMPTY = "no request was recorded in the last {days} days; a request's cost appears within a second"
-PIPE_WIDTH = 140
-"""Characters; docker compose exec -T and pipes have no width of their own."""
-
-COLUMNS = ("day", "model", "key", "requests", "failed", "prompt", "completion", "USD")
+BARS = "▁▂▃▄▅▆▇█"
+SPARKLINE_WIDTH = 60
+COUNTS = ("requests", "failed", "prompt", "completion", "USD", "marks")
 
 
-def load_rows(settings: Settings, days: int) -> list[SpendRow]:
-    """Returns the rows of the last days.
+def parse_by(given: Sequence[str]) -> tuple[str, ...]:
+    """Returns what to sum by, from --by options that may hold commas.
+
+    Raises:
+        ConfigurationError: one of them is not known.
+    """
+    names = tuple(name.strip() for text in given for name in text.split(",") if name.strip())
+    wrong = [name for name in names if name not in BY]
+    if wrong or not names:
+        found = f"'{wrong[0] if wrong else ''}' is not known"
+        raise ConfigurationError([Problem("--by", found, f"give some of: {', '.join(BY)}")])
+    return tuple(dict.fromkeys(names))
+
+
+def load(settings: Settings, period: Period, by: tuple[str, ...]) -> Spend:
+    """Returns the report.
 
     Raises:
         ConfigurationError: no database is configured.
@@ -42,56 +63,97 @@ def load_rows(settings: Settings, days: int) -> list[SpendRow]:
         )
     with connect(url, read_only=True) as connection:
         try:
-            return read_spend(connection, days, _master_hashes(settings))
-        except psycopg.errors.UndefinedTable:
+            cells = read_cells(connection, period, _master_hashes(settings))
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
             raise DatabaseUnavailableError(
-                f"the database at {redacted(url)} has no table of LiteLLM's yet\n"
+                f"the database at {redacted(url)} has no report views yet\n"
                 "    run `gateway migrate`, which the stack does at every start"
             ) from None
+    return summed(cells, period, by)
 
 
-def as_json(rows: list[SpendRow]) -> str:
+def today() -> datetime:
+    """Returns now, in UTC, by which LiteLLM's days go."""
+    return datetime.now(timezone.utc)
+
+
+def as_json(spend: Spend) -> str:
     """Returns the rows and their total; a cost is a string, so that no digit is lost."""
     return json.dumps(
-        {"rows": [_plain(row) for row in rows], "total": _plain(total(rows))}, indent=2
+        {
+            "from": str(spend.period.first),
+            "to": str(spend.period.last),
+            "by": list(spend.by),
+            "rows": [
+                {**dict(zip(spend.by, row.names, strict=True)), **_plain(row.sums)}
+                for row in spend.rows
+            ],
+            "total": _plain(spend.total),
+        },
+        indent=2,
     )
 
 
-def print_table(rows: list[SpendRow], days: int) -> None:
-    """Prints the rows and their total to the terminal."""
-    from rich import box  # noqa: PLC0415 -- not needed for --json
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+def as_csv(spend: Spend) -> str:
+    """Returns the rows for a spreadsheet, without a total, which would be summed with them."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*spend.by, *_plain(Sums())])
+    for row in spend.rows:
+        writer.writerow([*map(_no_formula, row.names), *_plain(row.sums).values()])
+    return text.getvalue().rstrip("\n")
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
-    if not rows:
-        console.print(EMPTY.format(days=days))
+
+def print_table(spend: Spend) -> None:
+    """Prints the rows, their total and the cost of each day as a line of bars."""
+    if not spend.rows:
+        print(  # noqa: T201 -- a command's answer
+            f"no request was recorded in {spend.period}; a request's cost appears within a second"
+        )
         return
-    table = Table(show_footer=True, box=box.SIMPLE)
-    summed = _cells(total(rows))
-    for index, (title, footer) in enumerate(zip(COLUMNS, summed, strict=True)):
-        is_text = index < len(("day", "model", "key"))
-        table.add_column(title, footer, justify="left" if is_text else "right", no_wrap=is_text)
-    for row in rows:
-        table.add_row(*_cells(row))
-    console.print(table)
+    footer = ("total", *[""] * (len(spend.by) - 1), *_cells(spend.total))
+    print_rows(
+        (*spend.by, *COUNTS),
+        [(*row.names, *_cells(row.sums)) for row in spend.rows],
+        left=(*BY, "marks"),
+        footer=footer,
+    )
+    highest = max(spend.daily.values())
+    print(  # noqa: T201 -- as above
+        f"  per day {sparkline(list(spend.daily.values()))} {spend.period} (UTC),"
+        f" at most {dollars(highest)} USD"
+    )
 
 
-def _cells(row: SpendRow) -> tuple[str, ...]:
-    counts = (row.requests, row.failed, row.prompt_tokens, row.completion_tokens)
-    return (row.day, row.model, row.key, *(f"{count:,}" for count in counts), dollars(row.cost))
+def sparkline(values: Sequence[Decimal]) -> str:
+    """Returns a bar for each value, or for each few values in a row where there are many."""
+    step = -(-len(values) // SPARKLINE_WIDTH)
+    sums = [sum(values[i : i + step], Decimal(0)) for i in range(0, len(values), step)]
+    highest = max(sums, default=Decimal(0))
+    if highest == 0:
+        return BARS[0] * len(sums)
+    # A cost above 0 is seen as one, however small beside the highest.
+    top = len(BARS) - 1
+    return "".join(BARS[math.ceil(value * top / highest)] for value in sums)
 
 
-def _plain(row: SpendRow) -> dict[str, Any]:
-    return {**asdict(row), "cost": dollars(row.cost)}
+def _cells(sums: Sums) -> tuple[str, ...]:
+    counts = (sums.requests, sums.failed, sums.prompt_tokens, sums.completion_tokens)
+    return (*(f"{count:,}" for count in counts), dollars(sums.cost), sums.marks())
+
+
+def _plain(sums: Sums) -> dict[str, Any]:
+    return {**asdict(sums), "cost": dollars(sums.cost)}
+
+
+def _no_formula(cell: str) -> str:
+    """A spreadsheet runs a cell that begins like a formula, and a key's name is anybody's text."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell
 
 
 def _master_hashes(settings: Settings) -> list[str]:
     """LiteLLM writes a name of its own for the master key, older versions its hash."""
-    hashes = ["litellm_proxy_master_key"]
-    if settings.litellm_master_key is not None:
-        key = settings.litellm_master_key.get_secret_value()
-        hashes.append(hashlib.sha256(key.encode()).hexdigest())
-    return hashes
+    if settings.litellm_master_key is None:
+        return []
+    key = settings.litellm_master_key.get_secret_value()
+    return [hashlib.sha256(key.encode()).hexdigest()]
