@@ -29,6 +29,9 @@ _model_fetch() {
   rm -rf "$work"
 }
 
+# model_wanted: there is to be a local model, that is, OLLAMA_REPLICAS is not 0.
+model_wanted() { [ "$(_model_setting scale)" != 0 ]; }
+
 # model_choose PROJECT: leaves the model that OLLAMA_MODEL names; where nobody named one, it is not
 # there yet and Ollama's library is out of reach, chooses the embedded model and says so plainly.
 model_choose() {

@@ -6,7 +6,7 @@ up() {
   local started=$SECONDS
   engine_ensure
   build_images
-  model_choose "$(_project)"
+  ! model_wanted || model_choose "$(_project)"
   say "starting the stack"
   docker compose up --detach --no-build || _explain_failed_start
   _wait_for_model
@@ -14,7 +14,7 @@ up() {
   say "up after $((SECONDS - started)) s"
   say ""
   status
-  [ "$(_state ollama)" = healthy ] ||
+  [ "$(_state ollama)" = healthy ] || ! model_wanted ||
     die "the local model is not served; the gateway is up, and other providers answer" "what to do: the line above"
   _what_next
 }

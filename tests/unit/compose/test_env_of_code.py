@@ -63,6 +63,7 @@ BY_COMPOSE = {
     **dict.fromkeys(("COMPOSE_FILE", "COMPOSE_PROFILES"), "compose's own"),
     **dict.fromkeys(("HTTPS_PROXY", "NO_PROXY", "OLLAMA_NO_CLOUD"), "Ollama itself reads it"),
     **dict.fromkeys(("OLLAMA_GPUS", "OLLAMA_MEMORY", "OLLAMA_RUNTIME"), "the container's limits"),
+    "OLLAMA_REPLICAS": "how many containers there are",
     "UPSTREAM_SCRIPT": "the upstream's SCRIPT",
 }
 """Variables of .env.example that no code of ours reads, and who does."""
