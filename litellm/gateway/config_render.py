@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.config_check import SECRET_SETTINGS, aliases, chains_of, check_document, section
 from gateway.environment import Environment
 from gateway.fallbacks import Chain, cycles, unknown_aliases, without_left_out
+from gateway.huggingface import as_openai
 from gateway.known_keys import FALLBACKS
 from gateway.prices import WORD, is_priced, per_token
 from gateway.problems import ConfigurationError, Problem
@@ -171,7 +172,7 @@ class _Renderer:
             elif name == "model":  # LiteLLM resolves a model's reference too late for some checks
                 parameters[name] = self._lookup(variable)
         result["litellm_params"] = {k: v for k, v in parameters.items() if v is not None}
-        return result
+        return as_openai(result)
 
     def _model_id(self, deployment: dict[str, Any]) -> str:
         written = str(deployment["litellm_params"]["model"])

@@ -104,9 +104,9 @@ def test_keys_stay_references(rendered: Render) -> None:
         ),
         (
             "HUGGINGFACE_MODEL",
-            "mistralai/Mistral-7B-Instruct-v0.3",
-            "explanation-model-hf",
             "huggingface/mistralai/Mistral-7B-Instruct-v0.3",
+            "explanation-model-hf",
+            "openai/mistralai/Mistral-7B-Instruct-v0.3",
         ),
     ],
 )
