@@ -5,10 +5,11 @@
 # Parts: lint, unit, node, stack, faults; all of them when none is named.
 test() { _in_test_image tests/run "$@"; }
 
-# bench NAME — measure: start (time to the first answer, memory, image sizes), journal (what it adds)
+# bench NAME — measure: start (time to the first answer, memory, image sizes), journal, retention
+# journal: what it adds to an answer. retention [ROWS]: the deletion of 5 million rows under load, an hour.
 bench() {
   [ -f "tests/bench/${1:-}.py" ] || die "there is no benchmark '${1:-}'" "./run help lists them"
-  _in_test_image python "tests/bench/$1.py"
+  _in_test_image python "tests/bench/$1.py" "${@:2}"
 }
 
 TESTS_IMAGE="litellm-proxy-service/tests:${STACK_VERSION:-0.1.0}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.backend_key import PART, BackendKey, keep_trying
 from gateway.database import wait_for_database
+from gateway.database_policy import add_database_policy
 from gateway.database_url import database_url
 from gateway.deployment_page import DeploymentPage
 from gateway.failover import FailoverSettings, install
@@ -45,6 +46,7 @@ def serve() -> None:
     if url is not None:
         _check_database(url, settings, say)
     add_quiet_settings(effective.config)
+    add_database_policy(effective.config, settings)
     path = write_config(settings, effective)
     _drop_empty_variables()
     os.environ.update(litellm_environment(settings, effective, path, url))

@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     db_pool_size: int = Field(10, ge=1, le=200)
     db_wait: float = Field(60.0, ge=1, le=3600)
 
+    # while the database is away, and how long rows are kept; None for ever
+    database_down_policy: Literal["serve", "refuse"] = "serve"
+    spend_retention: str | None = Field(None, pattern=r"^[1-9]\d{0,4}(h|d|w|mo)$")
+    spend_retention_cron: str = Field("17 * * * *", pattern=r"^\S+( \S+){4}$")
+
     # prices; those of a provider's model are in config_render.py
     allow_unpriced_models: bool = False
 

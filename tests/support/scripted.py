@@ -17,6 +17,9 @@ SCRIPTED_PROVIDERS = {
     "OLLAMA_API_BASE": "http://scripted-upstream:9000",
     "EXTRACTION_FALLBACKS": "none",
     "EXPLANATION_FALLBACKS": "none",
+    # Rows older than this are none but those of the test that makes them.
+    "SPEND_RETENTION": "9999d",
+    "SPEND_RETENTION_CRON": "* * * * *",
 }
 PRICED = "extraction-model-openai"
 """An alias of gpt-4o-mini: 0.15 USD for a million tokens of input, 0.60 USD of output."""
@@ -45,7 +48,7 @@ def play(stack: Stack, script: dict[str, Any]) -> None:
 
 
 def ledger(stack: Stack) -> dict[str, Any]:
-    """Return what the upstream would bill since the last script."""
+    """Return what the upstream would bill since its start."""
     counted: dict[str, Any] = requests.get(
         f"{_control(stack)}/ledger", timeout=ANSWER_SECONDS
     ).json()
