@@ -65,6 +65,24 @@ def serve() -> None:
     run_serve()
 
 
+@app.command(context_settings={"allow_interspersed_args": False})
+def native(
+    command: Annotated[list[str] | None, typer.Argument(help="A command instead of serve.")] = None,
+    *,
+    host: Annotated[str | None, typer.Option(help="Where to listen; loopback if unset.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Default: LITELLM_PORT.")
+    ] = None,
+    with_costs: Annotated[bool, typer.Option(help="Bring an embedded PostgreSQL.")] = False,
+    pull: Annotated[bool, typer.Option(help="Download a missing model without asking.")] = False,
+) -> None:
+    """Start without a container; start_litellm.sh calls it."""
+    from gateway.native.command import NativeStart  # noqa: PLC0415
+
+    start = NativeStart(host, port, with_costs, pull, tuple(command or ()))
+    raise typer.Exit(start.run())
+
+
 @app.command()
 def check() -> None:
     """Check settings and litellm_config.yaml without starting anything."""

@@ -20,12 +20,14 @@ from gateway.journal.spend_journal import SpendJournal
 from gateway.litellm_environment import add_quiet_settings, litellm_environment
 from gateway.litellm_proxy import LiteLLMProxy
 from gateway.log import Log, PrintedLines
+from gateway.loopback_guard import LoopbackGuard
 from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
 from gateway.problems import ConfigurationError, Problem
 from gateway.start_config import checked_config, write_config
 
 if TYPE_CHECKING:
     from gateway.config_render import EffectiveConfig
+    from gateway.front import App
     from gateway.settings import Settings
 
 
@@ -140,13 +142,18 @@ def _run(
     app = journal.held(proxy.app) if journal is not None else proxy.app
     page = DeploymentPage(app, failover, master.get_secret_value() if master else None)
     uvicorn.run(
-        Front(page, health, started, stopping, stopped),
+        Front(_guarded(page, settings), health, started, stopping, stopped),
         host=settings.host,
         port=settings.port,
         server_header=False,
         timeout_graceful_shutdown=round(settings.graceful_shutdown_timeout) or None,
         **_log_options(settings, proxy),
     )
+
+
+def _guarded(app: App, settings: Settings) -> App:
+    """Without a key, the only guard is that nobody else gets this far."""
+    return LoopbackGuard(app) if settings.litellm_master_key is None else app
 
 
 def _log_options(settings: Settings, proxy: LiteLLMProxy) -> dict[str, Any]:

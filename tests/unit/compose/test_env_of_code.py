@@ -51,7 +51,11 @@ EXCEPTIONS = {
         NATIVE,
     ),
     **dict.fromkeys(
-        ("DOCKER_CONFIG", "HOME", "ID", "NAME", "VERSION_CODENAME", "XDG_CACHE_HOME"), SYSTEM
+        (
+            *("DOCKER_CONFIG", "HOME", "ID", "NAME", "VERSION_CODENAME", "XDG_CACHE_HOME"),
+            "XDG_RUNTIME_DIR",
+        ),
+        SYSTEM,
     ),
     "DEBIAN_MIRROR": "of bootstrap, which runs before compose reads .env; bootstrap/README.md",
     "STACK_VERSION": "the release's, no knob",

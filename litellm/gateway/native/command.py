@@ -1,0 +1,88 @@
+"""`gateway native`: what start_litellm.sh runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+
+from gateway.database_url import redacted
+from gateway.log import Log
+from gateway.native.environment import Folders, add_secrets, native_environment
+from gateway.native.preflight import look_at_ollama, require_free_port
+from gateway.native.supervise import run_gateway
+from gateway.start_config import LOOPBACK, checked_config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class NativeStart:
+    """What a person asked for.
+
+    Attributes:
+        host: where to listen; None is loopback.
+        port: None is LITELLM_PORT, or 4000.
+        with_costs: bring an embedded Postgres.
+        pull: download a missing model without asking.
+        command: a command of the gateway to run instead of serving.
+    """
+
+    host: str | None = None
+    port: int | None = None
+    with_costs: bool = False
+    pull: bool = False
+    command: Sequence[str] = ()
+    folders: Folders = field(default_factory=Folders)
+
+    def run(self) -> int:
+        """Runs until the gateway ends; returns its exit code.
+
+        Raises:
+            ConfigurationError: something is set wrong, or the port is taken.
+            NativeInstallError: what a database needs could not be installed.
+        """
+        self.folders.make_data()
+        environment = native_environment(os.environ, self.folders, host=self.host, port=self.port)
+        say = Log(as_json=environment.get("JSON_LOGS", "").lower() == "true")
+        with ExitStack() as stack:
+            has_database = self._database(environment, stack, say)
+            if self.command:
+                return run_gateway(self.command, environment)
+            settings, effective = checked_config(environment)
+            require_free_port(settings)
+            look_at_ollama(effective, say, pull=self.pull)
+            if not has_database:
+                _become_server(environment)
+            code = run_gateway(["migrate"], environment)
+            if code != 0:
+                return code
+            if settings.host in LOOPBACK:
+                say("keys are wanted with a database; yours: ./litellm/start_litellm.sh key")
+            return run_gateway(["serve"], environment)
+
+    def _database(self, environment: dict[str, str], stack: ExitStack, say: Log) -> bool:
+        """Brings the database that is wanted, with what belongs to one; returns if there is any."""
+        if not (self.with_costs or environment.get("DATABASE_URL") or environment.get("DB_HOST")):
+            return False
+        from gateway.native.prisma_install import ensure_prisma  # noqa: PLC0415 -- not without
+
+        if environment.get("DATABASE_URL"):
+            origin = "the shell" if os.environ.get("DATABASE_URL") else ".env"
+            say(f"DATABASE_URL of {origin}: {redacted(environment['DATABASE_URL'])}")
+        elif self.with_costs:
+            from gateway.native.embedded_postgres import embedded_postgres  # noqa: PLC0415
+
+            environment["DATABASE_URL"] = stack.enter_context(embedded_postgres(self.folders, say))
+        add_secrets(environment, self.folders)
+        ensure_prisma(self.folders, say)
+        return True
+
+
+def _become_server(environment: dict[str, str]) -> NoReturn:
+    """Nothing is left to look after, so no process needs to stay behind."""
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-m", "gateway", "serve"], environment)  # noqa: S606

@@ -1,0 +1,117 @@
+"""A look round before a native start: is the port free, is Ollama there, has it the models?"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from gateway.ollama_api import (
+    Ollama,
+    OllamaPullError,
+    OllamaUnreachableError,
+    nearest,
+    with_tag,
+)
+from gateway.port_owner import is_taken, owner
+from gateway.problems import ConfigurationError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.config_render import EffectiveConfig
+    from gateway.settings import Settings
+
+
+def require_free_port(settings: Settings) -> None:
+    """Returns when the gateway can listen.
+
+    Raises:
+        ConfigurationError: something else listens there; names it where that can be seen.
+    """
+    if is_taken(settings.host, settings.port):
+        who = owner(settings.port) or "a process of another user"
+        raise ConfigurationError(
+            [
+                Problem(
+                    f"port {settings.port}",
+                    f"is taken by {who}",
+                    f"stop that, or take another port: --port {settings.port + 1}",
+                )
+            ]
+        )
+
+
+def look_at_ollama(effective: EffectiveConfig, say: Callable[[str], None], *, pull: bool) -> None:
+    """Says what the configured Ollama models lack, and offers to download a missing one.
+
+    Nothing here stops a start: other providers answer without Ollama.
+    """
+    for url, models in ollama_models(effective).items():
+        ollama = Ollama(url)
+        try:
+            present = ollama.models()
+        except OllamaUnreachableError as error:
+            say(f"Ollama does not answer at {url}: {error}\n    {_how_to_start()}")
+            continue
+        for model in sorted(models):
+            if with_tag(model) in present:
+                say(f"Ollama at {url} has {model}")
+            elif pull or _agreed(ollama, model, present):
+                _pull(ollama, model, say)
+            else:
+                say(f"Ollama has no model {model}{_hint(model, present)}\n    ollama pull {model}")
+
+
+def ollama_models(effective: EffectiveConfig) -> dict[str, set[str]]:
+    """Returns the Ollama models that are configured, by the address that serves them."""
+    found: dict[str, set[str]] = {}
+    for deployment in effective.config["model_list"]:
+        parameters = deployment["litellm_params"]
+        prefix, _, model = str(parameters["model"]).partition("/")
+        url = str(parameters.get("api_base") or "")
+        if prefix in {"ollama", "ollama_chat"} and url.startswith("http"):
+            found.setdefault(url.rstrip("/"), set()).add(model)
+    return found
+
+
+def _how_to_start() -> str:
+    if shutil.which("ollama"):
+        return "start it: ollama serve"
+    return "install it from https://ollama.com/download and start it: ollama serve"
+
+
+def _hint(model: str, present: list[str]) -> str:
+    close = nearest(model, present)
+    return f"; it has {close}: OLLAMA_MODEL={close}" if close else ""
+
+
+def _agreed(ollama: Ollama, model: str, present: list[str]) -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    sys.stderr.write(f"Ollama at {ollama.url} has no model {model}{_hint(model, present)}\n")
+    sys.stderr.write(f"download {model} now? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _pull(ollama: Ollama, model: str, say: Callable[[str], None]) -> None:
+    from rich.console import Console  # noqa: PLC0415 -- seldom needed
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
+
+    say(f"downloading {model}")
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task(model, total=None)
+            for step in ollama.pull(model):
+                progress.update(
+                    task,
+                    description=step.status,
+                    completed=step.completed,
+                    total=step.total or None,
+                )
+    except OllamaPullError as error:
+        say(f"{model} could not be downloaded: {error}\n    later: ollama pull {model}")
+    else:
+        say(f"Ollama has {model}")
