@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from gateway.backend_key import PART, BackendKey, keep_trying
+from gateway.connect_timeout import bound_connecting
 from gateway.database import wait_for_database
 from gateway.database_policy import add_database_policy
 from gateway.database_url import database_url
@@ -111,6 +112,7 @@ def _run(
 ) -> None:
     import uvicorn  # noqa: PLC0415 -- after LiteLLM, whose import is not slowed by the collector
 
+    bound_connecting(settings.connect_timeout)
     failover = install(_failover_settings(settings, effective), say)
     has_database = journal is not None
     health = Health(

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     routing_strategy: RoutingStrategy | None = None
     num_retries: int | None = Field(None, ge=0, le=20)
     request_timeout: float | None = Field(None, gt=0, le=3600)
+    connect_timeout: float = Field(5.0, gt=0, le=600)
     allowed_fails: int | None = Field(None, ge=0)
     cooldown_time: float | None = Field(None, ge=0)
     schema_repair: bool = True

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
+from scripted_upstream.blackhole import blackhole
 from scripted_upstream.control import create_app
 from scripted_upstream.journal import Journal
 from scripted_upstream.load import ScriptError, read_file
@@ -44,6 +45,7 @@ def _serve() -> int:
     try:
         script = read_file(Path(file)) if file else Script()
         port, keep = _number("PORT", 9000), _number("JOURNAL_SIZE", 1000)
+        dropping = _number("BLACKHOLE_PORT", 9001)
     except ScriptError as error:
         _complain(Path(file or ""), error)
         return 2
@@ -53,7 +55,8 @@ def _serve() -> int:
     upstream = Upstream(journal=Journal(keep=keep))
     host = os.environ.get("HOST") or "0.0.0.0"  # noqa: S104 # a container's own network
     _say(f"scripted-upstream: port {port}, {file or 'no script'}, {_rules(script)}")
-    uvicorn.Server(config(create_app(script, upstream), host, port)).run()
+    with blackhole(host, dropping):
+        uvicorn.Server(config(create_app(script, upstream), host, port)).run()
     return 0
 
 

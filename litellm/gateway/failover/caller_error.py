@@ -54,13 +54,13 @@ def caller_error(
     if record.was_answered:
         return None  # a stream that broke: an error event in it is all that can be sent
     if any(attempt.broken_schema for attempt in record.attempts) and _status(error) == BROKE_SCHEMA:
-        return CallerError(BAD_GATEWAY, f"no model kept to the requested JSON schema: {error}")
+        return CallerError(BAD_GATEWAY, f"no model kept to the requested JSON schema: {_said(error)}")
     aliases = record.aliases.union(chain)
     members = [member for alias in aliases for member in registry.of_alias(alias)]
     if not members or not _blames_deployments(error):
         return None
     if any(member.state.is_up for member in members):
-        return _own_fault(record, error)
+        return _own_fault(record, error) or _passing(record, error)
     wait = max(1, math.ceil(earliest_return(members)))
     status = TOO_MANY_REQUESTS if all_limited(members) else UNAVAILABLE
     states = "; ".join(sorted({_described(member) for member in members}))
@@ -97,6 +97,21 @@ def _own_fault(record: RequestRecord, error: Exception) -> CallerError | None:
         return None
     status = _status(last)
     return CallerError(status, str(getattr(last, "message", last))) if status else None
+
+
+def _passing(record: RequestRecord, error: Exception) -> CallerError | None:
+    """Deployments that answered 5xx, but not often enough to be out of use: worth another try."""
+    failure = failure_of(error)
+    if failure.kind is not FailureKind.FAILING:
+        return None
+    wait = max(1, math.ceil(failure.retry_after or 0))
+    message = f"no model answered for {record.alias}, try again in {wait} s: {_said(error)}"
+    return CallerError(UNAVAILABLE, message, wait)
+
+
+def _said(error: Exception) -> str:
+    """Returns an error's words without the names of all aliases, which LiteLLM adds to them."""
+    return str(error).split("\n\nLiteLLM:")[0]
 
 
 def _status(error: Exception) -> int | None:

@@ -50,8 +50,9 @@ class Failure:
 
 
 NO_CONNECTION = frozenset(
-    {"ConnectError", "ReadError", "WriteError", "RemoteProtocolError", "ClientConnectorError"}
-    | {"ClientPayloadError", "ServerDisconnectedError", "ConnectionError", "StreamCutError"}
+    {"ConnectError", "ReadError", "WriteError", "NetworkError", "RemoteProtocolError"}
+    | {"ClientConnectorError", "ClientPayloadError", "ServerDisconnectedError"}
+    | {"ConnectionError", "StreamCutError"}
 )
 NO_ANSWER = frozenset({"TimeoutException", "TimeoutError", "APITimeoutError", "Timeout"})
 AN_ANSWER = frozenset({"HTTPStatusError"})

@@ -21,14 +21,18 @@ if TYPE_CHECKING:
 
 
 class StreamCutError(Exception):
-    """A stream ended without a finish_reason."""
+    """A stream ended without a finish_reason.
+
+    Args:
+        how: what happened, after "the model's answer was cut off: ".
+    """
 
     status_code = 502
     type = "server_error"  # the last two are fields of OpenAI's error object
     param = None
 
-    def __init__(self) -> None:
-        self.message = "the model's answer was cut off: its stream ended without a finish_reason"
+    def __init__(self, how: str = "its stream ended without a finish_reason") -> None:
+        self.message = f"the model's answer was cut off: {how}"
         super().__init__(self.message)
 
 
@@ -97,9 +101,13 @@ class GuardedStream:
             async for chunk in self._source:
                 await self._refuse_invented_end(chunk)
                 yield with_cost(chunk, self.stream)
-        except Exception as error:
+        except StreamCutError as error:
             self._failed(error)
             raise
+        except Exception as error:
+            self._failed(error)
+            # The caller reads of this in the stream's last event: in words, not of a library's.
+            raise StreamCutError("it broke off before its end") from error
         else:
             self._finished()
         finally:
