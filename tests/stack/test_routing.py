@@ -1,0 +1,198 @@
+"""Routing strategies, each shown with a fast and a slow deployment; fallbacks by kind of error."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import yaml
+
+from support.stack import REPOSITORY, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MODEL = "openai/gpt-4o-mini"
+SLOW_SECONDS = 0.6
+UPSTREAM = "http://scripted-upstream:9000"
+
+
+def deployment(alias: str, name: str) -> dict[str, Any]:
+    """Return a deployment of an alias at the virtual upstream of that name."""
+    place = {"api_base": f"{UPSTREAM}/u/{name}/v1", "api_key": f"sk-{name}"}
+    return {"model_name": alias, "litellm_params": {"model": MODEL, **place}}
+
+
+CONFIG = {
+    "model_list": [
+        deployment("pair", "fast"),
+        deployment("pair", "slow"),
+        deployment("small", "small"),
+        deployment("strict", "strict"),
+        deployment("broken", "broken"),
+        deployment("silent", "silent"),
+        deployment("large", "large"),
+        deployment("lenient", "lenient"),
+        deployment("spare", "spare"),
+    ],
+    "router_settings": {
+        "context_window_fallbacks": [{"small": ["large"]}],
+        "content_policy_fallbacks": [{"strict": ["lenient"]}],
+        "fallbacks": [{"broken": ["spare"]}, {"silent": ["spare"]}],
+    },
+}
+SCRIPT = {
+    "upstreams": {"slow": {"stall": SLOW_SECONDS}},
+    "rules": [
+        {"match": {"key": "^sk-small$"}, "do": {"error": "context_window"}},
+        {"match": {"key": "^sk-strict$"}, "do": {"error": "content_policy"}},
+        {"match": {"key": "^sk-broken$"}, "do": {"close": True}},
+        {"match": {"key": "^sk-silent$"}, "do": {"stall": 60}},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def routed() -> Iterator[Stack]:
+    """Yield a stack with these deployments; each test starts its gateway with its strategy."""
+    folder = REPOSITORY / "artefacts"
+    folder.mkdir(exist_ok=True)
+    config, override = folder / "routing_config.yaml", folder / "routing.yml"
+    config.write_text(yaml.safe_dump(CONFIG))
+    mount = {"type": "bind", "source": str(config), "target": "/etc/litellm/litellm_config.yaml"}
+    override.write_text(yaml.safe_dump({"services": {"litellm": {"volumes": [mount]}}}))
+    running = Stack(
+        {"COMPOSE_FILE": f"docker-compose.yml:{override}", "COMPOSE_PROFILES": "faults"}
+    )
+    try:
+        running.compose("up", "--detach", "--build", "scripted-upstream")
+        running.wait_for("scripted-upstream", "healthy", seconds=60)
+        yield running
+    finally:
+        running.destroy()
+
+
+def start(stack: Stack, strategy: str) -> str:
+    """Start the gateway with a strategy, the upstream's books empty; return the backend's key."""
+    stack.compose("up", "--detach", "--no-build", "litellm", ROUTING_STRATEGY=strategy)
+    stack.wait_for("litellm", "healthy", seconds=120)
+    sent = requests.put(f"{control(stack)}/script", json=SCRIPT, timeout=10)
+    assert sent.status_code == 200, sent.text
+    return stack.secret("backend_virtual_key")
+
+
+def control(stack: Stack) -> str:
+    """Return the address of the upstream's control on the engine's bridge network."""
+    networks = stack.inspect("scripted-upstream")["NetworkSettings"]["Networks"]
+    return f"http://{networks[f'{stack.project}_default']['IPAddress']}:9000/_control"
+
+
+def ask(stack: Stack, key: str, model: str = "pair", **body: Any) -> requests.Response:  # noqa: ANN401 # a request's body
+    """Ask a model one thing."""
+    return requests.post(
+        f"{stack.gateway_url}/v1/chat/completions",
+        json={"model": model, "messages": [{"role": "user", "content": "Hallo"}], **body},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=60,
+    )
+
+
+def shares(stack: Stack, key: str, requests_made: int, *, at_once: int) -> Counter[str]:
+    """Return how many of so many requests went to the fast and to the slow deployment."""
+    before = asked(stack)
+    with ThreadPoolExecutor(at_once) as callers:
+        answers = list(callers.map(lambda _: ask(stack, key), range(requests_made)))
+    assert {answer.status_code for answer in answers} == {200}
+    return asked(stack) - before
+
+
+def asked(stack: Stack) -> Counter[str]:
+    """Return the requests so far by virtual upstream."""
+    rows = requests.get(f"{control(stack)}/ledger", timeout=10).json()["rows"]
+    return Counter({row["key"].removeprefix("sk-"): row["requests"] for row in rows})
+
+
+def test_simple_shuffle_takes_either(routed: Stack) -> None:
+    """Speed does not matter to it: each deployment gets a share near the half."""
+    key = start(routed, "simple-shuffle")
+
+    found = shares(routed, key, 60, at_once=6)
+
+    assert found["fast"] + found["slow"] == 60
+    assert min(found["fast"], found["slow"]) >= 15  # fewer comes once in 40,000 runs
+
+
+def test_least_busy_spares_the_one_that_still_works(routed: Stack) -> None:
+    """With four callers the slow deployment is always busier, so the fast one gets most."""
+    key = start(routed, "least-busy")
+
+    found = shares(routed, key, 60, at_once=4)
+
+    assert found["fast"] >= 3 * found["slow"], found
+    assert found["slow"] >= 1
+
+
+def test_latency_based_routing_takes_the_faster(routed: Stack) -> None:
+    """Once both have been tried, the slow deployment is left alone."""
+    key = start(routed, "latency-based-routing")
+    shares(routed, key, 12, at_once=4)
+
+    found = shares(routed, key, 20, at_once=1)
+
+    assert found["fast"] >= 18, found
+
+
+@pytest.fixture(scope="module")
+def key(routed: Stack) -> str:
+    """Return the backend's key of a gateway with the default strategy."""
+    return start(routed, "simple-shuffle")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_too_long_goes_to_the_larger_model(
+    routed: Stack, key: str, *, stream: bool
+) -> None:
+    """context_window_fallbacks answer what the first model has no room for."""
+    answer = ask(routed, key, "small", stream=stream)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-gateway-alias"] == "large"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_refused_prompt_goes_to_the_other_policy(routed: Stack, key: str, *, stream: bool) -> None:
+    """content_policy_fallbacks answer what the first provider's filter refuses."""
+    answer = ask(routed, key, "strict", stream=stream)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-gateway-alias"] == "lenient"
+
+
+def test_a_request_may_name_its_own_fallbacks(routed: Stack, key: str) -> None:
+    """`fallbacks` in the request wins over the configuration's."""
+    answer = ask(routed, key, "broken", fallbacks=["large"])
+
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-gateway-alias"] == "large"
+
+
+def test_a_request_may_do_without_fallbacks(routed: Stack, key: str) -> None:
+    """`disable_fallbacks` returns the first deployment's trouble, and nobody else is asked."""
+    before = asked(routed)["spare"]
+
+    answer = ask(routed, key, "broken", disable_fallbacks=True)
+
+    assert answer.status_code == 503, answer.text
+    assert asked(routed)["spare"] == before
+
+
+def test_a_request_may_wait_less(routed: Stack, key: str) -> None:
+    """`timeout` in seconds, in the request: the fallback answers long before REQUEST_TIMEOUT."""
+    answer = ask(routed, key, "silent", timeout=1)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-gateway-alias"] == "spare"
+    assert answer.elapsed.total_seconds() < 30
