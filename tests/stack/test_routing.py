@@ -163,7 +163,9 @@ def test_a_prompt_too_long_goes_to_the_larger_model(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_refused_prompt_goes_to_the_other_policy(routed: Stack, key: str, *, stream: bool) -> None:
+def test_a_refused_prompt_goes_to_the_other_policy(
+    routed: Stack, key: str, *, stream: bool
+) -> None:
     """content_policy_fallbacks answer what the first provider's filter refuses."""
     answer = ask(routed, key, "strict", stream=stream)
 

@@ -54,7 +54,9 @@ def caller_error(
     if record.was_answered:
         return None  # a stream that broke: an error event in it is all that can be sent
     if any(attempt.broken_schema for attempt in record.attempts) and _status(error) == BROKE_SCHEMA:
-        return CallerError(BAD_GATEWAY, f"no model kept to the requested JSON schema: {_said(error)}")
+        return CallerError(
+            BAD_GATEWAY, f"no model kept to the requested JSON schema: {_said(error)}"
+        )
     aliases = record.aliases.union(chain)
     members = [member for alias in aliases for member in registry.of_alias(alias)]
     if not members or not _blames_deployments(error):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from typing import TYPE_CHECKING
 
+import aiohttp
 import httpx
 import pytest
 
@@ -30,14 +32,15 @@ def blackhole() -> Iterator[str]:
 
 def ask(url: str, *, bound: float, timeout: httpx.Timeout) -> BaseException | None:
     """Return what a call through LiteLLM's transport raised."""
-    from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or it is fetched from the net
+    from litellm.llms.custom_httpx.aiohttp_transport import (  # noqa: PLC0415 -- after that
+        LiteLLMAiohttpTransport,
+    )
 
     handle = within(bound, LiteLLMAiohttpTransport.handle_async_request)
     bounded = type("Bounded", (LiteLLMAiohttpTransport,), {"handle_async_request": handle})
 
     async def call() -> BaseException | None:
-        import aiohttp
-
         transport = bounded(client=aiohttp.ClientSession())
         async with httpx.AsyncClient(transport=transport, timeout=timeout) as client:
             try:
