@@ -7,6 +7,7 @@ it, and catches what it would put into queues in memory. Importing this module i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 from contextvars import ContextVar
@@ -81,7 +82,7 @@ class JournalWriter(DBSpendUpdateWriter):  # type: ignore[misc] # LiteLLM is not
         self._append = append
         self._facts = facts
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._forgetting: set[asyncio.Task[None]] = set()
+        self._refreshing: set[asyncio.Task[None]] = set()
 
     async def update_database(self, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 -- as above
         """Records one call's spend; returns whether its cost still is to be counted."""
@@ -101,7 +102,10 @@ class JournalWriter(DBSpendUpdateWriter):  # type: ignore[misc] # LiteLLM is not
         return charged
 
     def applied(self, records: Iterable[Record]) -> None:
-        """Makes LiteLLM look anew at the spend of members and projects, as it does itself.
+        """Makes LiteLLM look anew at the spend of members and projects.
+
+        It forgets a member itself; here the member is read anew, and stays known when the database
+        goes away meanwhile: forgotten, its keys would be refused for all of the outage.
 
         To be called by any thread, with records that are in the database now.
         """
@@ -109,13 +113,13 @@ class JournalWriter(DBSpendUpdateWriter):  # type: ignore[misc] # LiteLLM is not
         members = [key.split("::") for kind, key in charged if kind == "team_member"]
         projects = [key for kind, key in charged if kind == "project"]
         if self._loop is not None and (members or projects) and not self._loop.is_closed():
-            keys = [f"team_membership:{user}:{team}" for _, team, _, user in members]
-            self._loop.call_soon_threadsafe(self._forget, keys, projects)
+            pairs = [(user, team) for _, team, _, user in members]
+            self._loop.call_soon_threadsafe(self._refresh, pairs, projects)
 
-    def _forget(self, keys: list[str], projects: list[str]) -> None:
-        task = asyncio.get_running_loop().create_task(_forget(keys, projects))
-        self._forgetting.add(task)
-        task.add_done_callback(self._forgetting.discard)
+    def _refresh(self, members: list[tuple[str, str]], projects: list[str]) -> None:
+        task = asyncio.get_running_loop().create_task(_refresh(members, projects))
+        self._refreshing.add(task)
+        task.add_done_callback(self._refreshing.discard)
 
     def _write(self, record: Record) -> None:
         answer = current_answer()
@@ -172,16 +176,28 @@ class _Client(SimpleNamespace):
         )
 
 
-async def _forget(keys: list[str], projects: list[str]) -> None:
+async def _refresh(members: list[tuple[str, str]], projects: list[str]) -> None:
     from litellm.proxy import proxy_server  # noqa: PLC0415 -- imported long before
+    from litellm.proxy.auth.auth_checks import (  # noqa: PLC0415 -- as above
+        _fetch_team_membership_from_db,
+    )
 
     logging = proxy_server.proxy_logging_obj
     cache = logging.call_details.get("user_api_key_cache")
     if cache is None:
         return
     with service_target(AUTH_OBJECTS_TARGET):
-        for key in keys:
-            await cache.async_delete_cache(key=key)
+        for user, team in members:
+            # Whatever keeps the database from answering: what is known of the member stays.
+            with contextlib.suppress(Exception):
+                await _fetch_team_membership_from_db(
+                    user_id=user,
+                    team_id=team,
+                    prisma_client=proxy_server.prisma_client,
+                    user_api_key_cache=cache,
+                    parent_otel_span=None,
+                    proxy_logging_obj=logging,
+                )
     await DBSpendUpdateWriter._invalidate_project_caches(projects, logging)  # noqa: SLF001 -- its own
 
 
