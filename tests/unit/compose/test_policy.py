@@ -122,6 +122,12 @@ def test_the_gateway_has_time_to_write_its_spend_rows() -> None:
     assert SERVICES["litellm"]["stop_grace_period"] == "45s"
 
 
+@pytest.mark.parametrize("name", ["backend-stub", "litellm"])
+def test_a_service_in_python_hears_a_stop_while_it_starts(name: str) -> None:
+    """Process 1 without a handler never sees a SIGTERM, so the grace period would pass in vain."""
+    assert SERVICES[name]["init"] is True
+
+
 def test_the_gateway_waits_for_the_migration_and_not_for_the_model() -> None:
     """The gateway starts after migrate succeeded; Ollama never holds it up."""
     assert SERVICES["litellm"]["depends_on"] == {
