@@ -273,8 +273,8 @@ def test_an_error_comes_back_in_openais_form(
 ) -> None:
     """The official client raises its own class for it, streamed or not, without a trace.
 
-    A missing model, a refused key and a failing provider are the gateway's own troubles: its caller's request and key
-    are fine, so the caller hears 503.
+    A missing model, a refused key and a failing provider are the gateway's own troubles: its
+    caller's request and key are fine, so the caller hears 503.
     """
     # Both are with the provider before the first answer: else the second would not be asked.
     boot.play(rules=[{"name": error, "do": {"error": error, "stall": 0.5, **more}}])
