@@ -33,14 +33,18 @@ _model_fetch() {
 model_wanted() { [ "$(_model_setting scale)" != 0 ]; }
 
 # model_choose PROJECT: leaves the model that OLLAMA_MODEL names; where nobody named one, it is not
-# there yet and Ollama's library is out of reach, chooses the embedded model and says so plainly.
+# there yet and Ollama's library is out of reach, chooses the embedded model and says so plainly. Who
+# named the embedded model gets its weights there, too.
 model_choose() {
   local project=$1 model registry
   model=$(_model_setting OLLAMA_MODEL)
   registry=$(_model_setting OLLAMA_REGISTRY)
-  if [ "$model" != "$DEFAULT_MODEL" ] || _model_pulled "$project" || _model_library_reachable "$registry"; then
-    return
-  fi
+  case $model in
+    "$DEFAULT_MODEL") ! _model_pulled "$project" || return 0 ;;
+    "$EMBEDDED_MODEL") ;;
+    *) return ;;
+  esac
+  ! _model_library_reachable "$registry" || return 0
   model_embedded_ensure
   export OLLAMA_MODEL=$EMBEDDED_MODEL
   say "Ollama's model library cannot be reached from here: serving the small embedded model $EMBEDDED_MODEL"
