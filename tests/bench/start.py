@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import openai
 
+from bench.plain import start_plain
 from support.stack import Stack
 from support.wait import until
 
@@ -64,29 +65,14 @@ model_list:
       model: ollama_chat/%s
       api_base: http://ollama:11434
 """
-START_PLAIN = 'printf "%s" "$PLAIN_CONFIG" > /tmp/plain.yaml; exec litellm --config /tmp/plain.yaml'
 
 
 def plain(stack: Stack, key: str) -> float:
     """Return the same for LiteLLM's own command line, everything around it already running."""
     stack.compose("stop", "litellm", "backend-stub")
     name = f"{stack.project}-plain"
-    password = stack.execute("postgres", "cat", "/run/postgres-secrets/gateway_db_password")
-    engine = "/opt/prisma-engine"
     started = time.monotonic()
-    stack.compose(
-        "run", "--detach", "--no-deps", "--service-ports", "--name", name,
-        "--env", f"DATABASE_URL=postgresql://gateway:{password}@postgres:5432/litellm",
-        "--env", f"LITELLM_MASTER_KEY={key}",
-        "--env", "REQUEST_TIMEOUT=60",
-        "--env", f"PLAIN_CONFIG={PLAIN_CONFIG % stack.shell['OLLAMA_MODEL']}",
-        "--env", "PRISMA_OFFLINE_MODE=true",
-        "--env", f"PRISMA_CLI_PATH={engine}/node_modules/.bin/prisma",
-        "--env", f"PRISMA_SCHEMA_ENGINE_BINARY={engine}/bin/schema-engine",
-        "--env", f"PRISMA_QUERY_ENGINE_BINARY={engine}/bin/query-engine",
-        "--env", "PRISMA_CLI_QUERY_ENGINE_TYPE=binary",
-        "--entrypoint", "sh", "litellm", "-c", START_PLAIN,
-    )  # fmt: skip
+    start_plain(stack, name, key, PLAIN_CONFIG % stack.shell["OLLAMA_MODEL"], "--service-ports")
     try:
         first_answer(stack.gateway_url, key, alive=lambda: must_run(stack, name))
         return time.monotonic() - started
