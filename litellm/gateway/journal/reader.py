@@ -73,7 +73,8 @@ class Reader:
             if batch.records:
                 return batch
             if is_active:
-                self.done(batch)
+                if batch.end != self._position:  # damage was passed over
+                    self.done(batch)
                 return None
             self._forget()
 

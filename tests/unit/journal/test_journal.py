@@ -98,6 +98,24 @@ def test_a_file_that_is_still_written_to_is_not_read_twice(tmp_path: Path, said:
     assert read(Reader(tmp_path, said)) == ["2"]
 
 
+def test_looking_in_vain_writes_nothing(tmp_path: Path, said: Said) -> None:
+    """The applier looks every few seconds; without news, how far it is is not noted again."""
+    journal = Journal(tmp_path, 64 * MEGABYTE, said)
+    reader = Reader(tmp_path, said, lambda: journal.tail)
+
+    async def write() -> None:
+        await journal.append(record(1).encoded())
+
+    asyncio.run(write())
+    assert read(reader) == ["1"]
+    (tmp_path / "position").unlink()
+
+    assert reader.next_batch() is None
+    journal.close()
+
+    assert not (tmp_path / "position").exists()
+
+
 def test_a_lost_position_means_reading_again(tmp_path: Path, said: Said) -> None:
     """Without the note of where reading ended it begins at the front: nothing is skipped."""
     written(tmp_path, said, [record(1)])
