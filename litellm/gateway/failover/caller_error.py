@@ -24,6 +24,9 @@ BAD_GATEWAY = 502
 UNAVAILABLE = 503
 BROKE_SCHEMA = 422
 
+NO_MODEL_KEPT_THE_SCHEMA = "no model kept to the requested JSON schema"
+"""The backend knows this error by these words (backend-stub/backend_stub/failures.py)."""
+
 
 @dataclass(frozen=True)
 class CallerError:
@@ -54,9 +57,7 @@ def caller_error(
     if record.was_answered:
         return None  # a stream that broke: an error event in it is all that can be sent
     if any(attempt.broken_schema for attempt in record.attempts) and _status(error) == BROKE_SCHEMA:
-        return CallerError(
-            BAD_GATEWAY, f"no model kept to the requested JSON schema: {_said(error)}"
-        )
+        return CallerError(BAD_GATEWAY, f"{NO_MODEL_KEPT_THE_SCHEMA}: {_said(error)}")
     aliases = record.aliases.union(chain)
     members = [member for alias in aliases for member in registry.of_alias(alias)]
     if not members or not _blames_deployments(error):
@@ -107,7 +108,9 @@ def _passing(record: RequestRecord, error: Exception) -> CallerError | None:
     if failure.kind is not FailureKind.FAILING:
         return None
     wait = max(1, math.ceil(failure.retry_after or 0))
-    message = f"no model answered for {record.alias}, try again in {wait} s: {_said(error)}"
+    failures = {f"{each.alias}: {each.failure}" for each in record.attempts if each.failure}
+    states = "; ".join(sorted(failures))
+    message = f"no model answered for {record.alias}, try again in {wait} s ({states})"
     return CallerError(UNAVAILABLE, message, wait)
 
 

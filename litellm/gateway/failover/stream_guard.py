@@ -107,7 +107,7 @@ class GuardedStream:
         except Exception as error:
             self._failed(error)
             # The caller reads of this in the stream's last event: in words, not of a library's.
-            raise StreamCutError("it broke off before its end") from error
+            raise StreamCutError("the provider's stream broke") from error
         else:
             self._finished()
         finally:

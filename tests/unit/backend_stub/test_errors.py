@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from backend_stub import prompts
+from gateway.failover.caller_error import NO_MODEL_KEPT_THE_SCHEMA
 from support.fake_gateway import HANG, FakeGateway, completion, error
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def test_slow_gateway(serve: Callable[..., httpx.Client], gateway: FakeGateway) 
         (error(400, "litellm.ContentPolicyViolationError: x"), 400, "content_refused"),
         (error(400, "litellm.BadRequestError: x"), 502, "provider_failed"),
         (
-            error(502, "no model kept to the requested JSON schema: 'items' is required"),
+            error(502, f"{NO_MODEL_KEPT_THE_SCHEMA}: 'items' is required"),
             502,
             "invalid_model_output",
         ),

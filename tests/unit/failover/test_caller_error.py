@@ -55,6 +55,16 @@ def test_all_down_is_503_and_says_when_to_come_back(registry: Registry) -> None:
     assert "second: limited (429)" in error.message
 
 
+def test_failing_but_still_in_use_is_503_in_the_same_words(registry: Registry) -> None:
+    """A provider's 500 that is not yet one too many is worth another try, and soon."""
+    record = RequestRecord("first")
+    record.attempts = [Attempt("first", "first", "m", failure=Failure(FailureKind.FAILING, 500))]
+    error = caller_error(record, [], registry, ProviderError(500))
+    assert error is not None
+    assert (error.status, error.retry_after) == (503, 1)
+    assert error.message == "no model answered for first, try again in 1 s (first: failing (500))"
+
+
 def test_all_over_their_limit_is_429(registry: Registry) -> None:
     """When waiting is all it takes, the status says so, with the shortest wait."""
     put_out(registry, "first", LIMITED)
