@@ -9,7 +9,7 @@
 #   --pull           download a missing Ollama model without asking
 #   --help           this text
 #
-# COMMAND is any of the gateway's (check, doctor, key, spend, …) with the same settings, instead of
+# COMMAND is any of the gateway's (check, key, models, spend, …) with the same settings, instead of
 # serving. Settings come from the shell and from .env in the repository's root, as for compose; local
 # use needs none. DATABASE_URL takes a PostgreSQL of your own. PYTHON names the interpreter to use.
 set -Eeuo pipefail

@@ -14,7 +14,7 @@ from gateway.environment import Environment
 from gateway.fallbacks import Chain, cycles, unknown_aliases, without_left_out
 from gateway.huggingface import as_openai
 from gateway.known_keys import FALLBACKS
-from gateway.prices import WORD, is_priced, per_token
+from gateway.prices import WORD, is_priced, price_settings, unpriced
 from gateway.problems import ConfigurationError, Problem
 from gateway.providers import BASE_VARIABLES, MODEL_VARIABLES, referenced
 
@@ -189,13 +189,10 @@ class _Renderer:
         if value is None:
             return {}
         try:
-            prices = per_token(value)
-        except ValueError:
-            advice = "set USD for a million tokens: 0.5, or 0.15,0.60 for input and output"
-            problem = Problem(variable, f"'{value}' cannot be used", advice)
-            self.problems.extend([] if problem in self.problems else [problem])
+            return price_settings(variable, value)
+        except ConfigurationError as error:
+            self._add(error)
             return {}
-        return dict(zip(("input_cost_per_token", "output_cost_per_token"), prices, strict=True))
 
     def _check_price(self, index: int, given: dict[str, Any], result: dict[str, Any]) -> None:
         """A model without a price would be booked at 0: refused, or allowed in so many words."""
@@ -205,23 +202,19 @@ class _Renderer:
         if self.settings.allow_unpriced_models:
             self.notes.append(f"{result['model_name']}: no price of {model} is known, it costs 0")
             return
-        variable = referenced(given["litellm_params"].get("model"))
-        provider = MODEL_VARIABLES.get(variable or "")
-        setting = f"set {provider.name}{WORD} (USD), or " if provider is not None else ""
-        self.problems.append(
-            Problem(
-                self.document.where("model_list", index),
-                f"no price of '{model}' is known, so its answers would be booked at 0 USD",
-                f"{setting}add `input_cost_per_token: …` and `output_cost_per_token: …` (USD) to "
-                "its litellm_params, or set ALLOW_UNPRICED_MODELS=true",
-            )
-        )
+        provider = MODEL_VARIABLES.get(referenced(given["litellm_params"].get("model")) or "")
+        where = self.document.where("model_list", index)
+        self.problems.append(unpriced(where, model, provider.name if provider else None))
+
+    def _add(self, error: ConfigurationError) -> None:
+        """Several deployments may read one variable; what is wrong with it is said once."""
+        self.problems.extend(p for p in error.problems if p not in self.problems)
 
     def _lookup(self, variable: str) -> str | None:
         try:
             value = self.environment.get(variable)
         except ConfigurationError as error:
-            self.problems.extend(p for p in error.problems if p not in self.problems)
+            self._add(error)
             return "unreadable"  # it is set; that it cannot be read has been said
         if value is not None:
             self.variables[variable] = value

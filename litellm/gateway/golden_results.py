@@ -90,8 +90,8 @@ def start_lines(effective: EffectiveConfig, results: Sequence[GoldenResult]) -> 
     return [golden_line(alias, model, result_of(model, results)) for alias, model in models]
 
 
-def golden_line(alias: str, model: str, result: GoldenResult | None) -> str:
-    """Returns what is known of a model's German, in one line."""
+def golden_line(alias: str, model: str, result: GoldenResult | str | None) -> str:
+    """Returns what is known of a model's German, in one line; a result may be in words already."""
     if result is None:
         return f"{alias} ({model}): german not measured yet; ./run models gate {alias}"
     return f"{alias} ({model}): german {result}"

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway.problems import ConfigurationError, Problem
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -62,6 +64,37 @@ def per_token(text: str) -> tuple[float, float]:
     if len(prices) not in (1, 2) or not all(0 <= price < TOKENS for price in prices):
         raise ValueError(text)
     return prices[0] / TOKENS, prices[-1] / TOKENS
+
+
+def price_settings(variable: str, value: str) -> dict[str, float]:
+    """Returns the price in a variable as LiteLLM's settings of a deployment.
+
+    Raises:
+        ConfigurationError: it is no price; names the variable.
+    """
+    try:
+        given, taken = per_token(value)
+    except ValueError:
+        advice = "set USD for a million tokens: 0.5, or 0.15,0.60 for input and output"
+        raise ConfigurationError([Problem(variable, f"'{value}' cannot be used", advice)]) from None
+    return {"input_cost_per_token": given, "output_cost_per_token": taken}
+
+
+def unpriced(where: str, model: str, provider: str | None) -> Problem:
+    """Returns what is wrong with a model without a price, and each way to mend it.
+
+    Args:
+        where: the deployment's file and line.
+        model: as LiteLLM writes it.
+        provider: whose variables set the model; None when it is written into the file.
+    """
+    setting = f"set {provider}{WORD} (USD), or " if provider is not None else ""
+    return Problem(
+        where,
+        f"no price of '{model}' is known, so its answers would be booked at 0 USD",
+        f"{setting}add `input_cost_per_token: …` and `output_cost_per_token: …` (USD) to "
+        "its litellm_params, or set ALLOW_UNPRICED_MODELS=true",
+    )
 
 
 def _has_price(values: Mapping[str, Any]) -> bool:

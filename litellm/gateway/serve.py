@@ -66,8 +66,9 @@ def serve() -> None:
 
 def _journal(url: str, settings: Settings, say: Log) -> SpendJournal:
     """Opens the spend journal, or ends with what is wrong with its folder."""
-    root = settings.journal_dir or settings.gateway_state_dir / "journal"
-    return SpendJournal(root, settings.journal_max_mb, url, say, sync=settings.journal_sync)
+    return SpendJournal(
+        settings.journal_root, settings.journal_max_mb, url, say, sync=settings.journal_sync
+    )
 
 
 def _failover_settings(settings: Settings, effective: EffectiveConfig) -> FailoverSettings:

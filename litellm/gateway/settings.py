@@ -112,6 +112,11 @@ class Settings(BaseSettings):
     litellm_log: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "WARNING"
     graceful_shutdown_timeout: float = Field(30.0, ge=0, le=600)
 
+    @property
+    def journal_root(self) -> Path:
+        """Where every gateway's spend journal has its folder."""
+        return self.journal_dir or self.gateway_state_dir / "journal"
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -70,6 +70,7 @@ class Spend:
         by: what the rows are summed by, of BY.
         rows: newest day first, then by cost.
         daily: the cost of each day of the period.
+        cells: the sums of each day, alias, model and key, for reports of another grain.
     """
 
     period: Period

@@ -137,13 +137,12 @@ def _stack() -> Iterator[_Stack]:
             [Problem("DATABASE_URL", "is unset, and so is DB_HOST", "set one of them")]
         )
     say = Log(as_json=settings.json_logs)
-    journal = settings.journal_dir or settings.gateway_state_dir / "journal"
     with wait_for_database(url, settings.db_wait, say) as connection:
         yield _Stack(
             url=url,
             connection=connection,
             secrets=folder(os.environ),
-            journal=journal,
+            journal=settings.journal_root,
             is_external=settings.database_url is not None,
             say=say,
         )

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
+from gateway.journal.record import COUNTED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-COUNTED = "gateway_usage_counted"
-"""In the details of a call: its usage is not the provider's."""
 
 
 class UsageCounter(CustomLogger):  # type: ignore[misc] # LiteLLM is not typed

@@ -10,6 +10,9 @@ from typing import Any
 MARK = "gateway"
 """The key in a row's metadata under which the gateway's own facts stand."""
 
+COUNTED = "gateway_usage_counted"
+"""In LiteLLM's details of a call: its usage is not the provider's."""
+
 
 @dataclass(frozen=True)
 class Record:

@@ -10,6 +10,7 @@ from gateway.journal.folder import claim, claim_left_behind
 from gateway.journal.hold import Hold
 from gateway.journal.journal import Journal
 from gateway.journal.reader import Reader
+from gateway.journal.record import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,7 +114,7 @@ def _facts(call: Mapping[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if payload is not None and payload.get("response_cost") is None:
         facts["unpriced"] = True
-    if call.get("gateway_usage_counted"):
+    if call.get(COUNTED):
         facts["usage_counted"] = True
     record = current_record()
     if record is not None and len(record.attempts) > 1:

@@ -19,7 +19,7 @@ from litellm.proxy.common_utils.user_api_key_cache import AUTH_OBJECTS_TARGET
 from litellm.proxy.db.db_spend_update_writer import DBSpendUpdateWriter
 
 from gateway.journal.answer import current_answer
-from gateway.journal.record import Record
+from gateway.journal.record import MARK, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -243,7 +243,7 @@ def _row(payload: Mapping[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         if isinstance(row.get(column), str):
             row[column] = _parsed(row[column])
     if facts:
-        row["metadata"] = {**(row.get("metadata") or {}), "gateway": facts}
+        row["metadata"] = {**(row.get("metadata") or {}), MARK: facts}
     return row
 
 

@@ -76,9 +76,7 @@ class ModelRow:
         """What is known of its German; None where that does not matter, or it does not run."""
         if not self.judged or self.deployment is None:
             return None
-        if self.golden is None:
-            return golden_line(self.alias, self.model, None)
-        return f"{self.alias} ({self.model}): german {self.golden}"
+        return golden_line(self.alias, self.model, self.golden)
 
 
 def load_rows(
