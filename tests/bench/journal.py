@@ -33,14 +33,12 @@ def main() -> None:
         }
     )
     services = ("litellm", "plain", "scripted-upstream")
-    try:
+    with stack:
         stack.compose("build", "litellm", "scripted-upstream")
         stack.compose("up", "--detach", "--no-build", "--wait", *services)
         key = stack.secret("backend_virtual_key")
         for stream in (False, True):
             _compare(key, stack.gateway_url, f"http://127.0.0.1:{port}", stream=stream)
-    finally:
-        stack.destroy()
 
 
 def _compare(key: str, with_journal: str, without: str, *, stream: bool) -> None:

@@ -83,8 +83,7 @@ def watch(stack: Stack, secret: str, rows: int) -> None:
 def main() -> None:
     """Fill, wait for the schedule, watch."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
-    stack = Stack({**SCRIPTED_PROVIDERS, "SPEND_RETENTION_CRON": "* * * * *"})
-    try:
+    with Stack({**SCRIPTED_PROVIDERS, "SPEND_RETENTION_CRON": "* * * * *"}) as stack:
         stack.compose("build", "scripted-upstream")
         stack.compose("up", "--detach", "--no-build", "--wait", "postgres", "scripted-upstream")
         stack.compose("run", "--rm", "--no-TTY", "migrate")
@@ -94,8 +93,6 @@ def main() -> None:
         stack.compose("up", "--detach", "--no-build", "--wait", "litellm")
         made = stack.run("key", "create", "bench", "--budget", "1000", "--json").stdout
         watch(stack, json.loads(made)["api_key"], rows)
-    finally:
-        stack.destroy()
 
 
 if __name__ == "__main__":

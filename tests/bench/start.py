@@ -113,7 +113,7 @@ def main() -> None:
         over += value > budget
         print(f"{what:<44} {value:8.1f} {unit:<3} budget {budget}")
 
-    try:
+    with stack:
         stack.run("up")
         key = stack.secret("litellm_master_key")
         our_times, plain_times = [], []
@@ -130,8 +130,6 @@ def main() -> None:
         report("gateway memory after the first answer", memory, BUDGET_GATEWAY_MB, "MB")
         for service, budget in BUDGET_IMAGES_MB.items():
             report(f"image {service}", image_megabytes(stack, service), budget, "MB")
-    finally:
-        stack.destroy()
     sys.exit(1 if over else 0)
 
 

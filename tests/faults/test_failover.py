@@ -21,23 +21,20 @@ RECOVERY_SECONDS = 10
 @pytest.fixture(scope="module")
 def two_providers() -> Iterator[Stack]:
     """Yield a stack whose OpenAI is the scripted upstream of profile faults."""
-    running = Stack(
+    with Stack(
         {
             "COMPOSE_PROFILES": "faults",
             "OLLAMA_MODEL": MODEL,
             "OPENAI_API_KEY": "sk-scripted-0123456789",
             "OPENAI_API_BASE": "http://scripted-upstream:9000/v1",
         }
-    )
-    try:
+    ) as running:
         running.compose("build", "scripted-upstream")
         running.compose("up", "--detach", "--no-build", "litellm", "ollama", "scripted-upstream")
         running.wait_for("litellm", "healthy", seconds=120)
         running.wait_for("ollama", "healthy", seconds=120)
         running.wait_for("scripted-upstream", "healthy", seconds=60)
         yield running
-    finally:
-        running.destroy()
 
 
 def ask(stack: Stack, **body: Any) -> requests.Response:  # noqa: ANN401 # a request's body

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-import yaml
 
 from support.fault_matrix import CELLS, ROUNDS, Cell, configuration, key_of, script
-from support.stack import REPOSITORY, Stack
+from support.own_config import own_configuration
+from support.scripted import ledger
+from support.scripted import play as put_in_force
+from support.stack import Stack
 from support.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CONNECT_SECONDS = 2
 ANSWER_SECONDS = 3
@@ -64,46 +65,24 @@ class Round:
     retry_after: str | None
 
 
-def mountable() -> Path:
-    """Return the folder, inside the checkout, for files that containers have to mount."""
-    folder = REPOSITORY / "artefacts"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def matrix() -> Iterator[Stack]:
     """Yield a stack whose configuration has a deployment for every round of every cell."""
-    config = mountable() / "fault_matrix_config.yaml"
-    config.write_text(yaml.safe_dump(configuration()))
-    override = mountable() / "fault_matrix.yml"
-    mount = {"type": "bind", "source": str(config), "target": "/etc/litellm/litellm_config.yaml"}
-    override.write_text(yaml.safe_dump({"services": {"litellm": {"volumes": [mount]}}}))
-    running = Stack(
+    with Stack(
         {
-            "COMPOSE_FILE": f"docker-compose.yml:{override}",
+            **own_configuration("fault_matrix", configuration()),
             "COMPOSE_PROFILES": "faults",
             "CONNECT_TIMEOUT": str(CONNECT_SECONDS),
             "REQUEST_TIMEOUT": str(ANSWER_SECONDS),
             "NUM_RETRIES": "1",
         }
-    )
-    try:
+    ) as running:
         running.compose("build", "scripted-upstream")
         running.compose("up", "--detach", "--no-build", "litellm", "scripted-upstream")
         running.wait_for("scripted-upstream", "healthy", seconds=60)
         running.wait_for("litellm", "healthy", seconds=180)
-        sent = requests.put(f"{upstream(running)}/_control/script", json=script(), timeout=10)
-        assert sent.status_code == 200, sent.text
+        put_in_force(running, script())
         yield running
-    finally:
-        running.destroy()
-
-
-def upstream(stack: Stack) -> str:
-    """Return the scripted upstream's address on the engine's bridge network."""
-    networks = stack.inspect("scripted-upstream")["NetworkSettings"]["Networks"]
-    return f"http://{networks[f'{stack.project}_default']['IPAddress']}:9000"
 
 
 def play(stack: Stack, key: str, cell: Cell, number: int) -> Round:
@@ -190,8 +169,7 @@ def played(matrix: Stack) -> list[Round]:
 def asked(matrix: Stack, played: list[Round]) -> Counter[str]:
     """Return how often the upstream was asked, by key, over all rounds."""
     assert played
-    ledger = requests.get(f"{upstream(matrix)}/_control/ledger", timeout=10).json()
-    return Counter({row["key"]: row["requests"] for row in ledger["rows"]})
+    return Counter({row["key"]: row["requests"] for row in ledger(matrix)["rows"]})
 
 
 def outcomes(played: list[Round], asked: Counter[str], cell: Cell) -> Counter[Outcome]:

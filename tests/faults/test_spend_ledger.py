@@ -10,7 +10,7 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.scripted import FREE, PRICED, ledger, play
+from support.scripted import FREE, PRICED, control, ledger, play
 from support.spending import Books, make_payer, read_books
 from support.wait import until
 
@@ -80,7 +80,7 @@ def test_rows_and_totals_are_what_the_upstream_bills(
 ) -> None:
     """One row for each answer; tokens times price to the last digit; totals are the rows' sums."""
     play(spending, SCRIPT)
-    requests.post(_reset(spending), timeout=60)
+    requests.post(f"{control(spending)}/reset?script=keep", timeout=60)
     before = read_books(spending, payer)
     calls = [request(spending, payer, kind) for kind in kinds]
 
@@ -160,9 +160,3 @@ def test_a_stream_that_the_client_cut_is_billed_for_what_was_said(
     assert 2 <= row["completion_tokens"] <= 40
     cost = row["prompt_tokens"] * INPUT + row["completion_tokens"] * OUTPUT
     assert row["spend"] == pytest.approx(cost, abs=1e-12)
-
-
-def _reset(stack: Stack) -> str:
-    networks = stack.inspect("scripted-upstream")["NetworkSettings"]["Networks"]
-    address = networks[f"{stack.project}_default"]["IPAddress"]
-    return f"http://{address}:9000/_control/reset?script=keep"

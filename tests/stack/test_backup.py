@@ -118,12 +118,9 @@ def backup(priced_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Bac
 @pytest.fixture(scope="module")
 def restored(backup: Backup) -> Iterator[Stack]:
     """Yield another project into which the backup was restored, not yet started."""
-    target = Stack(SCRIPTED_PROVIDERS)
-    try:
+    with Stack(SCRIPTED_PROVIDERS) as target:
         target.run("restore", str(backup.file), **PASSPHRASE)
         yield target
-    finally:
-        target.destroy()
 
 
 @pytest.fixture(scope="module")
@@ -222,9 +219,8 @@ def test_a_restore_that_postgres_refuses_changes_nothing(going_on: Stack, backup
 
 def superuser(stack: Stack) -> psycopg.Connection[tuple[object, ...]]:
     """Return a connection of the database's superuser."""
-    networks = stack.inspect("postgres")["NetworkSettings"]["Networks"]
     return psycopg.connect(
-        host=networks[f"{stack.project}_database"]["IPAddress"],
+        host=stack.address("postgres", "database"),
         dbname="litellm",
         user="postgres",
         password=stack.execute("postgres", "cat", "/run/postgres-secrets/postgres_password"),

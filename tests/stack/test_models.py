@@ -36,22 +36,19 @@ print(json.dumps({"code": code, "seconds": seconds, "imported": "litellm" in sys
 @pytest.fixture(scope="module")
 def models_stack() -> Iterator[Stack]:
     """Yield a running gateway and backend; OpenAI, Ollama and LM Studio are the upstream."""
-    running = Stack(
+    with Stack(
         SCRIPTED_PROVIDERS
         | {
             "EXTRACTION_FALLBACKS": PRICED,
             "LM_STUDIO_API_BASE": "http://scripted-upstream:9000/u/lm-studio/v1",
             "LITELLM_TIMEOUT": str(BACKEND_SECONDS),
         }
-    )
-    try:
+    ) as running:
         running.compose("build", "scripted-upstream")
         running.compose(
             "up", "--detach", "--no-build", "--wait", "backend-stub", "scripted-upstream"
         )
         yield running
-    finally:
-        running.destroy()
 
 
 @pytest.fixture(autouse=True)

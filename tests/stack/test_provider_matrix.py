@@ -16,9 +16,10 @@ import pytest
 import requests
 
 from gateway.prices import price_list
-from support.provider_boot import Boot, control_of, switch
+from support.provider_boot import Boot, switch
 from support.provider_files import PROVIDER_FILES
 from support.provider_wire import QUESTION, SCHEMA, SYSTEM, TOOL, WIRES
+from support.scripted import control
 from support.stack import Stack
 from support.wait import until
 
@@ -40,13 +41,10 @@ plain_and_streamed = pytest.mark.parametrize("stream", [False, True], ids=["plai
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """Yield the one stack of this module, not started yet."""
-    running = Stack({"COMPOSE_PROFILES": "faults", "NUM_RETRIES": "0", "COOLDOWN_TIME": "1"})
-    try:
+    with Stack({"COMPOSE_PROFILES": "faults", "NUM_RETRIES": "0", "COOLDOWN_TIME": "1"}) as running:
         running.compose("build", "scripted-upstream")
         running.compose("up", "--detach", "--no-build", "postgres", "ollama", "scripted-upstream")
         yield running
-    finally:
-        running.destroy()
 
 
 @pytest.fixture(scope="module", params=sorted(PROVIDER_FILES))
@@ -59,7 +57,7 @@ def boot(request: pytest.FixtureRequest, stack: Stack) -> Iterator[Boot]:
         max_retries=0,
         timeout=60,
     ) as client:
-        yield Boot(request.param, stack, client, control_of(stack), seconds, remade)
+        yield Boot(request.param, stack, client, control(stack), seconds, remade)
 
 
 def complete(boot: Boot, *, stream: bool, **given: Any) -> Answer:  # noqa: ANN401 # a request's body

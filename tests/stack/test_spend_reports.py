@@ -137,8 +137,7 @@ def test_every_report_query_uses_the_index_of_times(booked: Stack) -> None:
 
 def test_a_bi_role_reads_the_views_and_nothing_else(booked: Stack) -> None:
     """Its URL is printed once; it sees no key and changes nothing; --drop takes it back."""
-    networks = booked.inspect("postgres")["NetworkSettings"]["Networks"]
-    address = networks[f"{booked.project}_database"]["IPAddress"]
+    address = booked.address("postgres", "database")
     url = booked.run("spend", "role", "metabase").stdout.strip().replace("127.0.0.1", address)
 
     with psycopg.connect(url, autocommit=True) as connection:
@@ -160,8 +159,7 @@ def test_a_bi_role_reads_the_views_and_nothing_else(booked: Stack) -> None:
 
 def test_a_bi_role_outlives_new_views(booked: Stack) -> None:
     """Views that a later version makes anew can be read without a word to anybody."""
-    networks = booked.inspect("postgres")["NetworkSettings"]["Networks"]
-    address = networks[f"{booked.project}_database"]["IPAddress"]
+    address = booked.address("postgres", "database")
     url = booked.run("spend", "role", "grafana").stdout.strip().replace("127.0.0.1", address)
     booked.sql("COMMENT ON SCHEMA gateway_reports IS 'made by an older version'")
 

@@ -31,12 +31,9 @@ sys.exit(0 if ProxyExtrasDBManager.setup_database(use_migrate=sys.argv[1] == "de
 @pytest.fixture(scope="module")
 def database() -> Iterator[Stack]:
     """Yield a stack of which only Postgres runs."""
-    running = Stack()
-    try:
+    with Stack() as running:
         running.compose("up", "--detach", "--no-build", "--wait", "postgres")
         yield running
-    finally:
-        running.destroy()
 
 
 @pytest.fixture(autouse=True)

@@ -17,24 +17,18 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """Yield a running stack, brought up as the README says, destroyed at the end."""
-    running = Stack()
-    try:
+    with Stack() as running:
         running.run("up")
         yield running
-    finally:
-        running.destroy()
 
 
 @pytest.fixture(scope="session")
 def priced_stack() -> Iterator[Stack]:
     """Yield a running gateway whose OpenAI (priced) and Ollama (free) are the scripted upstream."""
-    running = Stack(SCRIPTED_PROVIDERS)
-    try:
+    with Stack(SCRIPTED_PROVIDERS) as running:
         running.compose("build", "scripted-upstream")
         running.compose("up", "--detach", "--no-build", "--wait", "litellm", "scripted-upstream")
         yield running
-    finally:
-        running.destroy()
 
 
 @pytest.fixture

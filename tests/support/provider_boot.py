@@ -104,9 +104,3 @@ def containers(stack: Stack) -> dict[str, str]:
         service: stack.compose("ps", "--all", "--quiet", service).stdout.strip()
         for service in SERVICES
     }
-
-
-def control_of(stack: Stack) -> str:
-    """Return the address under which the upstream takes scripts."""
-    networks = stack.inspect("scripted-upstream")["NetworkSettings"]["Networks"]
-    return f"http://{networks[f'{stack.project}_default']['IPAddress']}:9000/_control"

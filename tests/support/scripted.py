@@ -42,7 +42,7 @@ def ask(stack: Stack, key: str, model: str = PRICED, **body: Any) -> requests.Re
 def play(stack: Stack, script: dict[str, Any]) -> None:
     """Put a script in force in the upstream; an empty one answers everything."""
     answer = requests.put(
-        f"{_control(stack)}/script", data=yaml.safe_dump(script), timeout=ANSWER_SECONDS
+        f"{control(stack)}/script", data=yaml.safe_dump(script), timeout=ANSWER_SECONDS
     )
     assert answer.ok, answer.text
 
@@ -50,12 +50,11 @@ def play(stack: Stack, script: dict[str, Any]) -> None:
 def ledger(stack: Stack) -> dict[str, Any]:
     """Return what the upstream would bill since its start."""
     counted: dict[str, Any] = requests.get(
-        f"{_control(stack)}/ledger", timeout=ANSWER_SECONDS
+        f"{control(stack)}/ledger", timeout=ANSWER_SECONDS
     ).json()
     return counted
 
 
-def _control(stack: Stack) -> str:
-    networks = stack.inspect("scripted-upstream")["NetworkSettings"]["Networks"]
-    address = networks[f"{stack.project}_default"]["IPAddress"]
-    return f"http://{address}:9000/_control"
+def control(stack: Stack) -> str:
+    """Return the address under which the upstream takes scripts and tells of requests."""
+    return f"http://{stack.address('scripted-upstream')}:9000/_control"

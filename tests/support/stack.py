@@ -9,7 +9,7 @@ import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any, LiteralString, Self
 
 import psycopg
 from psycopg.rows import dict_row
@@ -36,13 +36,20 @@ class Stack:
     """One compose project with its own name, ports and volumes.
 
     `environment` holds what a user would have in the shell; the checkout's own .env is not read, so
-    that a developer's provider keys never reach a test.
+    that a developer's provider keys never reach a test. As a context manager it is destroyed at the
+    end.
     """
 
     environment: dict[str, str] = field(default_factory=dict)
     project: str = field(default_factory=lambda: f"litellm-test-{secrets.token_hex(4)}")
     litellm_port: int = field(default_factory=free_port)
     backend_port: int = field(default_factory=free_port)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.destroy()
 
     @property
     def shell(self) -> dict[str, str]:
@@ -149,6 +156,14 @@ class Stack:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.logs(service)}") from error
 
+    def address(self, service: str, network: str = "default") -> str:
+        """Return a container's address on one of the engine's bridge networks.
+
+        Works where these are reachable from this process, as on Linux.
+        """
+        networks = self.inspect(service)["NetworkSettings"]["Networks"]
+        return str(networks[f"{self.project}_{network}"]["IPAddress"])
+
     def logs(self, *services: str) -> str:
         """Return what services wrote, the last 100 lines of each."""
         done = self.compose("logs", "--tail", "100", *services, check=False)
@@ -159,13 +174,9 @@ class Stack:
         return self.execute("litellm", "cat", f"/run/gateway-secrets/{name}")
 
     def database(self) -> psycopg.Connection[dict[str, Any]]:
-        """Return a connection as the gateway's role, straight to the container's address.
-
-        Works where the engine's bridge networks are reachable from this process, as on Linux.
-        """
-        networks = self.inspect("postgres")["NetworkSettings"]["Networks"]
+        """Return a connection as the gateway's role, straight to the container's address."""
         return psycopg.connect(
-            host=networks[f"{self.project}_database"]["IPAddress"],
+            host=self.address("postgres", "database"),
             dbname="litellm",
             user="gateway",
             password=self.execute("postgres", "cat", "/run/postgres-secrets/gateway_db_password"),
