@@ -89,8 +89,11 @@ def fallback_chain(alias: str, fallbacks: object) -> list[str]:
 
 def _blames_deployments(error: Exception) -> bool:
     """Whether an error is about deployments: theirs, or that the router found none."""
-    none_left = type(error).__name__ in ("RouterRateLimitError", "RouterRateLimitErrorBasic")
-    return none_left or failure_of(error).kind is not FailureKind.REQUEST
+    return _found_none(error) or failure_of(error).kind is not FailureKind.REQUEST
+
+
+def _found_none(error: Exception) -> bool:
+    return type(error).__name__ in ("RouterRateLimitError", "RouterRateLimitErrorBasic")
 
 
 def _own_fault(record: RequestRecord, error: Exception) -> CallerError | None:
@@ -103,15 +106,24 @@ def _own_fault(record: RequestRecord, error: Exception) -> CallerError | None:
 
 
 def _passing(record: RequestRecord, error: Exception) -> CallerError | None:
-    """Deployments that answered 5xx, but not often enough to be out of use: worth another try."""
-    failure = failure_of(error)
-    if failure.kind is not FailureKind.FAILING:
+    """Deployments that failed this request and are in use nevertheless: worth another try.
+
+    They answered 5xx, but not often enough to be out of use; or broke the connection, and a probe
+    reached them again before the caller was told. An error with no attempt before it is about the
+    caller, such as its key's own limit.
+    """
+    failures = [(each.alias, each.failure) for each in record.attempts if each.failure]
+    if not failures and not _found_none(error):
         return None
-    wait = max(1, math.ceil(failure.retry_after or 0))
-    failures = {f"{each.alias}: {each.failure}" for each in record.attempts if each.failure}
-    states = "; ".join(sorted(failures))
-    message = f"no model answered for {record.alias}, try again in {wait} s ({states})"
-    return CallerError(UNAVAILABLE, message, wait)
+    wait = max(1, math.ceil(failure_of(error).retry_after or 0))
+    limited = failures and all(failure.kind is FailureKind.LIMITED for _, failure in failures)
+    states = "; ".join(sorted({f"{alias}: {failure}" for alias, failure in failures}))
+    message = f"no model answered for {record.alias}, try again in {wait} s"
+    return CallerError(
+        TOO_MANY_REQUESTS if limited else UNAVAILABLE,
+        f"{message} ({states})" if states else message,
+        wait,
+    )
 
 
 def _said(error: Exception) -> str:

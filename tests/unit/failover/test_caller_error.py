@@ -65,6 +65,39 @@ def test_failing_but_still_in_use_is_503_in_the_same_words(registry: Registry) -
     assert error.message == "no model answered for first, try again in 1 s (first: failing (500))"
 
 
+@pytest.mark.parametrize(
+    ("failure", "reported", "status"),
+    [
+        (REFUSED, ProviderError(500), 503),
+        (Failure(FailureKind.UNRESPONSIVE), ProviderError(408), 503),
+        (Failure(FailureKind.UNAUTHORISED, 401), ProviderError(401), 503),
+        (LIMITED, ProviderError(429), 429),
+        (REFUSED, RouterRateLimitError(), 503),
+    ],
+)
+def test_back_in_use_before_the_caller_was_told_is_no_different(
+    registry: Registry, failure: Failure, reported: Exception, status: int
+) -> None:
+    """A probe may find a deployment well again while the request that it failed is still open."""
+    record = RequestRecord("first", attempts=[Attempt("first", "first", "m", failure=failure)])
+    error = caller_error(record, [], registry, reported)
+    assert error is not None
+    assert (error.status, error.retry_after) == (status, 1)
+    assert f"(first: {failure})" in error.message
+
+
+def test_a_deployment_back_before_it_was_asked_is_worth_another_try(registry: Registry) -> None:
+    """The router found none in use, and a moment later one is."""
+    error = caller_error(RequestRecord("first"), [], registry, RouterRateLimitError())
+    assert error is not None
+    assert (error.status, error.message) == (503, "no model answered for first, try again in 1 s")
+
+
+def test_a_keys_own_limit_is_left_as_it_is(registry: Registry) -> None:
+    """Nobody was asked: the 429 is about the caller's key and says so itself."""
+    assert caller_error(RequestRecord("first"), [], registry, ProviderError(429)) is None
+
+
 def test_all_over_their_limit_is_429(registry: Registry) -> None:
     """When waiting is all it takes, the status says so, with the shortest wait."""
     put_out(registry, "first", LIMITED)
