@@ -82,11 +82,11 @@ def test_a_hung_service_is_unhealthy(stack: Stack, service: str, process: str) -
 
 def test_a_killed_gateway_comes_back(stack: Stack, client: openai.OpenAI) -> None:
     """SIGKILL: the engine restarts it and a virtual key works again."""
-    pid = process_of(stack, "litellm", "gateway serve")
-    signal(stack, "KILL", pid)
+    before = stack.inspect("litellm")["State"]["Pid"]
+    signal(stack, "KILL", process_of(stack, "litellm", "gateway serve"))
 
     until(
-        lambda: stack.inspect("litellm")["State"]["Pid"] not in {0, int(pid)},
+        lambda: stack.inspect("litellm")["State"]["Pid"] not in {0, before},
         seconds=GREEN_SECONDS,
         what="a new gateway process",
     )
@@ -95,9 +95,13 @@ def test_a_killed_gateway_comes_back(stack: Stack, client: openai.OpenAI) -> Non
 
 
 def process_of(stack: Stack, service: str, command: str) -> str:
-    """Return the host's pid of a service's first process whose command line holds `command`."""
+    """Return the host's pid of a service's first process whose command line holds `command`.
+
+    The engine's own process 1 (`init: true`), which has that command as its arguments, is not it.
+    """
     listed = stack.command("docker", "top", stack.container(service), "-o", "pid,args").stdout
-    found = [line.split()[0] for line in listed.splitlines()[1:] if command in line]
+    processes = [line.split(maxsplit=1) for line in listed.splitlines()[1:]]
+    found = [pid for pid, line in processes if command in line and "docker-init" not in line]
     assert found, listed
     return found[0]
 
