@@ -211,10 +211,13 @@ def sql_error(log: str) -> str:
 
 
 def _warn(ledger: Ledger, say: Callable[[str], None]) -> None:
-    if ledger.unknown:
+    if ledger.newer:
         say(
-            f"warning: the database has {len(ledger.unknown)} migrations of a newer LiteLLM "
-            f"({ledger.unknown[-1]}); use that version, or a backup from before it"
+            f"warning: the database has {len(ledger.newer)} migrations of a newer LiteLLM "
+            f"({ledger.newer[-1]}); use that version, or a backup from before it"
         )
     if ledger.edited:
-        say(f"warning: applied with another content than shipped: {', '.join(ledger.edited)}")
+        say(
+            f"{len(ledger.edited)} migrations were applied with another content than shipped now, "
+            f"{ledger.edited[-1]} the last; LiteLLM edits old ones to make them repeatable"
+        )

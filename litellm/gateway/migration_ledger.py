@@ -45,14 +45,14 @@ class Ledger:
         pending: names still to be applied, in order.
         failed: rows of migrations that began and did not finish.
         edited: names applied with another content than the one shipped.
-        unknown: names applied that are not shipped: a newer LiteLLM was here.
+        newer: names applied that come after everything shipped: a newer LiteLLM was here.
     """
 
     applied: int
     pending: tuple[str, ...]
     failed: tuple[Row, ...]
     edited: tuple[str, ...]
-    unknown: tuple[str, ...]
+    newer: tuple[str, ...]
 
     @property
     def is_current(self) -> bool:
@@ -88,6 +88,15 @@ def read_rows(connection: Connection) -> list[Row] | None:
     return [Row(*row) for row in rows]
 
 
+def newer_than(shipped: Iterable[str], applied: Iterable[str]) -> tuple[str, ...]:
+    """Returns the names applied that come after everything shipped, as names begin with a date.
+
+    An older one that is not shipped was withdrawn by LiteLLM, as two of November 2025 were.
+    """
+    last = max(shipped, default="")
+    return tuple(name for name in applied if name > last)
+
+
 def compare(shipped: Sequence[Migration], rows: Iterable[Row]) -> Ledger:
     """Returns how a history relates to what is shipped.
 
@@ -103,5 +112,5 @@ def compare(shipped: Sequence[Migration], rows: Iterable[Row]) -> Ledger:
         edited=tuple(
             name for name in checksums if finished.get(name, "") not in ("", checksums[name])
         ),
-        unknown=tuple(name for name in finished if name not in checksums),
+        newer=newer_than(checksums, finished),
     )

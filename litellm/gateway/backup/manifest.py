@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateway import __version__
 from gateway.backup.problem import BackupError, DamagedBackupError
+from gateway.migration_ledger import newer_than
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection
 
 FORMAT = 1
 
@@ -106,7 +107,7 @@ def parse(content: bytes) -> Manifest:
         ) from None
 
 
-def refuse_newer(manifest: Manifest, shipped: Container[str]) -> None:
+def refuse_newer(manifest: Manifest, shipped: Collection[str]) -> None:
     """Refuses a backup that a newer version made.
 
     Args:
@@ -117,7 +118,7 @@ def refuse_newer(manifest: Manifest, shipped: Container[str]) -> None:
         BackupError: says which version the backup wants.
     """
     own = __version__
-    unknown = [name for name in manifest.migrations if name not in shipped]
+    unknown = newer_than(shipped, manifest.migrations)
     is_newer = _order(manifest.stack_version) > _order(own) or manifest.format > FORMAT
     if is_newer or unknown:
         what = f", and its schema has {unknown[-1]}, which this one lacks" if unknown else ""

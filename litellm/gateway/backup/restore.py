@@ -11,7 +11,7 @@ from gateway.backup.problem import BackupError, DamagedBackupError
 from gateway.database_url import schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection
     from pathlib import Path
 
     from gateway.backup.manifest import Manifest
@@ -37,7 +37,7 @@ def refuse_occupied(connection: Connection, url: str) -> None:
 def restore(  # noqa: PLR0913 -- each a part of the stack
     source: Readable,
     passphrase: str | None,
-    shipped: Container[str],
+    shipped: Collection[str],
     *,
     url: str,
     connection: Connection,

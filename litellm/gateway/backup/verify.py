@@ -9,7 +9,7 @@ from gateway.backup.problem import BackupError, DamagedBackupError
 from gateway.backup.sealing import MAGIC, SealedReader, read_exactly
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection
 
     from gateway.backup.manifest import Manifest
     from gateway.backup.sealing import Readable
@@ -48,7 +48,7 @@ class Nobody:
 
 
 def read(
-    source: Readable, passphrase: str | None, shipped: Container[str], receiver: Receiver
+    source: Readable, passphrase: str | None, shipped: Collection[str], receiver: Receiver
 ) -> Manifest:
     """Hands a backup's content to `receiver`; comes back only when every byte was right.
 

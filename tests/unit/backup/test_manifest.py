@@ -62,6 +62,11 @@ def test_a_newer_schema_is_refused() -> None:
         manifest.refuse_newer(made(), {"1_first"})
 
 
+def test_a_withdrawn_migration_is_no_sign_of_a_newer_version() -> None:
+    """A database that is older than one of its own migrations' withdrawal can be restored."""
+    manifest.refuse_newer(made(), {"1_first", "3_third"})
+
+
 def test_a_newer_format_is_refused() -> None:
     """A file format of later is not guessed at."""
     with pytest.raises(BackupError, match="newer version"):

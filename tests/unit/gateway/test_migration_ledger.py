@@ -58,11 +58,17 @@ def test_failure_of_a_newer_litellm_is_not_overlooked() -> None:
 
 
 def test_other_content_and_newer_migrations_are_told_apart() -> None:
-    """A changed checksum and an unknown name are noticed, and neither makes work."""
+    """A changed checksum and a later name are noticed, and neither makes work."""
     ledger = compare(SHIPPED, [row("1_first", "zz"), row("2_second", "bb"), row("3_new", "cc")])
     assert ledger.edited == ("1_first",)
-    assert ledger.unknown == ("3_new",)
+    assert ledger.newer == ("3_new",)
     assert ledger.is_current
+
+
+def test_a_withdrawn_migration_is_not_taken_for_a_newer_one() -> None:
+    """LiteLLM ships two migrations of November 2025 no more; having them is no newer LiteLLM."""
+    rows = [row("1_first", "aa"), row("1_withdrawn", "cc"), row("2_second", "bb")]
+    assert compare(SHIPPED, rows).newer == ()
 
 
 def test_checksum_is_the_sha256_of_the_script(tmp_path: Path) -> None:
