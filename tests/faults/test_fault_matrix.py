@@ -22,6 +22,8 @@ from support.wait import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.long
+
 CONNECT_SECONDS = 2
 ANSWER_SECONDS = 3
 PRICE = 100 * 0.15e-6 + 20 * 0.6e-6  # gpt-4o-mini, USD, of the tokens that the script counts

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from support.spending import Load, Payer
     from support.stack import Stack
 
+pytestmark = pytest.mark.long
+
 SEED = int(os.environ.get("KILL_SEED") or secrets.randbits(32))
 MOST_ANSWERS = 25
 """Between two kills there are up to so many."""

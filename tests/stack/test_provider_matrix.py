@@ -26,6 +26,8 @@ from support.wait import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.long
+
 SWITCH_SECONDS = 45
 """What the slowest machine may take; how long it takes elsewhere is in the README."""
 
