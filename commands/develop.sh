@@ -12,6 +12,9 @@ bench() {
   _in_test_image python "tests/bench/$1.py" "${@:2}"
 }
 
+# docs — write the generated pages of docs/reference anew
+docs() { _in_test_image python docs/generate.py; }
+
 TESTS_IMAGE="litellm-proxy-service/tests:${STACK_VERSION:-0.1.0}"
 
 # _in_test_image COMMAND...: everything that tests need is in one image; they drive the engine from
