@@ -63,7 +63,12 @@ class SingleCall:
             OpenAIError: the deployment failed; the router retries it, or falls back.
         """
         record = current_record()
-        response = await self._call(model, messages, **_for_one_call(parameters, record))
+        begun = len(record.attempts) if record is not None else 0
+        try:
+            response = await self._call(model, messages, **_for_one_call(parameters, record))
+        except Exception as error:
+            self._note_unnoticed(error, begun)
+            raise
         hidden = getattr(response, "_hidden_params", None) or {}
         deployment = hidden.get("model_id")
         if hasattr(response, "_async_generator"):
@@ -96,6 +101,19 @@ class SingleCall:
             failed(error)
             raise _as_provider_error(error, model) from error
         return stream
+
+    def _note_unnoticed(self, error: Exception, begun: int) -> None:
+        """Takes note of a failure that LiteLLM told to no hook.
+
+        Its router opens some streams (Gemini's) only after its hooks for the call have run:
+        `Router._acompletion`, `fetch_stream`.
+        """
+        record = current_record()
+        if record is None or len(record.attempts) == begun:
+            return
+        attempt = record.attempts[-1]
+        if attempt.failure is None:
+            self._note_broken_stream(error, attempt.deployment, attempt)
 
     def _note_broken_stream(
         self, error: Exception, deployment: str | None, attempt: Attempt | None

@@ -80,7 +80,7 @@ class Stack:
 
 async def until(is_so: Callable[[], bool]) -> None:
     """Waits, for seconds at most, until something is so."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not is_so():  # noqa: ASYNC110 -- nothing tells when
             await asyncio.sleep(0.005)
 

@@ -59,7 +59,7 @@ def test_a_cooldown_ends_on_time(run: Run) -> None:
     """A deployment that hung is looked at when its time is up, however rarely probes are made."""
 
     async def test() -> None:
-        seldom = FAST.model_copy(update={"probe_interval": 10, "cooldown": 0.2})
+        seldom = FAST.model_copy(update={"probe_interval": 3600, "cooldown": 0.2})
         async with stack(seldom) as made:
             made.primary.replies = [Reply(hang=True)]
             await made.text()

@@ -53,6 +53,20 @@ def test_a_stream_cut_after_its_first_token_is_an_error(run: Run, provider: str)
     run(test())
 
 
+def test_a_stream_that_litellm_opens_late_fails_in_the_record_too(run: Run) -> None:
+    """Gemini's streams are opened after LiteLLM's hooks: their failures count all the same."""
+
+    async def test() -> None:
+        async with stack(provider="gemini") as made:
+            made.primary.models_status = 500
+            made.second.default = Reply("zwei")
+            assert await made.text(stream=True) == "zwei "
+            assert made.outcomes() == [(ONE, "failing"), (ONE, "failing"), FALLBACK]
+            assert made.condition("primary") == ["down"]
+
+    run(test())
+
+
 def test_a_stream_broken_before_its_first_token_goes_to_the_twin(run: Run) -> None:
     """Such an attempt has failed like any other: it is retried, and counted where it happened."""
 
