@@ -1,5 +1,6 @@
-"""The endpoints: POST /extract, POST /explain, GET /health, GET /health/ready, and /docs."""
+"""The endpoints: /extract, /explain, /models, /requests, /health and /docs."""
 
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from backend_stub import __version__, error_answers
 from backend_stub.body_limit import BodyLimit
 from backend_stub.disconnect import EventStream, unless_disconnected
 from backend_stub.litellm_provider import LiteLLMProvider
-from backend_stub.logs import RequestLog, RequestRecord
+from backend_stub.logs import RECENT, RequestLog, RequestRecord
 from backend_stub.provider import ExplanationProvider, ExtractionProvider, ProviderName
 from backend_stub.readiness import ask_gateway
 from backend_stub.schemas import (
@@ -25,6 +26,8 @@ from backend_stub.schemas import (
     ExtractRequest,
     ExtractResponse,
     Health,
+    Models,
+    RecentRequests,
 )
 from backend_stub.settings import Settings
 
@@ -71,6 +74,7 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         redoc_url=None,
     )
     app.state.settings = settings
+    app.state.recent = deque(maxlen=RECENT)
     app.include_router(router)
     error_answers.install(app)
     app.add_middleware(BodyLimit)
@@ -148,6 +152,25 @@ async def _events(
             log.failed(failure.code)
             body = error_answers.body(failure, log.request_id)
             yield f"event: error\ndata: {body.model_dump_json(exclude_none=True)}\n\n"
+
+
+@router.get("/models", responses={503: _ERRORS[503]})
+async def models(
+    request: Request, provider: Annotated[ExtractionProvider, Depends(_extraction)]
+) -> Models:
+    """Returns what a request's `model` may be, and what is asked when it names none."""
+    settings: Settings = request.app.state.settings
+    return Models(
+        extraction=settings.litellm_extraction_model,
+        explanation=settings.litellm_explanation_model,
+        models=await provider.models(),
+    )
+
+
+@router.get("/requests")
+async def requests(request: Request) -> RecentRequests:
+    """Returns the last extractions and explanations, without any text."""
+    return RecentRequests(requests=list(request.app.state.recent))
 
 
 @router.get("/health")

@@ -38,7 +38,11 @@ def body(failure: ServiceError, request_id: str, fields: list[str] | None = None
     """Returns the body of an error answer."""
     return ErrorBody(
         error=ErrorDetail(
-            code=failure.code, message=failure.message, fields=fields, request_id=request_id
+            code=failure.code,
+            message=failure.message,
+            fields=fields,
+            request_id=request_id,
+            route=failure.route,
         )
     )
 

@@ -27,6 +27,9 @@ from dataclasses import dataclass
 import httpx
 import openai
 
+from backend_stub.route import route_of
+from backend_stub.schemas import Route
+
 RETRY_AFTER = 5
 """Seconds to wait where the gateway names none."""
 
@@ -40,7 +43,13 @@ class ServiceError(Exception):
     """A request that cannot be answered: what the caller is told, and how."""
 
     def __init__(
-        self, status: int, code: str, message: str, *, retry_after: str | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retry_after: str | None = None,
+        route: Route | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -48,6 +57,8 @@ class ServiceError(Exception):
         self.message = message
         self.retry_after = retry_after
         """Value of the Retry-After header: seconds, or an HTTP date."""
+        self.route = route
+        """Who was asked, where the gateway said so."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +97,13 @@ def from_exception(error: Exception) -> ServiceError:  # noqa: PLR0911 a table, 
         case TimeoutError() | openai.APITimeoutError() | httpx.TimeoutException():
             return _timeout()
         case openai.APIStatusError():
-            retry_after = error.response.headers.get("retry-after")
-            return _from_gateway(_GatewayError.read(error.status_code, error.body, retry_after))
+            headers = error.response.headers
+            gateway_error = _GatewayError.read(
+                error.status_code, error.body, headers.get("retry-after")
+            )
+            failure = _from_gateway(gateway_error)
+            failure.route = route_of(headers)
+            return failure
         case openai.APIConnectionError() | httpx.ConnectError():
             return _unreachable()
         case openai.APIError() if not isinstance(error, openai.APIResponseValidationError):

@@ -14,6 +14,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import ValidationError
 
 from backend_stub import failures, prompts
+from backend_stub.gateway_models import models_of
+from backend_stub.route import route_of
 from backend_stub.schemas import (
     Delta,
     Done,
@@ -23,6 +25,8 @@ from backend_stub.schemas import (
     ExtractResponse,
     Item,
     ModelItems,
+    ModelName,
+    Route,
     Usage,
 )
 from backend_stub.settings import Settings
@@ -36,6 +40,9 @@ CALL_ID = "x-litellm-call-id"
 """LiteLLM takes a call's id from this header (proxy/common_request_processing.py,
 resolve_litellm_call_id) and stores it as LiteLLM_SpendLogs.litellm_call_id. So this service names
 the call itself: the id is known even if the gateway never answers."""
+
+_LIST_SECONDS = 5
+"""To list models asks no model."""
 
 
 def _never_sent(error: Exception) -> bool:
@@ -58,6 +65,7 @@ class _Completion:
     model: str
     usage: Usage
     truncated: bool
+    route: Route | None
 
 
 class LiteLLMProvider:
@@ -77,6 +85,17 @@ class LiteLLMProvider:
             http_client=http_client,
         )
 
+    async def models(self) -> list[ModelName]:
+        """Returns the names that this service's key may ask for.
+
+        Raises:
+            ServiceError: with the status that the caller is to see.
+        """
+        try:
+            return await models_of(self._client.with_options(timeout=_LIST_SECONDS))
+        except Exception as error:
+            raise failures.from_exception(error) from error
+
     async def extract(self, request: ExtractRequest, request_id: str) -> ExtractResponse:
         """Returns the learning items; an invalid answer gets one chance to be repaired.
 
@@ -84,21 +103,28 @@ class LiteLLMProvider:
             ServiceError: with the status that the caller is to see.
         """
         async with _deadline(self._settings.litellm_timeout):
+            model = request.model or self._settings.litellm_extraction_model
             conversation = prompts.extraction(request.text)
-            answer = await self._ask_for_items(conversation, request_id)
+            answer = await self._ask_for_items(model, conversation, request_id)
             usage = answer.usage
             try:
                 items = _items(answer)
             except ValidationError as error:
                 problems = prompts.problems_of(error)
                 conversation = prompts.repair(conversation, answer.text, problems)
-                answer = await self._ask_for_items(conversation, f"{request_id}-repair")
+                answer = await self._ask_for_items(model, conversation, f"{request_id}-repair")
                 usage += answer.usage
                 try:
                     items = _items(answer)
                 except ValidationError as second:
                     raise failures.invalid_output(prompts.problems_of(second)) from None
-        return ExtractResponse(items=items, model=answer.model, usage=usage, request_id=request_id)
+        return ExtractResponse(
+            items=items,
+            model=answer.model,
+            usage=usage,
+            request_id=request_id,
+            route=answer.route,
+        )
 
     async def explain(self, request: ExplainRequest, request_id: str) -> ExplainResponse:
         """Returns the whole explanation.
@@ -108,7 +134,7 @@ class LiteLLMProvider:
         """
         async with _deadline(self._settings.litellm_timeout):
             answer = await self._complete(
-                model=self._settings.litellm_explanation_model,
+                model=request.model or self._settings.litellm_explanation_model,
                 conversation=prompts.explanation(request.item, request.context),
                 max_tokens=prompts.EXPLANATION_MAX_TOKENS,
                 call_id=request_id,
@@ -119,6 +145,7 @@ class LiteLLMProvider:
             usage=answer.usage,
             request_id=request_id,
             truncated=answer.truncated,
+            route=answer.route,
         )
 
     async def explain_stream(
@@ -131,7 +158,8 @@ class LiteLLMProvider:
         """
         usage, finish_reason = Usage(cost_usd=None), None
         try:
-            stream, model = await self._open_stream(request, request_id)
+            stream, headers = await self._open_stream(request, request_id)
+            model = headers.get("x-litellm-model-name", "")
             async with stream:
                 async for chunk in stream:
                     model = model or chunk.model
@@ -146,14 +174,18 @@ class LiteLLMProvider:
         if finish_reason is None:
             raise failures.broken_answer("the answer ended before the model had finished")
         yield Done(
-            model=model, usage=usage, request_id=request_id, truncated=finish_reason == "length"
+            model=model,
+            usage=usage,
+            request_id=request_id,
+            truncated=finish_reason == "length",
+            route=route_of(headers),
         )
 
     async def _ask_for_items(
-        self, conversation: "list[ChatCompletionMessageParam]", call_id: str
+        self, model: str, conversation: "list[ChatCompletionMessageParam]", call_id: str
     ) -> _Completion:
         return await self._complete(
-            model=self._settings.litellm_extraction_model,
+            model=model,
             conversation=conversation,
             max_tokens=prompts.EXTRACTION_MAX_TOKENS,
             response_format=prompts.EXTRACTION_FORMAT,
@@ -194,17 +226,18 @@ class LiteLLMProvider:
             model=headers.get("x-litellm-model-name") or completion.model,
             usage=_usage(completion.usage, headers),
             truncated=choice.finish_reason == "length",
+            route=route_of(headers),
         )
 
     async def _open_stream(
         self, request: ExplainRequest, call_id: str
-    ) -> "tuple[AsyncStream[ChatCompletionChunk], str]":
-        """Returns the stream and the deployment that serves it ('' when the gateway names none)."""
+    ) -> "tuple[AsyncStream[ChatCompletionChunk], Mapping[str, str]]":
+        """Returns the stream and its response headers, which name the deployment."""
 
         @_retry_connecting
-        async def send() -> "tuple[AsyncStream[ChatCompletionChunk], str]":
+        async def send() -> "tuple[AsyncStream[ChatCompletionChunk], Mapping[str, str]]":
             raw = await self._client.chat.completions.with_raw_response.create(
-                model=self._settings.litellm_explanation_model,
+                model=request.model or self._settings.litellm_explanation_model,
                 messages=prompts.explanation(request.item, request.context),
                 max_tokens=prompts.EXPLANATION_MAX_TOKENS,
                 temperature=0,
@@ -212,7 +245,7 @@ class LiteLLMProvider:
                 stream_options={"include_usage": True},
                 extra_headers={CALL_ID: call_id},
             )
-            return raw.parse(), raw.headers.get("x-litellm-model-name", "")
+            return raw.parse(), raw.headers
 
         return await send()
 

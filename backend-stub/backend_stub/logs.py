@@ -15,10 +15,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend_stub.schemas import Usage
+from backend_stub.schemas import RecentRequest, Usage
 from backend_stub.settings import Settings
 
 _log = logging.getLogger("backend_stub.request")
+
+_MODEL_PATHS = ("/extract", "/explain")
+
+RECENT = 20
+"""Requests that GET /requests tells of."""
+
+_QUIET = ("/health", "/page/")
+"""Paths logged at debug: health checks come every few seconds, a page's files by the dozen."""
 
 
 def configure_logging(settings: Settings) -> None:
@@ -96,6 +104,9 @@ class RequestLog:
                 await _internal_error(record.request_id)(scope, receive, send_with_id)
         finally:
             record.write()
+            recent = record.recent()
+            if recent is not None:
+                scope["app"].state.recent.appendleft(recent)
 
 
 class RequestRecord:
@@ -116,16 +127,22 @@ class RequestRecord:
         self._fields["error"] = code
 
     def write(self) -> None:
-        """Writes the line; health checks only at debug, they come every few seconds."""
-        milliseconds = round((time.monotonic() - self._started) * 1000)
-        fields = {
-            **self._fields,
+        """Writes the line; what is asked all the time and went well only at debug."""
+        self._fields |= {
             "status": self.status,
-            "duration_ms": milliseconds,
+            "duration_ms": round((time.monotonic() - self._started) * 1000),
             "request_id": self.request_id,
         }
-        healthy = self._fields["path"].startswith("/health") and "error" not in self._fields
-        _log.log(logging.DEBUG if healthy else logging.INFO, "request", extra={"fields": fields})
+        quiet = self._fields["path"].startswith(_QUIET) and "error" not in self._fields
+        level = logging.DEBUG if quiet else logging.INFO
+        _log.log(level, "request", extra={"fields": self._fields})
+
+    def recent(self) -> RecentRequest | None:
+        """Returns the written line for GET /requests; None for what asked no model."""
+        if self._fields["method"] != "POST" or self._fields["path"] not in _MODEL_PATHS:
+            return None
+        known = {name: self._fields.get(name) for name in RecentRequest.model_fields}
+        return RecentRequest.model_validate(known | {"time": datetime.now(UTC)})
 
 
 def _internal_error(request_id: str) -> JSONResponse:

@@ -10,6 +10,7 @@ from backend_stub.schemas import (
     ExplainResponse,
     ExtractRequest,
     ExtractResponse,
+    ModelName,
 )
 
 ProviderName = Literal["litellm"]
@@ -18,6 +19,14 @@ ProviderName = Literal["litellm"]
 
 class ExtractionProvider(Protocol):
     """Finds learning items in a text."""
+
+    async def models(self) -> list[ModelName]:
+        """Returns what a request's `model` may be.
+
+        Raises:
+            ServiceError: with the status that the caller is to see.
+        """
+        ...
 
     async def extract(self, request: ExtractRequest, request_id: str) -> ExtractResponse:
         """Returns the items.

@@ -1,5 +1,6 @@
 """What crosses the service's boundaries: requests, answers, events, and the model's own JSON."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -17,12 +18,24 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_Alias = Annotated[
+    str | None,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    Field(
+        default=None,
+        description="a model that GET /models lists; unset: the one that this service is set to",
+        examples=["extraction-model"],
+    ),
+]
+
+
 class ExtractRequest(_Strict):
     """Body of POST /extract."""
 
     text: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)
     ] = Field(description="German text", examples=["Der Hund schläft im Garten, weil er müde ist."])
+    model: _Alias = None
 
 
 class ExplainRequest(_Strict):
@@ -38,6 +51,7 @@ class ExplainRequest(_Strict):
         description="the sentence it was found in",
         examples=["Der Hund schläft im Garten, weil er müde ist."],
     )
+    model: _Alias = None
 
 
 class Item(_Strict):
@@ -78,6 +92,30 @@ class Usage(_Strict):
         )
 
 
+class Route(_Strict):
+    """Who answered and how it came to that: the gateway's x-gateway-* headers."""
+
+    alias: str = Field(description="the model name that answered, after fallbacks")
+    model: str | None = Field(default=None, description="the model as LiteLLM writes it")
+    deployment: str | None = Field(default=None, description="LiteLLM's id of the deployment")
+    attempts: int = Field(default=1, description="calls to deployments, failed ones too")
+    fallback_from: str | None = Field(
+        default=None, description="the model asked for, when another one answered in its place"
+    )
+    outcomes: list[str] = Field(
+        default_factory=list,
+        description="what came of each attempt, in order; the last one is usually `answered`",
+    )
+
+
+_Route = Annotated[
+    Route | None,
+    Field(
+        default=None,
+        description="who answered and why; after a repair, of the second call; null when the "
+        "gateway does not say",
+    ),
+]
 _Model = Annotated[
     str,
     Field(
@@ -104,6 +142,7 @@ class ExtractResponse(_Strict):
     model: _Model
     usage: Usage
     request_id: _RequestId
+    route: _Route = None
 
 
 class ExplainResponse(_Strict):
@@ -114,6 +153,7 @@ class ExplainResponse(_Strict):
     model: _Model
     usage: Usage
     request_id: _RequestId
+    route: _Route = None
 
 
 class Delta(_Strict):
@@ -129,6 +169,7 @@ class Done(_Strict):
     model: _Model
     usage: Usage
     request_id: _RequestId
+    route: _Route = None
 
 
 class ErrorDetail(_Strict):
@@ -140,12 +181,55 @@ class ErrorDetail(_Strict):
         default=None, description="the request's fields at fault, for code invalid_input"
     )
     request_id: str | None = None
+    route: _Route = None
 
 
 class ErrorBody(_Strict):
     """Body of every answer that is no success; data of the `error` event."""
 
     error: ErrorDetail
+
+
+class ModelName(_Strict):
+    """A model that this service's key may use."""
+
+    name: str = Field(description="what a request's `model` may be")
+    served_by: list[str] = Field(
+        description="the models behind it as LiteLLM writes them, each once; empty when the "
+        "gateway does not say",
+        examples=[["ollama_chat/llama3.2"]],
+    )
+
+
+class Models(_Strict):
+    """Body of GET /models."""
+
+    extraction: str = Field(description="what /extract asks when a request names none")
+    explanation: str = Field(description="what /explain asks when a request names none")
+    models: list[ModelName]
+
+
+class RecentRequest(_Strict):
+    """An extraction or explanation that ended: what the log says of it, so never a text."""
+
+    time: datetime = Field(description="when it ended")
+    path: Literal["/extract", "/explain"]
+    status: int | None = Field(description="HTTP status; a stream's is sent before it may break")
+    error: str | None = Field(description="the code that the caller got")
+    model: str | None = Field(description="the deployment that answered")
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost_usd: float | None
+    duration_ms: int
+    request_id: str
+
+
+class RecentRequests(_Strict):
+    """Body of GET /requests."""
+
+    requests: list[RecentRequest] = Field(
+        description="since the start of the service, newest first"
+    )
 
 
 class Health(_Strict):

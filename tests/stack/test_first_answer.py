@@ -40,7 +40,7 @@ def test_a_german_sentence_is_extracted_by_a_real_model(stack: Stack) -> None:
 
     assert answer.status_code == 200, answer.text
     body = answer.json()
-    assert body.keys() == {"items", "model", "usage", "request_id"}
+    assert body.keys() == {"items", "model", "usage", "request_id", "route"}
     assert body["items"]
     for item in body["items"]:
         assert item.keys() == {"type", "text", "translation"}
@@ -50,6 +50,8 @@ def test_a_german_sentence_is_extracted_by_a_real_model(stack: Stack) -> None:
     assert body["usage"]["prompt_tokens"] > 0
     assert body["usage"]["completion_tokens"] > 0
     assert body["usage"]["cost_usd"] == 0  # a local model costs nothing
+    assert body["route"]["alias"] == "extraction-model"
+    assert body["route"]["outcomes"] == ["answered"]
 
 
 def test_the_request_is_answered_by_ollama_itself(stack: Stack) -> None:

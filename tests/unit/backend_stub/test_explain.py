@@ -40,6 +40,7 @@ def test_whole(client: httpx.Client, gateway: FakeGateway) -> None:
         "usage": {"prompt_tokens": 11, "completion_tokens": 7, "cost_usd": 0.0},
         "request_id": response.headers["x-request-id"],
         "truncated": False,
+        "route": None,
     }
     assert gateway.body()["model"] == "explanation-model"
     assert gateway.body()["messages"][1]["content"] == f"Item: weil\nContext: {ASK['context']}"
@@ -81,6 +82,7 @@ def test_stream(client: httpx.Client, gateway: FakeGateway) -> None:
         "usage": {"prompt_tokens": 20, "completion_tokens": 9, "cost_usd": 0.5},
         "request_id": response.headers["x-request-id"],
         "truncated": False,
+        "route": None,
     }
     assert events(response.text) == [
         ("delta", {"text": "Die "}),
@@ -90,6 +92,20 @@ def test_stream(client: httpx.Client, gateway: FakeGateway) -> None:
     assert gateway.body()["stream_options"] == {"include_usage": True}
     assert gateway.call_ids == [response.headers["x-request-id"]]
     assert stream.closed.is_set()
+
+
+@pytest.mark.parametrize("headers", [{}, ACCEPT])
+def test_model_of_the_request(
+    client: httpx.Client, gateway: FakeGateway, headers: dict[str, str]
+) -> None:
+    """A request's own `model` goes before the setting, whole or streamed."""
+    gateway.will(
+        Stream(chunk("a", "stop"), "[DONE]").response if headers else completion("because")
+    )
+
+    client.post("/explain", json={**ASK, "model": "explanation-model-hf"}, headers=headers)
+
+    assert gateway.body()["model"] == "explanation-model-hf"
 
 
 def test_stream_pieces_arrive_at_once(client: httpx.Client, gateway: FakeGateway) -> None:

@@ -40,6 +40,7 @@ def test_answer(client: httpx.Client, gateway: FakeGateway) -> None:
         "model": "ollama_chat/llama3.2",
         "usage": {"prompt_tokens": 11, "completion_tokens": 7, "cost_usd": 0.00025},
         "request_id": response.headers["x-request-id"],
+        "route": None,
     }
 
 
@@ -66,6 +67,15 @@ def test_other_model(serve: Callable[..., httpx.Client], gateway: FakeGateway) -
     serve(litellm_extraction_model="extraction-model-openai").post("/extract", json={"text": TEXT})
 
     assert gateway.body()["model"] == "extraction-model-openai"
+
+
+def test_model_of_the_request(client: httpx.Client, gateway: FakeGateway) -> None:
+    """A request's own `model` goes before the setting, in the repair as well."""
+    gateway.will(completion("no JSON"), completion(items(HUND)))
+
+    client.post("/extract", json={"text": TEXT, "model": "extraction-model-claude"})
+
+    assert [gateway.body(call)["model"] for call in (0, 1)] == ["extraction-model-claude"] * 2
 
 
 def test_request_id(client: httpx.Client, gateway: FakeGateway) -> None:
