@@ -1,4 +1,4 @@
-"""The endpoints: /extract, /explain, /models, /requests, /health and /docs."""
+"""The endpoints: /extract, /explain, /models, /requests, /health, /docs, and the page at /."""
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import Response
 from fastapi_offline import FastAPIOffline
 
-from backend_stub import __version__, error_answers
+from backend_stub import __version__, error_answers, page_files
 from backend_stub.body_limit import BodyLimit
 from backend_stub.disconnect import EventStream, unless_disconnected
 from backend_stub.litellm_provider import LiteLLMProvider
@@ -76,6 +76,7 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
     app.state.settings = settings
     app.state.recent = deque(maxlen=RECENT)
     app.include_router(router)
+    page_files.install(app)
     error_answers.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestLog)  # added last, so it is the outermost
