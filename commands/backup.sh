@@ -8,10 +8,7 @@ backup() {
   local file=${1:-} partial
   _engine_required
   [ "$(_state postgres)" = healthy ] || die "the database does not run" "start the stack with './run up'"
-  if [ -z "$file" ]; then
-    mkdir -p backups
-    file=backups/$(_project)-$(date -u +%Y%m%dT%H%M%SZ).backup
-  fi
+  [ -n "$file" ] || file=$(_new_backup '')
   [ ! -e "$file" ] || die "$file exists" "name another file"
   partial=$(dirname "$file")/.$(basename "$file").partial
   trap 'rm -f "$partial"' EXIT
@@ -19,7 +16,7 @@ backup() {
   _archive create </dev/null >"$partial" || die "no backup was written" "correct what is named above, then run it again"
   _archive verify <"$partial" 2>/dev/null || die "the backup cannot be read back, and was removed" "check the disk of $(dirname "$file")"
   sync "$partial" 2>/dev/null || sync # macOS flushes everything or nothing
-  mv "$partial" "$file"
+  mv "$partial" "$file" || die "$file cannot be written" "check the disk of $(dirname "$file")"
   trap - EXIT
   printf '%s\n' "$file"
 }
@@ -54,6 +51,12 @@ restore() {
   docker compose stop backend-stub litellm
   _archive restore ${replace:+"--replace"} <"$file" || die "not restored" "the lines above say why; ./run up starts what was there"
   say "go on with './run up'"
+}
+
+# _new_backup SUFFIX: a name in backups/, with the project and the time.
+_new_backup() {
+  mkdir -p backups
+  printf 'backups/%s-%s%s.backup\n' "$(_project)" "$(date -u +%Y%m%dT%H%M%SZ)" "$1"
 }
 
 # _archive VERB: the gateway's own backup program, by standard input and output, on the stack's volumes.

@@ -48,6 +48,7 @@ status() {
   _table_row ollama "$(_state ollama)" "internal" "$(_model_status)"
   _table_row postgres "$(_state postgres)" "internal" "$(_reason postgres)"
   [ "$(_state litellm)" != healthy ] || _model_notes
+  _upgrade_note
 }
 
 # logs [OPTIONS] [SERVICE] — what the services wrote
@@ -81,6 +82,15 @@ _reason() {
 
 # _model_notes: which deployments are out of use and why, and how good the extracting models' German is.
 _model_notes() { docker compose exec --no-TTY litellm gateway models --notes </dev/null 2>&1 || true; }
+
+# _upgrade_note: that the gateway runs another version than this checkout has.
+_upgrade_note() {
+  local running wanted
+  running=$(docker compose ps --format '{{.Image}}' litellm 2>/dev/null | sed -n 1p)
+  wanted=$(docker compose config --images litellm | awk '/\/litellm:/ { image = $0 } END { print image }')
+  [ -z "$running" ] || [ "$running" = "$wanted" ] ||
+    printf 'version %s runs, this checkout has %s: ./run upgrade\n' "${running##*:}" "${wanted##*:}"
+}
 
 _model_status() {
   docker compose exec --no-TTY ollama model-server status 2>/dev/null || _reason ollama

@@ -1,0 +1,157 @@
+# shellcheck shell=bash
+# The command that goes to another version, and back by itself when that does not work.
+
+# upgrade [--no-build] — go to this checkout's version: backup, images, migrations, health; back on failure
+# The images are built while the old version serves. The gateway is away from the backup to the health
+# check, so that no cost is left out of the backup. When a migration or a health check fails, or ctrl-c
+# ends it, the images and the database of before are put back, and the exit code is 1.
+# --no-build takes the images of this version that the engine has.
+upgrade() {
+  local build=yes started=$SECONDS
+  case ${1:-} in
+    '') ;;
+    --no-build) build='' ;;
+    *) die "upgrade does not know '$1'" "./run upgrade --help" ;;
+  esac
+  engine_ensure
+  [ "$(_state litellm)" = healthy ] ||
+    die "the gateway is not healthy, so nobody could tell whether an upgrade works" \
+      "mend it first: ./run status; './run up' starts this checkout's version without a way back"
+  trap _undo EXIT
+  _upgrade_images "$build"
+  _upgrade_backup
+  _upgrade_start
+  trap - EXIT
+  say "upgraded in $((SECONDS - started)) s; the data of before: $OLD_DATA"
+}
+
+# What the way back needs; global, because a trap uses it.
+OLD_TAG='' OLD_DATA='' OLD_SERVICES=()
+UNDO=_say_unchanged # one function for each part of the way
+STARTING=           # the process that starts services
+
+_upgrade_images() {
+  local service
+  OLD_TAG=before-upgrade-$(_project)
+  say "1/3 images: those in use are kept as $OLD_TAG"
+  for service in $(docker compose ps --orphans=false --services --status running); do
+    OLD_SERVICES+=("$service")
+    docker tag "$(_image_in_use "$service")" "litellm-proxy-service/$service:$OLD_TAG"
+  done
+  [ -z "$1" ] || build_images
+  for service in $(docker compose config --images "${OLD_SERVICES[@]}"); do
+    image_present "$service" || die "there is no image $service" "./run upgrade, without --no-build, builds it"
+  done
+}
+
+# _upgrade_backup: by the old version's own program, which therefore can read it again.
+_upgrade_backup() {
+  say "2/3 backup: the gateway stops, answers under way end, their costs are booked"
+  OLD_DATA=$(_new_backup -before-upgrade)
+  UNDO=_start_old
+  docker compose --progress quiet stop backend-stub litellm
+  (STACK_VERSION=$OLD_TAG backup "$OLD_DATA" >/dev/null) ||
+    die "without a backup there would be no way back" "the lines above say why there is none"
+}
+
+_upgrade_start() {
+  say "3/3 start: migrations, then every service has to become healthy"
+  UNDO=_go_back
+  _start_services "${OLD_SERVICES[@]}" && return
+  { _last_lines 10 migrate && _last_lines 10 litellm; } | sed 's/^/  | /' >&2
+  die "the new version does not start" "the lines above say why"
+}
+
+# _start_services SERVICE...: true when all are healthy; a model may be on its way for longer.
+_start_services() {
+  local service failed=''
+  local waited=()
+  for service in "$@"; do
+    [ "$service" = ollama ] || waited+=("$service")
+  done
+  [ $# -eq ${#waited[@]} ] || docker compose --progress quiet up --detach --no-build ollama || return
+  docker compose --progress quiet up --no-build --wait "${waited[@]}" &
+  STARTING=$!
+  _watch_services "$STARTING"
+  wait "$STARTING" || failed=yes
+  STARTING=''
+  [ -z "$failed" ]
+}
+
+# _watch_services PID: says every 10 s how far they are, for as long as the process lives.
+_watch_services() {
+  local said next=$((SECONDS + 10))
+  while kill -0 "$1" 2>/dev/null; do
+    # `wait` with a timeout does not exist in bash.
+    sleep 0.5
+    [ "$SECONDS" -ge "$next" ] || continue
+    said=$(_last_lines 1 migrate) || said=''
+    say "  ${said:-the database starts}; litellm: $(_state litellm)"
+    next=$((SECONDS + 10))
+  done
+}
+
+# _undo: what EXIT calls when something ended the upgrade. It is not stopped by a second ctrl-c, nor by
+# a terminal that is gone and takes no more messages.
+_undo() {
+  trap '' INT HUP
+  set +e
+  if [ -n "$STARTING" ] && kill "$STARTING" 2>/dev/null; then wait "$STARTING"; fi
+  "$UNDO"
+}
+
+_say_unchanged() { say "not upgraded; the version of before serves on"; }
+
+_start_old() {
+  say "the version of before starts again"
+  STACK_VERSION=$OLD_TAG _start_services "${OLD_SERVICES[@]}" || die "the version of before does not start" "./run logs"
+  die "not upgraded; the version of before serves again" "nothing was changed"
+}
+
+# _go_back: the old images, on the data of before.
+_go_back() {
+  local left data="the data of $OLD_DATA"
+  say "going back to the version of before"
+  docker compose --progress quiet stop backend-stub litellm
+  if _was_new litellm; then
+    left=$(_new_backup -failed-upgrade)
+    if (backup "$left" >/dev/null); then say "what the new version wrote is kept in $left"; fi
+  fi
+  STACK_VERSION=$OLD_TAG docker compose --progress quiet up --no-build --wait postgres ||
+    die "the database of before does not start" "./run logs postgres; the data of before is in $OLD_DATA"
+  if _database_is_external; then
+    data="what your own database has now; as it was, it is in $OLD_DATA"
+  else
+    STACK_VERSION=$OLD_TAG _archive restore --replace <"$OLD_DATA" ||
+      die "the data of before could not be put back" "./run restore $OLD_DATA --replace"
+  fi
+  STACK_VERSION=$OLD_TAG _start_services "${OLD_SERVICES[@]}" ||
+    die "the version of before does not start" "check it out and './run up'; it has $data"
+  die "the upgrade failed; the images of before run again, with $data" \
+    "why: the lines above; './run up' would start the new version, so check out the old one or mend it"
+}
+
+# _container SERVICE: its id; one of them, when it is scaled.
+_container() { docker compose ps --all --quiet "$1" 2>/dev/null | sed -n 1p; }
+
+_image_in_use() { docker inspect --format '{{.Image}}' "$(_container "$1")"; }
+
+# _was_new SERVICE: whether a container of another image than the old one ever ran.
+_was_new() {
+  local container
+  container=$(_container "$1")
+  [ -n "$container" ] || return
+  [ "$(_image_in_use "$1")" != "$(docker image inspect --format '{{.Id}}' "litellm-proxy-service/$1:$OLD_TAG")" ] &&
+    [ "$(docker inspect --format '{{.State.StartedAt}}' "$container")" != 0001-01-01T00:00:00Z ]
+}
+
+_database_is_external() {
+  case $(docker compose config postgres) in *'POSTGRES_EXTERNAL: "true"'*) ;; *) return 1 ;; esac
+}
+
+# _last_lines N SERVICE: what it wrote; compose's own `logs` mixes in control characters.
+_last_lines() {
+  local container
+  container=$(_container "$2")
+  [ -z "$container" ] || docker logs --tail "$1" "$container" 2>&1
+}

@@ -1,0 +1,128 @@
+"""`./run upgrade` from LiteLLM's schema of a year ago: to today's, or back, and with every row."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from support.stack import REPOSITORY, Stack
+from support.year_old import (
+    CENTS,
+    CURRENT,
+    KEY,
+    PACKAGE,
+    REQUESTS,
+    columns,
+    contents,
+    fill,
+    version,
+    year_old_version,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OLD_MIGRATIONS = 52
+WITHDRAWN = 2
+"""Of the old ones, LiteLLM ships two no more (baseline_diff)."""
+
+MIGRATIONS = 213
+HISTORY = "_prisma_migrations"
+SPEND = "LiteLLM_SpendLogs"
+NEW_MIGRATION = f"{PACKAGE}/migrations/20990101000000_new/migration.sql"
+
+# The rows are gone for good before it fails.
+FAILING_MIGRATION = f"""
+COPY --chmod=0644 <<"END" {NEW_MIGRATION}
+BEGIN;
+TRUNCATE "LiteLLM_SpendLogs";
+COMMIT;
+ALTER TABLE nowhere ADD COLUMN i int;
+END"""
+# All migrations succeed, then every start of the gateway ends at once.
+DYING_GATEWAY = """
+COPY --chmod=0755 <<"END" /opt/venv/bin/gateway
+#!/bin/sh
+if [ "$1" = serve ]; then echo "no gateway today"; exit 1; fi
+exec /opt/venv/bin/python -m gateway "$@"
+END"""
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Stack]:
+    """Yield a stack of a year ago with its tables filled; removed with its images and backups."""
+    with Stack() as stack:
+        try:
+            tag = year_old_version(stack)
+            stack.compose(*("up", "--detach", "--no-build", "--wait", "litellm"), STACK_VERSION=tag)
+            fill(stack)
+            yield stack
+        finally:
+            stack.destroy()
+            listed = stack.command("docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
+            images = [name for name in listed.stdout.split() if name.endswith(stack.project)]
+            stack.command("docker", "rmi", *images)
+            for file in (REPOSITORY / "backups").glob(f"{stack.project}-*"):
+                file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "reason", "has_started"),
+    [
+        ("year-old-{project}", FAILING_MIGRATION, "Migration name: 20990101000000_new", False),
+        (CURRENT, DYING_GATEWAY, "no gateway today", True),
+    ],
+    ids=["a migration fails", "the gateway dies"],
+)
+def test_an_upgrade_that_fails_is_undone(
+    running: Stack, base: str, changes: str, reason: str, *, has_started: bool
+) -> None:
+    """The old image serves again on the old rows, after one bad or 163 good migrations."""
+    wanted = columns(running)
+    before, image = contents(running, wanted), running.inspect("litellm")["Image"]
+    tag = version(running, "failing", changes, base=base.format(project=running.project))
+    done = running.run("upgrade", "--no-build", check=False, STACK_VERSION=tag)
+
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert "the images of before run again, with the data of backups/" in done.stderr
+    assert ("what the new version wrote is kept in backups/" in done.stderr) == has_started
+    assert columns(running) == wanted
+    assert contents(running, wanted) == before
+    assert len(before[SPEND]) == REQUESTS
+    assert running.inspect("litellm")["Image"] == image
+    assert requests.get(running.gateway_url, timeout=10).status_code == HTTPStatus.OK
+
+
+def test_a_database_of_a_year_ago_is_upgraded_with_every_row(running: Stack) -> None:
+    """All old rows have their old values, and keys and costs are read by today's gateway."""
+    wanted = columns(running)
+    before = contents(running, wanted)
+    assert len(before[HISTORY]) == OLD_MIGRATIONS
+    waiting = running.run("status", STACK_VERSION=CURRENT)
+    done = running.run("upgrade", "--no-build", STACK_VERSION=CURRENT)
+
+    assert f"this checkout has {CURRENT}: ./run upgrade" in waiting.stdout
+    assert "the data of before: backups/" in done.stderr
+    assert "newer LiteLLM" not in running.logs("migrate")
+    after = contents(running, wanted)
+    lost = {table: Counter(rows) - Counter(after[table]) for table, rows in before.items()}
+    assert not any(lost.values()), lost
+    assert len(after[SPEND]) == REQUESTS
+    assert len(after[HISTORY]) == MIGRATIONS + WITHDRAWN
+
+    info = requests.get(
+        f"{running.gateway_url}/key/info", headers={"Authorization": f"Bearer {KEY}"}, timeout=60
+    ).json()["info"]
+    total = json.loads(running.run("spend", "--json").stdout)["total"]
+    assert info["key_alias"] == "key 0"
+    assert info["spend"] == pytest.approx(REQUESTS * CENTS / 50)
+    assert total["requests"] == REQUESTS
+    assert float(total["cost"]) == pytest.approx(REQUESTS * CENTS)
+    assert "./run upgrade" not in running.run("status", STACK_VERSION=CURRENT).stdout
+    print(f"{REQUESTS} costs, {len(before)} tables kept")  # noqa: T201 # counts belong into the log

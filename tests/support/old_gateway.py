@@ -1,0 +1,55 @@
+#!/opt/venv/bin/python
+"""Stands where the gateway of a year ago was: its real migrations, and a /health that is well.
+
+Runs inside the image that `support.year_old` makes, under the name `gateway`.
+"""
+
+from __future__ import annotations
+
+import sys
+import urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+PORT = 4000
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers 200 to everything."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.send_response(200)
+        self.end_headers()
+
+
+def deploy() -> int:
+    """Let Prisma's own command line apply the migrations, as LiteLLM did; return its exit code."""
+    from gateway.database_url import database_url  # noqa: PLC0415 # the image's own
+    from gateway.migration_ledger import shipped_folder  # noqa: PLC0415
+    from gateway.prisma_cli import PrismaCli  # noqa: PLC0415
+    from gateway.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    prisma = PrismaCli(settings, str(database_url(settings)), shipped_folder() / "schema.prisma")
+    outcome = prisma.deploy(lambda: None)
+    sys.stderr.write(outcome.output + outcome.errors)
+    return outcome.exit_code
+
+
+def main() -> None:
+    """Run what the compose file asks for."""
+    match sys.argv[1:]:
+        case ["serve"]:
+            HTTPServer(("", PORT), Healthy).serve_forever()
+        case ["health"]:
+            urllib.request.urlopen(f"http://127.0.0.1:{PORT}/health")
+        case ["migrate"]:
+            sys.exit(deploy())
+        case _:
+            from gateway.__main__ import main as real  # noqa: PLC0415
+
+            real()
+
+
+if __name__ == "__main__":
+    main()

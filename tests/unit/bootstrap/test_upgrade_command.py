@@ -1,0 +1,250 @@
+"""`./run upgrade` with an engine that only answers: the order of things, and the way back."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.stack import REPOSITORY
+from support.wait import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Writes down each call with the version that it is for, answers as an engine with a running stack
+# does, fails where FAILS says and hangs where HANGS says.
+DOCKER = r"""
+call=$(printf '%s' "${STACK_VERSION:-new}: $*" | sed 's/ compose / /; s/ --progress quiet//')
+echo "$call" >>"$CALLS"
+case $call in $FAILS) exit 1 ;; $HANGS) exec sleep 600 ;; esac
+case $* in
+  "compose config") echo "name: shop" ;;
+  "compose config postgres") echo "      POSTGRES_EXTERNAL: \"$EXTERNAL\"" ;;
+  "compose config --images"*) echo litellm-proxy-service/litellm:new ;;
+  compose\ ps*--services*) printf 'litellm\nollama\npostgres\n' ;;
+  compose\ ps*--quiet*) echo "container-of-$5" ;;
+  compose\ ps*postgres) echo healthy ;;
+  compose\ ps*litellm) echo "$GATEWAY" ;;
+  "image inspect --format"*) echo image-of-before ;;
+  "inspect --format {{.Image}}"*) echo "image-of-$CONTAINER" ;;
+  "inspect --format {{.State.StartedAt}}"*) echo 2026-11-24T12:00:00Z ;;
+  *"backup create") echo "a backup" ;;
+esac
+"""
+TAG = "before-upgrade-shop"
+CHANGING = {"tag", "build", "stop", "run", "up"}
+NEW_START = "new: up --no-build *"
+
+
+def archive(verb: str) -> str:
+    """Return the call that runs the old version's backup program."""
+    return f"{TAG}: run --rm --no-deps --no-TTY --quiet-pull backup {verb}"
+
+
+STOP = "new: stop backend-stub litellm"
+SAVED = [
+    *(
+        f"new: tag image-of-before litellm-proxy-service/{name}:{TAG}"
+        for name in ("litellm", "ollama", "postgres")
+    ),
+    STOP,
+    archive("create"),
+    archive("verify"),
+]
+STARTED = ["new: up --detach --no-build ollama", "new: up --no-build --wait litellm postgres"]
+STARTED_AGAIN = [call.replace("new:", f"{TAG}:") for call in STARTED]
+PUT_BACK = [f"{TAG}: up --no-build --wait postgres", archive("restore --replace")]
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """How an upgrade ended.
+
+    Attributes:
+        code: its exit code.
+        said: its standard error.
+        calls: those of the engine that change something, as "VERSION: what compose was told".
+        backups: the files in backups/.
+    """
+
+    code: int
+    said: str
+    calls: list[str]
+    backups: list[str]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a copy of what ./run needs, with a docker command that only answers."""
+    for folder in ("bootstrap", "commands"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    shutil.copy(REPOSITORY / "run", tmp_path)
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f"#!/bin/sh{DOCKER}")
+    docker.chmod(0o755)
+    return tmp_path
+
+
+def upgrade(
+    checkout: Path,
+    *arguments: str,
+    fails: str = "",
+    gateway: str = "healthy",
+    container: str = "before",
+    interrupted: bool = False,
+    external: str = "",
+) -> Upgrade:
+    """Run it.
+
+    Args:
+        checkout: where.
+        arguments: of the command.
+        fails: a shell pattern of the calls that fail.
+        gateway: its health.
+        container: "before" or "new": whose image the gateway's has when going back.
+        interrupted: whether ctrl-c is pressed while the new version starts.
+        external: "true" when DATABASE_URL is set.
+    """
+    calls = checkout / "calls"
+    running = subprocess.Popen(
+        ["./run", "upgrade", *arguments],
+        cwd=checkout,
+        env={
+            "PATH": f"{checkout}/bin:{os.environ['PATH']}",
+            "HOME": str(checkout),
+            "CALLS": str(calls),
+            "FAILS": fails,
+            "HANGS": NEW_START if interrupted else "",
+            "GATEWAY": gateway,
+            "CONTAINER": container,
+            "EXTERNAL": external,
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    if interrupted:
+        until(lambda: STARTED[-1] in calls.read_text(), seconds=60, what="the new version's start")
+        os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    told = calls.read_text().splitlines() if calls.exists() else []
+    return Upgrade(
+        running.returncode,
+        said,
+        [call for call in told if call.split()[1] in CHANGING],
+        [file.name for file in sorted((checkout / "backups").glob("*"))],
+    )
+
+
+def test_the_old_images_are_kept_and_the_data_saved_before_the_start(checkout: Path) -> None:
+    """Images, stop, backup by the old version, start; steps are counted and the file is named."""
+    done = upgrade(checkout, "--no-build")
+
+    assert done.code == 0
+    assert done.calls == [*SAVED, *STARTED]
+    assert re.findall("^(./3) ", done.said, re.MULTILINE) == ["1/3", "2/3", "3/3"]
+    assert done.backups[0] in done.said.splitlines()[-1]
+
+
+def test_a_gateway_that_is_not_well_is_left_alone(checkout: Path) -> None:
+    """Without a healthy start nobody could tell whether it works: nothing is touched."""
+    done = upgrade(checkout, gateway="unhealthy")
+
+    assert (done.code, done.calls) == (1, [])
+    assert "the gateway is not healthy" in done.said
+
+
+def test_a_misspelt_option_is_named(checkout: Path) -> None:
+    """It is refused before anything is done, with where to look."""
+    done = upgrade(checkout, "--nobuild")
+
+    assert (done.code, done.calls) == (1, [])
+    assert "upgrade does not know '--nobuild'" in done.said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fails", "reason"),
+    [
+        ((), "*: build *", "build failed"),
+        (("--no-build",), "*: image inspect litellm-*", "there is no image"),
+    ],
+    ids=["a build fails", "an image is missing"],
+)
+def test_without_new_images_the_old_version_serves_on(
+    checkout: Path, arguments: tuple[str, ...], fails: str, reason: str
+) -> None:
+    """The gateway is not even stopped."""
+    done = upgrade(checkout, *arguments, fails=fails)
+
+    assert done.code == 1
+    assert not {"stop", "up"} & {call.split()[1] for call in done.calls}
+    assert reason in done.said
+    assert "the version of before serves on" in done.said
+
+
+def test_without_a_backup_the_old_version_starts_again(checkout: Path) -> None:
+    """There would be no way back, so the new version is not started at all."""
+    done = upgrade(checkout, "--no-build", fails="*backup create")
+
+    assert done.code == 1
+    assert done.calls == [*SAVED[:-1], *STARTED_AGAIN]
+    assert "not upgraded; the version of before serves again" in done.said
+    assert done.backups == []
+
+
+def test_a_start_that_fails_goes_back_to_images_and_data(checkout: Path) -> None:
+    """The old program puts the old data back before the old gateway starts."""
+    done = upgrade(checkout, "--no-build", fails=NEW_START)
+
+    assert done.code == 1
+    assert done.calls == [*SAVED, *STARTED, STOP, *PUT_BACK, *STARTED_AGAIN]
+    assert f"run again, with the data of backups/{done.backups[0]}" in done.said
+
+
+def test_what_a_started_gateway_wrote_is_kept(checkout: Path) -> None:
+    """It may have answered before it failed: the costs are in a second file."""
+    done = upgrade(checkout, "--no-build", fails=NEW_START, container="new")
+
+    assert done.code == 1
+    assert [name.split("-", 2)[2] for name in done.backups] == [
+        "before-upgrade.backup",
+        "failed-upgrade.backup",
+    ]
+    assert f"is kept in backups/{done.backups[1]}" in done.said
+
+
+def test_a_database_of_the_users_own_is_not_emptied(checkout: Path) -> None:
+    """Only the images go back, and it says where the data of before is."""
+    done = upgrade(checkout, "--no-build", fails=NEW_START, external="true")
+
+    assert done.code == 1
+    assert archive("restore --replace") not in done.calls
+    assert f"as it was, it is in backups/{done.backups[0]}" in done.said
+
+
+def test_when_nothing_starts_the_data_is_named(checkout: Path) -> None:
+    """A way back that fails too says what to do by hand."""
+    done = upgrade(checkout, "--no-build", fails="*: up --no-build --wait litellm *")
+
+    assert done.code == 1
+    assert "the version of before does not start" in done.said
+    assert f"it has the data of backups/{done.backups[0]}" in done.said
+
+
+def test_ctrl_c_goes_back(checkout: Path) -> None:
+    """An upgrade that is interrupted while the new version starts is undone."""
+    done = upgrade(checkout, "--no-build", interrupted=True)
+
+    assert done.code != 0
+    assert done.calls == [*SAVED, *STARTED, STOP, *PUT_BACK, *STARTED_AGAIN]
+    assert f"run again, with the data of backups/{done.backups[0]}" in done.said
