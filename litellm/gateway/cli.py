@@ -102,6 +102,21 @@ def health() -> None:
 
 
 @app.command()
+def doctor(
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Findings as a JSON object.")] = False,
+    repairs: Annotated[
+        bool, typer.Option("--repairs", help="The report on stderr, repairs as lines on stdout.")
+    ] = False,
+) -> None:
+    """Judge the facts that ./run doctor hands over; exit code 1 when something is wrong."""
+    from gateway.doctor.command import main  # noqa: PLC0415
+
+    options = ["--json"] * json + ["--repairs"] * repairs
+    raise typer.Exit(main(options))
+
+
+@app.command()
 def spend(  # noqa: PLR0913 -- one for each option
     *,
     by: Annotated[

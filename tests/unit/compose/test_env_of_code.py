@@ -52,6 +52,7 @@ EXCEPTIONS = {
     ),
     **dict.fromkeys(
         (
+            *("COMPOSE_ENV_FILES", "COMPOSE_PROJECT_NAME", "DOCKER_HOST"),
             *("DOCKER_CONFIG", "HOME", "ID", "NAME", "VERSION_CODENAME", "XDG_CACHE_HOME"),
             "XDG_RUNTIME_DIR",
         ),

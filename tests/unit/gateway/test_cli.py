@@ -29,7 +29,9 @@ def gateway(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
     )
 
 
-@pytest.mark.parametrize("command", ["", "secrets", "migrate", "serve", "check", "spend", "key"])
+@pytest.mark.parametrize(
+    "command", ["", "secrets", "migrate", "serve", "check", "doctor", "spend", "key"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     """--help works everywhere, without any setting."""
     done = gateway(*filter(None, [command]), "--help")
