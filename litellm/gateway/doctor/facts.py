@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.doctor.seen import Engine, Observed
+from gateway.doctor.seen import EMBEDDED_MODEL, Engine, Observed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,12 +77,9 @@ class Facts:
         return container is not None and container.runs
 
     def setting(self, service: str, variable: str) -> str:
-        """Returns a variable as the running container has it, else as compose would set it."""
-        container = self.container(service)
-        if container is not None and container.runs:
-            return container.environment.get(variable, "")
-        started = self.services.get(service)
-        return started.environment.get(variable, "") if started else ""
+        """Returns a variable as compose would set it now, else as the container has it."""
+        known = self.services.get(service) or self.container(service)
+        return known.environment.get(variable, "") if known else ""
 
     @property
     def asked(self) -> dict[str, str]:
@@ -104,7 +101,10 @@ class Facts:
 
     @property
     def model(self) -> str:
-        """The model that Ollama is to serve."""
+        """The model that Ollama is to serve; the embedded one where `./run up` chose it."""
+        container = self.container("litellm")
+        if container is not None and container.environment.get("OLLAMA_MODEL") == EMBEDDED_MODEL:
+            return EMBEDDED_MODEL
         return self.setting("litellm", "OLLAMA_MODEL").removeprefix("ollama/")
 
     @property

@@ -62,14 +62,9 @@ def observe(facts: Facts, environment: Mapping[str, str] = os.environ) -> Observ
 
 
 def _variables(facts: Facts, started: Mapping[str, str]) -> dict[str, str]:
-    """Returns the gateway's environment, without what only its own container can read.
-
-    The model is the running container's: `./run up` may have chosen it.
-    """
-    model = facts.setting("litellm", "OLLAMA_MODEL")
-    hidden = {"DB_HOST"}
-    kept = {k: v for k, v in started.items() if k not in hidden and not k.endswith("_FILE")}
-    return kept | ({"OLLAMA_MODEL": model} if model else {})
+    """Returns the gateway's environment, without what only its own container can read."""
+    kept = {k: v for k, v in started.items() if k != "DB_HOST" and not k.endswith("_FILE")}
+    return kept | {"OLLAMA_MODEL": facts.model}
 
 
 def _wrong(problems: list[Problem]) -> tuple[WrongSetting, ...]:

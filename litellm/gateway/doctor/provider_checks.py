@@ -82,13 +82,14 @@ def keys_accepted(facts: Facts) -> Iterator[Finding]:
     """A key that the provider refuses: wrong, expired, or withdrawn."""
     told: set[str] = set()
     for deployment in facts.observed.deployments:
-        refused = deployment.condition == "unauthorised" or deployment.reachable == "key refused"
+        recorded = deployment.reason if deployment.condition == "unauthorised" else ""
+        refused = recorded or deployment.reachable == "key refused"
         if refused and deployment.key not in told:
             told.add(deployment.key)
             yield Finding(
                 f"the provider refuses the key in {deployment.key}",
                 f"{deployment.alias} ({deployment.model}): "
-                f"{deployment.reason or 'its list of models is answered with 401 or 403'}",
+                f"{recorded or 'its list of models is answered with 401 or 403'}",
                 f"make a new key on the provider's page, set {deployment.key} in .env, ./run up",
             )
 

@@ -87,7 +87,7 @@ def settings_are_used(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"{name} runs another version",
                 f"{container.image} runs, {service.image} is what would be started",
-                "./run up",
+                "./run upgrade, which has a way back",
             )
         changed = [
             variable

@@ -106,6 +106,14 @@ def test_the_limit_to_set_is_enough() -> None:
     assert "OLLAMA_MEMORY=11g" in only("model_fits", facts).fix  # type: ignore[arg-type]
 
 
+def test_the_model_that_up_chose_is_the_one_that_is_judged() -> None:
+    """The embedded model runs though .env names another: that other one is not measured."""
+    environment = {"OLLAMA_MODEL": "smollm2:135m"}
+
+    assert container(HEALTHY, "litellm", environment=environment).model == "smollm2:135m"
+    assert HEALTHY.model == "llama3.2"
+
+
 def test_a_model_in_memory_fits() -> None:
     """What is loaded has its memory already, however little is free."""
     assert examine(replace(HEALTHY, free_memory=GIB // 2)) == []

@@ -51,6 +51,16 @@ def test_a_key_that_cannot_be_one_is_found(key: str, seen_in_it: str) -> None:
     assert key not in str(finding)
 
 
+def test_what_env_says_now_is_judged_before_it_is_started() -> None:
+    """A key that was put into .env while the stack runs is looked at, not the one in use."""
+    services = {**HEALTHY.services}
+    environment = {**services["litellm"].environment, "OPENAI_API_KEY": "sk-..."}
+    services["litellm"] = replace(services["litellm"], environment=environment)
+    found = {name for name, _ in examine(replace(HEALTHY, services=services))}
+
+    assert found == {"keys_look_right", "settings_are_used"}
+
+
 def test_a_server_of_ones_own_may_have_any_key() -> None:
     """How a key begins is only known for the provider itself."""
     facts = given(
@@ -64,6 +74,7 @@ def test_a_server_of_ones_own_may_have_any_key() -> None:
     "refused",
     [
         replace(OPENAI, reachable="key refused"),
+        replace(OPENAI, reachable="key refused", condition="left out", reason="set it"),
         replace(OPENAI, condition="unauthorised", reason="401 invalid_api_key"),
     ],
 )
