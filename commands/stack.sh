@@ -51,8 +51,37 @@ status() {
   _upgrade_note
 }
 
-# logs [OPTIONS] [SERVICE] — what the services wrote
-logs() { _engine_required && docker compose logs "$@"; }
+# logs [--request ID] [OPTIONS] [SERVICE] — what the services wrote, or each line of one request by time
+# ID is the request_id of an answer, or a part of it. The other options are compose's: --follow (not with
+# --request), --since 10m.
+logs() {
+  local request='' arguments=()
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --request) request=${2:-} && shift ;;
+      --request=*) request=${1#--request=} ;;
+      *) arguments+=("$1") && shift && continue ;;
+    esac
+    [ "${#request}" -ge 8 ] || die "--request wants 8 characters of an id or more" "it is the request_id of an answer"
+    [ $# -eq 0 ] || shift
+  done
+  _engine_required
+  if [ -z "$request" ]; then
+    docker compose logs ${arguments[@]+"${arguments[@]}"}
+  else
+    _lines_of_request "$request" ${arguments[@]+"${arguments[@]}"}
+  fi
+}
+
+# _lines_of_request ID OPTION...: from all services, in the order of their times, which docker puts first.
+_lines_of_request() {
+  local request=$1
+  shift
+  case " $* " in *" --follow "* | *" -f "*) die "--request looks back, and --follow waits" "give one of them" ;; esac
+  COMPOSE_ANSI=never docker compose logs --no-color --timestamps "$@" |
+    awk -v request="$request" 'index($0, request) { gsub(/\033\[2K/, ""); print; found = 1 } END { exit !found }' |
+    sort -t '|' -k 2 || die "no line of the logs has $request" "logs are kept for 30 MB a service; is the id right, and was it this stack?"
+}
 
 # report — what a bug report needs: versions, containers, their last output, use of this machine
 report() {

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from support.stack import MODEL, REPOSITORY, UNREACHABLE
 
@@ -35,6 +36,23 @@ def test_status_shows_service_url_health_and_model(stack: Stack) -> None:
     assert f"http://127.0.0.1:{stack.backend_port}" in lines["backend-stub"]
     assert MODEL in lines["ollama"]
     assert "ready" in lines["ollama"]
+
+
+def test_logs_of_one_request_come_from_every_service_by_time(stack: Stack) -> None:
+    """`./run logs --request ID` shows who wrote of it, in order, and fails for an unknown id."""
+    answer = requests.post(f"{stack.backend_url}/extract", json={"text": "Der Hund."}, timeout=180)
+    request_id = answer.headers["x-request-id"]
+
+    lines = stack.run("logs", "--request", request_id).stdout.splitlines()
+    unknown = stack.run("logs", "--request", "0" * 36, check=False)
+
+    services = [line.split("-1 ")[0] for line in lines]
+    times = [line.split("| ")[1].split()[0] for line in lines]
+    assert {"backend-stub", "litellm"} <= set(services)
+    assert times == sorted(times)
+    assert all(request_id in line for line in lines)
+    assert unknown.returncode == 1
+    assert "no line of the logs has 0000" in unknown.stderr
 
 
 def test_a_second_up_makes_and_fetches_nothing(stack: Stack) -> None:

@@ -91,6 +91,12 @@ def test_a_user_without_an_engine_is_told_what_to_install(tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+def test_logs_of_a_request_want_an_id(tmp_path: Path) -> None:
+    """Too short an id would match lines of other requests."""
+    for arguments in (["--request"], ["--request", "a1"], ["--request="]):
+        assert "8 characters" in run("logs", *arguments, home=tmp_path).stderr, arguments
+
+
 def test_commands_that_need_an_engine_say_so(tmp_path: Path) -> None:
     """Status, logs, spend and the like fail with a reason when no engine answers."""
     for command in ("status", "logs", "spend", "key", "check"):
