@@ -13,7 +13,7 @@ up() {
   docker compose up --detach --no-build --no-recreate --wait backend-stub || _explain_failed_start
   say "up after $((SECONDS - started)) s"
   say ""
-  status
+  _status
   [ "$(_state ollama)" = healthy ] || ! model_wanted ||
     die "the local model is not served; the gateway is up, and other providers answer" "what to do: the line above"
   _what_next
@@ -39,17 +39,82 @@ destroy() {
   docker compose down --volumes --remove-orphans
 }
 
-# status — services, health and model on one screen; models out of use; how good their German is
+# status [--watch | --json] — services, health and model on one screen; today's costs and errors; models out of use
+# Below the table: requests, cost and errors of today (UTC), the database's size, blocked keys, versions,
+# models out of use and how good their German is, and what waits to be upgraded.
+# --watch shows it again every 5 s, until ctrl-c; --json is for scripts.
 status() {
   _engine_required
+  case ${1:-} in
+    '') _status ;;
+    --json) _status_as_json ;;
+    --watch) _status_again_and_again ;;
+    *) die "status does not know '$1'" "./run status --help" ;;
+  esac
+}
+
+# What runs for as long as the stack is up, in the order a request crosses it.
+LONG_RUNNING=(backend-stub litellm ollama postgres)
+
+_status() {
+  local service
   _table_row SERVICE STATE URL DETAIL
-  _table_row backend-stub "$(_state backend-stub)" "$(_url backend-stub 8000)" "$(_reason backend-stub)"
-  _table_row litellm "$(_state litellm)" "$(_url litellm 4000)" "$(_reason litellm)"
-  _table_row ollama "$(_state ollama)" "internal" "$(_model_status)"
-  _table_row postgres "$(_state postgres)" "internal" "$(_reason postgres)"
-  [ "$(_state litellm)" != healthy ] || _model_notes
+  for service in "${LONG_RUNNING[@]}"; do
+    _table_row "$service" "$(_state "$service")" "$(_published_url "$service")" "$(_detail "$service")"
+  done
+  if [ "$(_state litellm)" = healthy ]; then
+    _overview 2>/dev/null || true # an older gateway knows no overview
+    _model_notes
+  fi
   _upgrade_note
 }
+
+# _status_again_and_again: each screen is complete before it takes the place of the one before.
+_status_again_and_again() {
+  local screen
+  while :; do
+    screen=$(_status)
+    [ ! -t 1 ] || printf '\033[H\033[2J'
+    printf '%s\n' "$screen"
+    sleep 5
+  done
+}
+
+# _status_as_json: {"services": […], "today": {…} or null}, for which the gateway has to be healthy.
+_status_as_json() {
+  local service url today=null separator=''
+  printf '{"services": ['
+  for service in "${LONG_RUNNING[@]}"; do
+    url=$(_published_url "$service")
+    printf '%s{"service": "%s", "state": "%s", "url": %s, "detail": %s}' "$separator" "$service" "$(_state "$service")" \
+      "$(_json_or_null "${url#internal}")" "$(_json_or_null "$(_detail "$service")")"
+    separator=', '
+  done
+  [ "$(_state litellm)" != healthy ] || today=$(_overview --json) || today=null
+  printf '], "today": %s}\n' "$today"
+}
+
+_published_url() {
+  case $1 in
+    backend-stub) _url backend-stub 8000 ;;
+    litellm) _url litellm 4000 ;;
+    *) printf 'internal\n' ;;
+  esac
+}
+
+_detail() { if [ "$1" = ollama ]; then _model_status; else _reason "$1"; fi; }
+
+# _json_or_null TEXT: a JSON string of one line; null for an empty text.
+_json_or_null() {
+  [ -n "$1" ] || {
+    printf 'null\n'
+    return
+  }
+  printf '"%s"\n' "$(printf '%s' "$1" | tr '\000-\037' ' ' | sed 's/[\\"]/\\&/g')"
+}
+
+# _overview [--json]: today and the database, in the gateway's words.
+_overview() { docker compose exec --no-TTY litellm gateway overview "$@" </dev/null; }
 
 # logs [--request ID] [OPTIONS] [SERVICE] — what the services wrote, or each line of one request by time
 # ID is the request_id of an answer, or a part of it. The other options are compose's: --follow (not with

@@ -153,6 +153,25 @@ def spend(  # noqa: PLR0913 -- one for each option
 
 
 @app.command()
+def overview(
+    *, json: Annotated[bool, typer.Option("--json", help="JSON instead of lines.")] = False
+) -> None:
+    """Show today's requests and errors, the database, blocked keys and versions."""
+    from gateway.database import connect  # noqa: PLC0415
+    from gateway.database_url import database_url  # noqa: PLC0415
+    from gateway.overview import overview as look  # noqa: PLC0415
+    from gateway.settings import load_settings  # noqa: PLC0415
+
+    url = database_url(load_settings())
+    if url is None:
+        typer.echo("null" if json else "database  none, so no keys, budgets or spend")
+        return
+    with connect(url, read_only=True) as connection:
+        seen = look(connection)
+    typer.echo(seen.as_json() if json else "\n".join(seen.lines()))
+
+
+@app.command()
 def models(
     *,
     json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,

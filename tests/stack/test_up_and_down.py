@@ -38,6 +38,25 @@ def test_status_shows_service_url_health_and_model(stack: Stack) -> None:
     assert "ready" in lines["ollama"]
 
 
+def test_status_says_the_day_for_people_and_for_scripts(stack: Stack) -> None:
+    """A key that is blocked, requests, versions: in lines, and as one JSON object."""
+    stack.run("key", "create", "status-test", "--budget", "1")
+    stack.run("key", "block", "status-test")
+    lines = stack.run("status").stdout
+    document = json.loads(stack.run("status", "--json").stdout)
+    stack.run("key", "delete", "status-test")
+
+    assert re.search(r"^today +\d+ requests, \d+ failed, [\d.]+ USD$", lines, re.MULTILINE)
+    assert re.search(r"^database +\d+ MB; keys: .*status-test", lines, re.MULTILINE)
+    assert {each["service"]: each["state"] for each in document["services"]} == dict.fromkeys(
+        SERVICES, "healthy"
+    )
+    assert document["services"][1]["url"] == stack.gateway_url
+    assert "status-test" in document["today"]["keys_blocked"]
+    assert document["today"]["database_bytes"] > 1_000_000
+    assert document["today"]["versions"].keys() == {"gateway", "LiteLLM", "PostgreSQL"}
+
+
 def test_logs_of_one_request_come_from_every_service_by_time(stack: Stack) -> None:
     """`./run logs --request ID` shows who wrote of it, in order, and fails for an unknown id."""
     answer = requests.post(f"{stack.backend_url}/extract", json={"text": "Der Hund."}, timeout=180)
