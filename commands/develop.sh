@@ -2,7 +2,7 @@
 # The commands for who works on the project: tests and benchmarks.
 
 # test [PART...] [-- PYTEST OPTIONS] — lint and tests, on a stack of their own
-# Parts: lint, unit, node, stack, faults; all of them when none is named.
+# Parts: lint, unit, node, stack, faults, browser; all of them when none is named.
 test() { _in_test_image tests/run "$@"; }
 
 # bench NAME — measure: start (time to the first answer, memory, image sizes), failover, journal, retention

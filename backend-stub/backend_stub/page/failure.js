@@ -9,16 +9,16 @@ import { element } from "./dom.js";
  */
 export function showFailure(place, error) {
   if (!(error instanceof RequestFailed)) throw error; // a defect of this page: the console has it
-  const retry = error.retryAfter ? [` Try again in ${error.retryAfter} s.`] : [];
-  const id = error.requestId
-    ? [element("p", { class: "small code" }, `request id ${error.requestId}`)]
-    : [];
+  const more = [
+    ...(error.retryAfter ? [`retry after ${error.retryAfter} s`] : []),
+    ...(error.requestId ? [`request id ${error.requestId}`] : []),
+  ];
   place.replaceChildren(
     element(
       "div",
       { class: "failure" },
-      element("p", {}, element("strong", {}, error.code), ` ${error.message}.`, ...retry),
-      ...id,
+      element("p", {}, element("strong", {}, error.code), ` ${error.message}.`),
+      ...more.map((each) => element("p", { class: "small code" }, each)),
     ),
   );
 }
