@@ -18,10 +18,11 @@ upgrade() {
     die "the gateway is not healthy, so nobody could tell whether an upgrade works" \
       "mend it first: ./run status; './run up' starts this checkout's version without a way back"
   trap _undo EXIT
+  trap 'exit 1' INT TERM HUP
   _upgrade_images "$build"
   _upgrade_backup
   _upgrade_start
-  trap - EXIT
+  trap - EXIT INT TERM HUP
   say "upgraded in $((SECONDS - started)) s; the data of before: $OLD_DATA"
 }
 
@@ -91,13 +92,16 @@ _watch_services() {
   done
 }
 
-# _undo: what EXIT calls when something ended the upgrade. It is not stopped by a second ctrl-c, nor by
-# a terminal that is gone and takes no more messages.
+# _undo: what EXIT calls when something ended the upgrade. The way back has a process group of its own, so
+# that a second ctrl-c does not reach it, and goes on when the terminal is gone and takes no message.
 _undo() {
-  trap '' INT HUP
+  trap '' INT TERM HUP
   set +e
   if [ -n "$STARTING" ] && kill "$STARTING" 2>/dev/null; then wait "$STARTING"; fi
-  "$UNDO"
+  set -m
+  "$UNDO" </dev/null &
+  wait $!
+  exit 1
 }
 
 _say_unchanged() { say "not upgraded; the version of before serves on"; }
