@@ -27,13 +27,14 @@ upgrade() {
 }
 
 # What the way back needs; global, because a trap uses it.
-OLD_TAG='' OLD_DATA='' OLD_SERVICES=()
+OLD_TAG='' OLD_DATA='' OLD_BEGAN='' OLD_SERVICES=()
 UNDO=_say_unchanged # one function for each part of the way
 STARTING=           # the process that starts services
 
 _upgrade_images() {
   local service
   OLD_TAG=before-upgrade-$(_project)
+  OLD_BEGAN=$(_gateway_began)
   say "1/3 images: those in use are kept as $OLD_TAG"
   for service in $(docker compose ps --orphans=false --services --status running); do
     OLD_SERVICES+=("$service")
@@ -117,7 +118,7 @@ _go_back() {
   local left data="the data of $OLD_DATA"
   say "going back to the version of before"
   docker compose --progress quiet stop backend-stub litellm
-  if _was_new litellm; then
+  if _was_started; then
     left=$(_new_backup -failed-upgrade)
     if (backup "$left" >/dev/null); then say "what the new version wrote is kept in $left"; fi
   fi
@@ -140,13 +141,11 @@ _container() { docker compose ps --all --quiet "$1" 2>/dev/null | sed -n 1p; }
 
 _image_in_use() { docker inspect --format '{{.Image}}' "$(_container "$1")"; }
 
-# _was_new SERVICE: whether a container of another image than the old one ever ran.
-_was_new() {
-  local container
-  container=$(_container "$1")
-  [ -n "$container" ] || return
-  [ "$(_image_in_use "$1")" != "$(docker image inspect --format '{{.Id}}' "litellm-proxy-service/$1:$OLD_TAG")" ] &&
-    [ "$(docker inspect --format '{{.State.StartedAt}}' "$container")" != 0001-01-01T00:00:00Z ]
+_gateway_began() { docker inspect --format '{{.State.StartedAt}}' "$(_container litellm)"; }
+
+# _was_started: whether the gateway ran since the upgrade began; a container that never did has year 1.
+_was_started() {
+  case $(_gateway_began) in '' | 0001-* | "$OLD_BEGAN") return 1 ;; esac
 }
 
 _database_is_external() {

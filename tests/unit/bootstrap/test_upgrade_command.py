@@ -35,9 +35,10 @@ case $* in
   compose\ ps*--quiet*) echo "container-of-$5" ;;
   compose\ ps*postgres) echo healthy ;;
   compose\ ps*litellm) echo "$GATEWAY" ;;
-  "image inspect --format"*) echo image-of-before ;;
-  "inspect --format {{.Image}}"*) echo "image-of-$CONTAINER" ;;
-  "inspect --format {{.State.StartedAt}}"*) echo 2026-11-24T12:00:00Z ;;
+  "inspect --format {{.Image}}"*) echo image-of-before ;;
+  "inspect --format {{.State.StartedAt}}"*)
+    if grep -q ": up" "$CALLS"; then echo "$BEGAN"; else echo before; fi
+    ;;
   *"backup create") echo "a backup" ;;
   *"restore --replace") [ -z "$HANGS" ] || kill -s INT -- "-$(ps -o sid= -p $$ | tr -d ' ')" ;;
 esac
@@ -102,7 +103,7 @@ def upgrade(
     *arguments: str,
     fails: str = "",
     gateway: str = "healthy",
-    container: str = "before",
+    began: str = "before",
     interrupted: bool = False,
     external: str = "",
 ) -> Upgrade:
@@ -113,7 +114,7 @@ def upgrade(
         arguments: of the command.
         fails: a shell pattern of the calls that fail.
         gateway: its health.
-        container: "before" or "new": whose image the gateway's has when going back.
+        began: when the gateway's container did, as seen from the way back.
         interrupted: whether ctrl-c is pressed while the new version starts, and on the way back.
         external: "true" when DATABASE_URL is set.
     """
@@ -128,7 +129,7 @@ def upgrade(
             "FAILS": fails,
             "HANGS": NEW_START if interrupted else "",
             "GATEWAY": gateway,
-            "CONTAINER": container,
+            "BEGAN": began,
             "EXTERNAL": external,
         },
         stdin=subprocess.DEVNULL,
@@ -215,9 +216,16 @@ def test_a_start_that_fails_goes_back_to_images_and_data(checkout: Path) -> None
     assert f"run again, with the data of backups/{done.backups[0]}" in done.said
 
 
+def test_a_gateway_that_never_ran_wrote_nothing(checkout: Path) -> None:
+    """A container that was made and not started has no costs to keep."""
+    done = upgrade(checkout, "--no-build", fails=NEW_START, began="0001-01-01T00:00:00Z")
+
+    assert len(done.backups) == 1
+
+
 def test_what_a_started_gateway_wrote_is_kept(checkout: Path) -> None:
     """It may have answered before it failed: the costs are in a second file."""
-    done = upgrade(checkout, "--no-build", fails=NEW_START, container="new")
+    done = upgrade(checkout, "--no-build", fails=NEW_START, began="later")
 
     assert done.code == 1
     assert [name.split("-", 2)[2] for name in done.backups] == [
