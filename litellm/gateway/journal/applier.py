@@ -76,15 +76,19 @@ class Applier:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def catch_up(self, seconds: float | None = None) -> int:
-        """Applies everything there is; tries for `seconds` when the database does not answer.
+    def catch_up(self, seconds: float | None = None, *, last: bool = False) -> int:
+        """Applies everything there is.
+
+        Args:
+            seconds: for so long it is tried when the database does not answer.
+            last: whether nobody writes any more: a note that no record completed is applied too.
 
         Returns:
             How many records were applied.
         """
         count = 0
         until = None if seconds is None else time.monotonic() + seconds
-        while (batch := self._reader.next_batch()) is not None:
+        while (batch := self._reader.next_batch(last=last)) is not None:
             wait = FIRST_WAIT
             while not self._try_to_apply(batch.records):
                 if (until is not None and time.monotonic() > until) or self._stop.wait(wait):
@@ -114,7 +118,7 @@ class Applier:
         if self._thread is not None:
             self._thread.join()
         self._stop.clear()
-        self._survive(lambda: self.catch_up(seconds))
+        self._survive(lambda: self.catch_up(seconds, last=True))
         self._drop_connection()
 
     def _survive(self, work: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""Holds back the end of every answer until its record is on disk: an ASGI application.
+"""Holds back the end of every answer until its record or note is on disk: an ASGI application.
 
 Tokens of a stream go out as they come; only what tells a client that it has everything is held: the
 last piece of the body, and before it the event that ends a stream.
@@ -36,6 +36,7 @@ class Hold:
         app: LiteLLM's.
         is_chargeable: whether a path is one of those that call a provider.
         stopped_because: why no new request may be taken, None as long as the journal has room.
+        flush: makes durable what was written, when that takes no time to speak of.
         say: writes an event for people to the log, with its level.
     """
 
@@ -44,11 +45,13 @@ class Hold:
         app: App,
         is_chargeable: Callable[[str], bool],
         stopped_because: Callable[[], str | None],
+        flush: Callable[[], None],
         say: Callable[[str, str], None],
     ) -> None:
         self._app = app
         self._is_chargeable = is_chargeable
         self._stopped_because = stopped_because
+        self._flush = flush
         self._say = say
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -60,16 +63,23 @@ class Hold:
         if reason is not None and self._is_chargeable(scope["path"]):
             await _refuse(send, reason)
             return
-        held = _HeldSend(begin_answer(), send, self._say)
+        held = _HeldSend(begin_answer(), send, self._flush, self._say)
         await self._app(scope, receive, held)
 
 
 class _HeldSend:
     """Sends the messages of one answer, its end when the records are written."""
 
-    def __init__(self, answer: Answer, send: Send, say: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        answer: Answer,
+        send: Send,
+        flush: Callable[[], None],
+        say: Callable[[str, str], None],
+    ) -> None:
         self._answer = answer
         self._send = send
+        self._flush = flush
         self._say = say
         self._kept: list[Message] = []
 
@@ -89,12 +99,21 @@ class _HeldSend:
                 await self._send(kept)
 
     async def _settle(self) -> None:
+        if self._answer.is_accounted:
+            self._flush()
+        if self._answer.is_settled:  # nothing else gets its turn before the last byte leaves
+            return
         try:
-            await asyncio.wait_for(self._answer.settled(), LONGEST_HOLD)
+            await asyncio.wait_for(self._wait(), LONGEST_HOLD)
         except (TimeoutError, asyncio.TimeoutError):  # two classes until Python 3.11
             self._say(
                 f"an answer was let go after {LONGEST_HOLD:g} s without its spend record", "ERROR"
             )
+
+    async def _wait(self) -> None:
+        await self._answer.accounted()
+        self._flush()
+        await self._answer.settled()
 
 
 def _ends_stream(body: bytes) -> bool:

@@ -1,20 +1,27 @@
-"""The journal: records are appended by the event loop, and made durable by a thread in groups.
+"""The journal: lines are appended by the event loop, and made durable in groups.
 
-One flush serves every record that was appended while the one before ran, so a slow disk costs
-each request one flush, not a queue of them.
+One flush serves every line that was appended before it, so a slow disk costs each request one
+flush, not a queue of them. As long as the disk is quick, whoever waits flushes at once, on the
+event loop: to hand over to a thread and back takes several times longer than the flush itself.
+When it is slow, the thread does it, and nobody else's request waits.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import statistics
 import threading
+import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.journal import segments
 from gateway.journal.lines import encode
 from gateway.journal.segments import JournalFullError, Segment
+from gateway.journal.waiters import Waiter, already_done, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,12 +30,18 @@ if TYPE_CHECKING:
 SEGMENT_BYTES = 8 << 20
 SEGMENTS_AT_LEAST = 4
 RETRY_SECONDS = 2.0
-"""How long a full disk is left alone before room is looked for again."""
+"""How long a full disk is left alone before room is looked for again, and so long at most is a line
+not durable that nobody waits for."""
+
+QUICK_SECONDS = 0.001
+"""A disk whose median flush takes less is quick."""
+
+FLUSHES_REMEMBERED = 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Tail:
-    """Where the next record will stand.
+    """Where the next line will stand.
 
     Attributes:
         number: of the file.
@@ -37,14 +50,6 @@ class Tail:
 
     number: int
     offset: int
-
-
-@dataclass(frozen=True)
-class _Waiter:
-    """Somebody who waits until a file is durable."""
-
-    segment: Segment
-    done: asyncio.Future[None]
 
 
 class Journal:
@@ -69,10 +74,12 @@ class Journal:
         self._sync = sync
         self._wake = threading.Condition()
         self._making = threading.Lock()  # two files of one number would be one too many
-        self._waiters: list[_Waiter] = []
+        self._waiters: list[Waiter] = []
         self._filled: list[Segment] = []
         self._stopping = False
         self._failure: str | None = None
+        self._took: deque[float] = deque([0.0], FLUSHES_REMEMBERED)
+        self._quick = True
         first = max(segments.numbers(folder), default=0) + 1
         self._active = self._make(first)
         self._spare: Segment | None = None
@@ -88,29 +95,52 @@ class Journal:
 
     @property
     def tail(self) -> Tail:
-        """Where the next record will stand."""
+        """Where the next line will stand."""
         with self._wake:
             return Tail(self._active.number, self._offset)
 
-    def append(self, body: bytes) -> asyncio.Future[None]:
-        """Writes one record; to be called on the event loop.
+    def append(self, body: bytes, *, wake: bool = True) -> asyncio.Future[None]:
+        """Writes a line and has it applied; to be called on the event loop.
+
+        Args:
+            body: of the line.
+            wake: whether the thread is to make it durable now. Otherwise `flush` does, or the
+                thread when the disk is slow, or in a while.
 
         Returns:
-            Is done when the record is durable.
+            Is done when the line is durable.
 
         Raises:
             JournalFullError: there is no room left, not even the reserve.
             OSError: the disk fails otherwise.
         """
-        line = encode(body)
-        with self._wake:
-            if self._offset + len(line) > self._active.size:
-                self._rotate(len(line))
-            _write(self._active.descriptor, line, self._offset)
-            self._offset += len(line)
-            done = self._waiting() if self._sync else _already_done()
+        done = self._write(body, wake=wake)
         self.appended.set()
         return done
+
+    def append_note(self, body: bytes) -> asyncio.Future[None]:
+        """As `append`, for a line that nothing comes of before another follows.
+
+        Nobody is woken for it; `flush` makes it durable.
+        """
+        return self._write(body, wake=False)
+
+    def flush(self) -> None:
+        """Makes durable what was appended, or has the thread do so when the disk is slow.
+
+        To be called on the event loop.
+        """
+        with self._wake:
+            if not self._quick:
+                if self._waiters:  # it was quick a moment ago, and nobody woke the thread
+                    self._wake.notify()
+                return
+            # Files that are full are the thread's, which closes them.
+            mine = [waiter for waiter in self._waiters if waiter.segment is self._active]
+            if not mine:
+                return
+            self._waiters = [w for w in self._waiters if w.segment is not self._active]
+        self._make_durable(mine)
 
     def close(self) -> None:
         """Makes everything durable and ends the thread."""
@@ -129,10 +159,23 @@ class Journal:
         with self._wake:
             self._wake.notify()
 
+    def _write(self, body: bytes, *, wake: bool) -> asyncio.Future[None]:
+        line = encode(body)
+        with self._wake:
+            if self._stopping:  # the descriptor may be somebody else's by now
+                raise OSError(errno.EBADF, "the spend journal is closed")
+            if self._offset + len(line) > self._active.size:
+                self._rotate(len(line))
+            _write(self._active.descriptor, line, self._offset)
+            self._offset += len(line)
+            done = self._waiting() if self._sync else already_done()
+            if wake or not self._quick:
+                self._wake.notify()
+        return done
+
     def _waiting(self) -> asyncio.Future[None]:
         done = asyncio.get_running_loop().create_future()
-        self._waiters.append(_Waiter(self._active, done))
-        self._wake.notify()
+        self._waiters.append(Waiter(self._active, done))
         return done
 
     def _rotate(self, least: int) -> None:
@@ -157,7 +200,7 @@ class Journal:
         while True:
             with self._wake:
                 if not (self._waiters or self._filled or self._stopping):
-                    self._wake.wait(RETRY_SECONDS if self._spare is None else None)
+                    self._wake.wait(RETRY_SECONDS)
                 waiters, self._waiters = self._waiters, []
                 filled, self._filled = self._filled, []
                 stopping = self._stopping
@@ -169,16 +212,24 @@ class Journal:
             if self._spare is None:
                 self._prepare_spare()
 
-    def _make_durable(self, waiters: list[_Waiter]) -> None:
+    def _make_durable(self, waiters: list[Waiter]) -> None:
         try:
             for descriptor in {waiter.segment.descriptor for waiter in waiters}:
-                os.fdatasync(descriptor)
+                self._sync_data(descriptor)
         except OSError as error:
             # What could not be written may be gone from memory too: nothing here can be trusted.
             self._stop(f"its disk fails: {error.strerror}")
-            _tell(waiters, error)
+            tell(waiters, error)
         else:
-            _tell(waiters, None)
+            tell(waiters, None)
+
+    def _sync_data(self, descriptor: int) -> None:
+        started = time.perf_counter()
+        os.fdatasync(descriptor)
+        seconds = time.perf_counter() - started
+        with self._wake:
+            self._took.append(seconds)
+            self._quick = statistics.median(self._took) < QUICK_SECONDS
 
     def _prepare_spare(self) -> None:
         """Makes the next file ahead; says so when there is no room, and when there is again."""
@@ -202,30 +253,3 @@ def _write(descriptor: int, data: bytes, offset: int) -> None:
     while data:
         written = os.pwrite(descriptor, data, offset)
         data, offset = data[written:], offset + written
-
-
-def _already_done() -> asyncio.Future[None]:
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    done.set_result(None)
-    return done
-
-
-def _tell(waiters: list[_Waiter], error: OSError | None) -> None:
-    """Resolves what is waited for, on each one's own event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-    for waiter in waiters:
-        by_loop.setdefault(waiter.done.get_loop(), []).append(waiter.done)
-    for loop, futures in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_resolve, futures, error)
-
-
-def _resolve(futures: list[asyncio.Future[None]], error: OSError | None) -> None:
-    for future in futures:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
-            future.exception()  # seen: who does not wait for it need not be told

@@ -13,6 +13,14 @@ MARK = "gateway"
 COUNTED = "gateway_usage_counted"
 """In LiteLLM's details of a call: its usage is not the provider's."""
 
+NOTE = "gateway_note"
+"""In LiteLLM's details of a call: the id of its note, which its record will have."""
+
+RECONCILED = "reconciled"
+"""Among the gateway's facts: the row was made of a note."""
+
+_ENCODER = json.JSONEncoder(default=str, ensure_ascii=True, separators=(",", ":"))
+
 
 @dataclass(frozen=True)
 class Record:
@@ -47,22 +55,25 @@ class Record:
         return {**self.row, "metadata": metadata}
 
     def encoded(self) -> bytes:
-        """Returns it as one line of JSON that Postgres can take: no zero bytes, no half characters.
-
-        https://www.postgresql.org/docs/17/datatype-json.html
-        """
-        text = json.dumps(asdict(self), default=str, ensure_ascii=True, separators=(",", ":"))
-        if "\\u0000" in text or "\\ud" in text:
-            cleaned = _clean(asdict(self))
-            text = json.dumps(cleaned, default=str, ensure_ascii=True, separators=(",", ":"))
-        return text.encode()
+        """Returns it as one line of JSON."""
+        return as_line(asdict(self))
 
 
-def decode(body: bytes) -> Record:
-    """Returns the record that a line holds."""
-    fields = json.loads(body)
-    fields["spend"] = [(kind, identity) for kind, identity in fields["spend"]]
-    return Record(**fields)
+def decode(fields: dict[str, Any]) -> Record:
+    """Returns the record of a line's fields."""
+    spend = [(kind, identity) for kind, identity in fields["spend"]]
+    return Record(**{**fields, "spend": spend})
+
+
+def as_line(fields: dict[str, Any]) -> bytes:
+    """Returns one line of JSON that Postgres can take: no zero bytes, no half characters.
+
+    https://www.postgresql.org/docs/17/datatype-json.html
+    """
+    text = _ENCODER.encode(fields)
+    if "\\u0000" in text or "\\ud" in text:
+        text = _ENCODER.encode(_clean(fields))
+    return text.encode()
 
 
 def _clean(value: Any) -> Any:  # noqa: ANN401 -- JSON

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from gateway.failover.record import current_record
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.journal.hold import App
+    from gateway.journal.note import Note
+    from gateway.journal.record import Record
+    from gateway.journal.writer import JournalWriter
 
 STOP_SECONDS = 8.0
 """How long a gateway that stops tries to bring the rest into the database; the next start does."""
@@ -41,20 +45,28 @@ class SpendJournal:
         self._root = root
         self._url = url
         self.journal = Journal(self._claim.path, max_mb << 20, say, sync=sync)
+        self._writer: JournalWriter | None = None
         self._reader = Reader(
-            self._claim.path, say, lambda: self.journal.tail, self.journal.room_was_made
+            self._claim.path,
+            say,
+            self._completed,
+            lambda: self.journal.tail,
+            self.journal.room_was_made,
         )
         self._applier = Applier(self._reader, url, self._claim.path / REFUSED, say)
 
     def recover(self, seconds: float) -> None:
-        """Brings what earlier gateways left behind into the database, before any request."""
+        """Brings what earlier gateways left behind into the database, before any request.
+
+        LiteLLM is imported, and does not serve yet.
+        """
         count = 0
         for left in claim_left_behind(self._root):
-            reader = Reader(left.path, self._say)
+            reader = Reader(left.path, self._say, self._completed)
             applier = Applier(reader, self._url, left.path / REFUSED, self._say)
-            count += applier.catch_up(seconds)
+            count += applier.catch_up(seconds, last=True)
             left.release()
-        count += self._applier.catch_up(seconds)
+        count += self._applier.catch_up(seconds, last=True)
         if count:
             self._say(
                 f"{count} spend records of the journal were brought into the database", "INFO"
@@ -65,18 +77,16 @@ class SpendJournal:
         import litellm  # noqa: PLC0415 -- imported long before
         from litellm.proxy import proxy_server  # noqa: PLC0415 -- as above
 
-        from gateway.journal.accounting import UnpricedLogger, watch_accounting  # noqa: PLC0415
+        from gateway.journal.accounting import Accounting, UnpricedLogger  # noqa: PLC0415 -- as above
         from gateway.journal.counted import (  # noqa: PLC0415 -- as above
             UsageCounter,
             mark_counted_streams,
         )
-        from gateway.journal.writer import JournalWriter  # noqa: PLC0415 -- imports LiteLLM
 
-        logging = proxy_server.proxy_logging_obj
-        writer = JournalWriter(logging.db_spend_update_writer, self.journal.append, _facts)
-        logging.db_spend_update_writer = writer
+        writer = self._journal_writer()
+        proxy_server.proxy_logging_obj.db_spend_update_writer = writer
         self._applier.applied = writer.applied
-        watch_accounting()
+        Accounting(self.journal, _facts, self._say).watch()
         mark_counted_streams()
         for callback in (UsageCounter(), UnpricedLogger()):
             litellm.logging_callback_manager.add_litellm_callback(callback)
@@ -84,7 +94,27 @@ class SpendJournal:
 
     def held(self, app: App) -> Hold:
         """Returns LiteLLM's application with the end of each answer held for its record."""
-        return Hold(app, _is_chargeable, lambda: self.journal.stopped_because, self._say)
+        return Hold(
+            app,
+            _is_chargeable,
+            lambda: self.journal.stopped_because,
+            self.journal.flush,
+            self._say,
+        )
+
+    def _journal_writer(self) -> JournalWriter:
+        from litellm.proxy import proxy_server  # noqa: PLC0415 -- imported long before
+
+        from gateway.journal.writer import JournalWriter  # noqa: PLC0415 -- imports LiteLLM
+
+        if self._writer is None:
+            replaced = proxy_server.proxy_logging_obj.db_spend_update_writer
+            self._writer = JournalWriter(replaced, self.journal.append, _facts)
+        return self._writer
+
+    def _completed(self, note: Note) -> Record:
+        """Returns the record of a note that is all there is; not to be called on an event loop."""
+        return asyncio.run(self._journal_writer().record_of(note))
 
     def reasons(self) -> list[str]:
         """Returns why the gateway is not healthy."""

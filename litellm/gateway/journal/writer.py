@@ -11,18 +11,24 @@ import contextlib
 import dataclasses
 import json
 from contextvars import ContextVar
+from datetime import datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from litellm._internal_context import service_target
 from litellm.proxy.common_utils.user_api_key_cache import AUTH_OBJECTS_TARGET
 from litellm.proxy.db.db_spend_update_writer import DBSpendUpdateWriter
+from litellm.proxy.utils import PrismaClient
 
 from gateway.journal.answer import current_answer
-from gateway.journal.record import MARK, Record
+from gateway.journal.note import completing
+from gateway.journal.record import MARK, NOTE, RECONCILED, Record, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
+
+    from gateway.journal.note import Note
 
     Facts = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -68,14 +74,14 @@ class JournalWriter(DBSpendUpdateWriter):  # type: ignore[misc] # LiteLLM is not
 
     Args:
         replaced: LiteLLM's writer, whose queues and locks others hold already.
-        append: writes a record, returns when it is durable.
+        append: writes a line, returns when it is durable; see Journal.
         facts: returns what the gateway adds to a row's metadata, from LiteLLM's call details.
     """
 
     def __init__(
         self,
         replaced: DBSpendUpdateWriter,
-        append: Callable[[bytes], asyncio.Future[None]],
+        append: Callable[..., asyncio.Future[None]],
         facts: Facts,
     ) -> None:
         self.__dict__.update(replaced.__dict__)
@@ -98,8 +104,42 @@ class JournalWriter(DBSpendUpdateWriter):  # type: ignore[misc] # LiteLLM is not
         if caught.payload is None:  # no row: disable_spend_logs, or a batch's own
             await super()._batch_database_updates(**caught.sums)
             return charged
-        self._write(await _record(caught, self._facts(kwargs.get("kwargs") or {})))
+        call = kwargs.get("kwargs") or {}
+        answer = current_answer()
+        note = None if answer is None else answer.take_note(call.get(NOTE))
+        record = await _record(caught, self._facts(call))
+        self._write(record if note is None else completing(note, record))
         return charged
+
+    async def record_of(self, note: Note) -> Record:
+        """Returns the record of a note that LiteLLM's accounting did not complete.
+
+        Raises:
+            ValueError: LiteLLM makes no row of it.
+        """
+        metadata = note.call["litellm_params"]["metadata"]
+        caught = _Caught()
+        token = _CAUGHT.set(caught)
+        try:
+            await super().update_database(
+                token=metadata.get("user_api_key"),
+                user_id=metadata.get("user_api_key_user_id"),
+                end_user_id=metadata.get("user_api_key_end_user_id"),
+                team_id=metadata.get("user_api_key_team_id"),
+                org_id=metadata.get("user_api_key_org_id"),
+                project_id=metadata.get("user_api_key_project_id"),
+                kwargs=_call_of(note),
+                completion_response=note.response,
+                start_time=datetime.fromisoformat(note.started),
+                end_time=datetime.fromisoformat(note.ended),
+                response_cost=note.cost,
+            )
+        finally:
+            _CAUGHT.reset(token)
+        if caught.payload is None or caught.sums is None:
+            raise ValueError("LiteLLM makes no row of it")
+        record = completing(note, await _record(caught, {**note.facts, RECONCILED: True}))
+        return decode(json.loads(record.encoded()))  # as the journal would have it
 
     def applied(self, records: Iterable[Record]) -> None:
         """Makes LiteLLM look anew at the spend of members and projects.
@@ -124,7 +164,7 @@ class JournalWriter(DBSpendUpdateWriter):  # type: ignore[misc] # LiteLLM is not
     def _write(self, record: Record) -> None:
         answer = current_answer()
         try:
-            durable = self._append(record.encoded())
+            durable = self._append(record.encoded(), wake=answer is None)
         except Exception as error:
             if answer is not None:
                 answer.failed(error)
@@ -172,7 +212,7 @@ class _Client(SimpleNamespace):
             model_usage_transactions=[],
             _tool_usage_transactions_lock=asyncio.Lock(),
             _model_usage_transactions_lock=asyncio.Lock(),
-            get_request_status=getattr(client, "get_request_status", None),
+            get_request_status=partial(PrismaClient.get_request_status, client),
         )
 
 
@@ -199,6 +239,21 @@ async def _refresh(members: list[tuple[str, str]], projects: list[str]) -> None:
                     proxy_logging_obj=logging,
                 )
     await DBSpendUpdateWriter._invalidate_project_caches(projects, logging)  # noqa: SLF001 -- its own
+
+
+def _call_of(note: Note) -> dict[str, Any]:
+    """Returns LiteLLM's details of a noted call, as far as it reads them for a row."""
+    began = note.call.get("completion_start_time")
+    return {
+        **note.call,
+        "completion_start_time": datetime.fromisoformat(began or note.ended),
+        "response_cost": note.cost,
+        "standard_logging_object": {
+            "response_cost": note.cost,
+            "metadata": {"usage_object": note.response["usage"]},
+            "model_map_information": None,
+        },
+    }
 
 
 async def _nothing() -> None:

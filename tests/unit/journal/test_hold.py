@@ -13,6 +13,8 @@ from gateway.journal.hold import Hold
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from gateway.journal.answer import Answer
+
     Message = MutableMapping[str, Any]
     Send = Callable[[Message], Awaitable[None]]
 
@@ -28,6 +30,7 @@ class Client:
     def __init__(self) -> None:
         self.got: list[Message] = []
         self.said: list[str] = []
+        self.flush: Callable[[], None] = lambda: None
 
     async def __call__(self, message: Message) -> None:
         """Takes a message."""
@@ -41,7 +44,13 @@ class Client:
         async def app(_: Message, __: object, send: Send) -> None:
             await answer(send)
 
-        hold = Hold(app, lambda _: True, lambda: stopped, lambda text, _: self.said.append(text))
+        hold = Hold(
+            app,
+            lambda _: True,
+            lambda: stopped,
+            self.flush,
+            lambda text, _: self.said.append(text),
+        )
         scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions"}
         await hold(scope, self._nothing, self)
 
@@ -134,6 +143,57 @@ def test_every_formats_last_event_waits(last: bytes) -> None:
         assert len(client.got) == 2
 
     run(scenario)
+
+
+def test_a_flush_that_makes_all_durable_lets_nothing_else_run_before_the_last_byte() -> None:
+    """With its note on disk at once, an answer is not behind the accounting in the event loop."""
+
+    async def scenario(client: Client) -> None:
+        durable = asyncio.get_running_loop().create_future()
+        client.flush = lambda: durable.set_result(None)
+        ran: list[str] = []
+
+        async def accounting() -> None:
+            ran.append("accounting")
+
+        async def answer(send: Send) -> None:
+            held = current_answer()
+            assert held is not None
+            held.wrote(durable)
+            task = asyncio.create_task(accounting())
+            await send(END)
+            assert ran == []
+            await task
+
+        await client.ask(answer)
+
+    assert run(scenario).got == [END]
+
+
+def test_what_has_no_note_is_flushed_when_its_accounting_is_done() -> None:
+    """The record that the accounting wrote is made durable, and then the last byte leaves."""
+
+    async def scenario(client: Client) -> None:
+        durable = asyncio.get_running_loop().create_future()
+        held: list[Answer] = []
+        client.flush = lambda: durable.set_result(None) if held[0].is_accounted else None
+
+        async def work() -> None:
+            held[0].wrote(durable)
+
+        async def answer(send: Send) -> None:
+            current = current_answer()
+            assert current is not None
+            held.append(current)
+            accounting = asyncio.create_task(current.accounting(work()))
+            await send(END)
+            assert accounting.done()
+
+        await client.ask(answer)
+
+    client = run(scenario)
+    assert client.got == [END]
+    assert client.said == []
 
 
 def test_without_a_record_on_disk_the_answer_breaks_off() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,30 +13,14 @@ import pytest
 from gateway.journal import segments
 from gateway.journal.folder import JournalFolderError, claim, claim_left_behind
 from gateway.journal.journal import Journal
-from gateway.journal.reader import DAMAGED, Reader
+from gateway.journal.reader import DAMAGED
 from gateway.journal.record import Record
 from gateway.journal.segments import JournalFullError
 from support.wait import until
+from unit.journal.journals import MEGABYTE, Said, note, read, reader_of, record, written
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-MEGABYTE = 1 << 20
-
-
-class Said:
-    """What was said, by level."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, str]] = []
-
-    def __call__(self, message: str, level: str) -> None:
-        """Takes note."""
-        self.lines.append((level, message))
-
-    def levels(self) -> list[str]:
-        """Returns the levels only."""
-        return [level for level, _ in self.lines]
 
 
 @pytest.fixture
@@ -44,45 +29,20 @@ def said() -> Said:
     return Said()
 
 
-def record(number: int, size: int = 0) -> Record:
-    """Returns a record with a number, and so many bytes of text."""
-    return Record(row={"request_id": f"{number}", "response": "x" * size}, id=f"{number}")
-
-
-def written(folder: Path, said: Said, records: list[Record], limit: int = 64 * MEGABYTE) -> None:
-    """Writes records as a gateway that then dies."""
-    journal = Journal(folder, limit, said)
-
-    async def write() -> None:
-        for entry in records:
-            await journal.append(entry.encoded())
-
-    asyncio.run(write())
-
-
-def read(reader: Reader) -> list[str]:
-    """Reads to the end, and takes note of it."""
-    found: list[str] = []
-    while (batch := reader.next_batch()) is not None:
-        found.extend(entry.id for entry in batch.records)
-        reader.done(batch)
-    return found
-
-
 def test_after_a_death_everything_is_read_once(tmp_path: Path, said: Said) -> None:
     """Records come back in order, and not again after they were taken note of."""
     written(tmp_path, said, [record(number) for number in range(1200)])
-    reader = Reader(tmp_path, said)
+    reader = reader_of(tmp_path, said)
     assert read(reader) == [f"{number}" for number in range(1200)]
-    assert read(Reader(tmp_path, said)) == []
+    assert read(reader_of(tmp_path, said)) == []
     assert segments.numbers(tmp_path) == []
 
 
 def test_what_was_not_taken_note_of_is_read_again(tmp_path: Path, said: Said) -> None:
     """A reader that dies between reading and noting leaves the batch to the next."""
     written(tmp_path, said, [record(1), record(2)])
-    assert Reader(tmp_path, said).next_batch() is not None
-    assert read(Reader(tmp_path, said)) == ["1", "2"]
+    assert reader_of(tmp_path, said).next_batch() is not None
+    assert read(reader_of(tmp_path, said)) == ["1", "2"]
 
 
 def test_a_file_that_is_still_written_to_is_not_read_twice(tmp_path: Path, said: Said) -> None:
@@ -93,15 +53,15 @@ def test_a_file_that_is_still_written_to_is_not_read_twice(tmp_path: Path, said:
         await journal.append(record(number).encoded())
 
     asyncio.run(write(1))
-    assert read(Reader(tmp_path, said, lambda: journal.tail)) == ["1"]
+    assert read(reader_of(tmp_path, said, lambda: journal.tail)) == ["1"]
     asyncio.run(write(2))
-    assert read(Reader(tmp_path, said)) == ["2"]
+    assert read(reader_of(tmp_path, said)) == ["2"]
 
 
 def test_looking_in_vain_writes_nothing(tmp_path: Path, said: Said) -> None:
     """The applier looks every few seconds; without news, how far it is is not noted again."""
     journal = Journal(tmp_path, 64 * MEGABYTE, said)
-    reader = Reader(tmp_path, said, lambda: journal.tail)
+    reader = reader_of(tmp_path, said, lambda: journal.tail)
 
     async def write() -> None:
         await journal.append(record(1).encoded())
@@ -120,20 +80,20 @@ def test_a_lost_position_means_reading_again(tmp_path: Path, said: Said) -> None
     """Without the note of where reading ended it begins at the front: nothing is skipped."""
     written(tmp_path, said, [record(1)])
     (tmp_path / "position").write_text("{")
-    assert read(Reader(tmp_path, said)) == ["1"]
+    assert read(reader_of(tmp_path, said)) == ["1"]
 
 
 def test_files_are_rotated_and_removed(tmp_path: Path, said: Said) -> None:
     """More than one file holds goes into the next ones; a file that was read is gone."""
     written(tmp_path, said, [record(n, size=400_000) for n in range(8)], limit=4 * MEGABYTE)
     assert len(segments.numbers(tmp_path)) > 2
-    assert read(Reader(tmp_path, said)) == [f"{number}" for number in range(8)]
+    assert read(reader_of(tmp_path, said)) == [f"{number}" for number in range(8)]
 
 
 def test_a_record_larger_than_a_file_gets_one_of_its_own(tmp_path: Path, said: Said) -> None:
     """Size of a record is no reason to refuse it."""
     written(tmp_path, said, [record(1), record(2, size=MEGABYTE + 10), record(3)], 8 * MEGABYTE)
-    assert read(Reader(tmp_path, said)) == ["1", "2", "3"]
+    assert read(reader_of(tmp_path, said)) == ["1", "2", "3"]
 
 
 def test_at_its_bound_it_stops_loudly_and_keeps_a_reserve(tmp_path: Path, said: Said) -> None:
@@ -160,7 +120,7 @@ def test_at_its_bound_it_stops_loudly_and_keeps_a_reserve(tmp_path: Path, said: 
     assert "ERROR" in said.levels()
     assert "JOURNAL_MAX_MB" in str(journal.stopped_because)
 
-    read(Reader(tmp_path, said, lambda: journal.tail, journal.room_was_made))
+    read(reader_of(tmp_path, said, lambda: journal.tail, journal.room_was_made))
     until(lambda: journal.stopped_because is None, seconds=10, what="room again")
     journal.close()
 
@@ -201,6 +161,95 @@ def test_a_disk_that_fails_takes_no_answer(
     assert journal.stopped_because == "its disk fails: Input/output error"
 
 
+def test_a_quick_disk_is_flushed_at_once_by_who_waits(tmp_path: Path, said: Said) -> None:
+    """Everything appended before a flush is durable after it, without a turn of the event loop."""
+    journal = Journal(tmp_path, 64 * MEGABYTE, said)
+
+    async def write() -> list[bool]:
+        durable = [journal.append(record(n).encoded(), wake=False) for n in range(3)]
+        journal.flush()
+        return [future.done() for future in durable]
+
+    assert asyncio.run(write()) == [True, True, True]
+
+
+def test_a_slow_disk_is_the_threads(
+    tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once flushes take long, the event loop does none, and a line is durable all the same."""
+    monkeypatch.setattr("gateway.journal.journal.QUICK_SECONDS", 0.0)
+    threads: list[str] = []
+    real = os.fdatasync
+
+    def noted(descriptor: int) -> None:
+        threads.append(threading.current_thread().name)
+        real(descriptor)
+
+    journal = Journal(tmp_path, 64 * MEGABYTE, said)
+    monkeypatch.setattr("gateway.journal.journal.os.fdatasync", noted)
+
+    async def write() -> None:
+        await journal.append(record(1).encoded())  # shows that the disk is slow
+        durable = journal.append(record(2).encoded(), wake=False)
+        journal.flush()
+        await durable
+
+    asyncio.run(write())
+    assert threads == ["journal-sync", "journal-sync"]
+
+
+def test_a_note_wakes_nobody(tmp_path: Path, said: Said) -> None:
+    """Who applies records is not told of a note, of which nothing comes before its record."""
+    journal = Journal(tmp_path, 64 * MEGABYTE, said)
+
+    async def write() -> None:
+        journal.append_note(note(1).encoded())
+        assert not journal.appended.is_set()
+        journal.append(record(1).encoded())
+        assert journal.appended.is_set()
+
+    asyncio.run(write())
+    journal.close()
+
+
+def test_a_disk_that_turns_slow_keeps_nobody_waiting(
+    tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that was to be flushed by who waits for it is the thread's at once, then."""
+    monkeypatch.setattr("gateway.journal.journal.RETRY_SECONDS", 3600.0)
+    journal = Journal(tmp_path, 64 * MEGABYTE, said)
+
+    async def write() -> None:
+        durable = journal.append(record(1).encoded(), wake=False)
+        journal._quick = False
+        journal.flush()
+        await asyncio.wait_for(durable, 30)
+
+    asyncio.run(write())
+
+
+def test_what_nobody_waits_for_is_durable_after_a_while(
+    tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that no answer waits for is flushed without one."""
+    monkeypatch.setattr("gateway.journal.journal.RETRY_SECONDS", 0.01)
+    journal = Journal(tmp_path, 64 * MEGABYTE, said)
+
+    async def write() -> None:
+        await asyncio.wait_for(journal.append(record(1).encoded(), wake=False), 30)
+
+    asyncio.run(write())
+
+
+def test_a_closed_journal_takes_nothing(tmp_path: Path, said: Said) -> None:
+    """An accounting that outlives the journal is told so, and writes into no other file."""
+    journal = Journal(tmp_path, 64 * MEGABYTE, said)
+    journal.close()
+
+    with pytest.raises(OSError, match="the spend journal is closed"):
+        journal.append(record(1).encoded())
+
+
 def test_an_unfinished_record_is_left_out(tmp_path: Path, said: Said) -> None:
     """A write that was cut off hides nothing, and is said."""
     written(tmp_path, said, [record(1)])
@@ -208,7 +257,7 @@ def test_an_unfinished_record_is_left_out(tmp_path: Path, said: Said) -> None:
         end = file.read().index(b"\n") + 1
         file.seek(end)
         file.write(b"deadbeef {half")
-    assert read(Reader(tmp_path, said)) == ["1"]
+    assert read(reader_of(tmp_path, said)) == ["1"]
     assert said.levels() == ["WARNING"]
 
 
@@ -218,7 +267,7 @@ def test_a_damaged_record_is_put_aside(tmp_path: Path, said: Said) -> None:
     with segments.path_of(tmp_path, 1).open("r+b") as file:
         file.seek(12)
         file.write(b"X")
-    assert read(Reader(tmp_path, said)) == ["2"]
+    assert read(reader_of(tmp_path, said)) == ["2"]
     assert said.levels() == ["ERROR"]
     assert (tmp_path / DAMAGED).read_text().count("\n") == 1
 
@@ -231,7 +280,7 @@ def test_without_sync_a_record_is_written_at_once(tmp_path: Path, said: Said) ->
         return journal.append(record(1).encoded()).done()
 
     assert asyncio.run(write())
-    assert read(Reader(tmp_path, said, lambda: journal.tail)) == ["1"]
+    assert read(reader_of(tmp_path, said, lambda: journal.tail)) == ["1"]
     journal.close()
 
 
