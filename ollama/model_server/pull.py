@@ -7,7 +7,7 @@ import ollama
 import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
-from model_server import disk, registry
+from model_server import disk, parts, registry
 from model_server.problem import Problem
 from model_server.progress import Progress
 from model_server.pull_errors import Attempt
@@ -64,6 +64,7 @@ def _once(server: Ollama, settings: Settings, report: Callable[[int | None, str]
     disk.require(store, MINIMUM_FREE if size is None else size, f"pulling {settings.name}")
     if size is not None:
         _log.info("pulling %s from %s: %s", settings.name, source.host, disk.human(size))
+    parts.mend(store / "blobs")
     progress = Progress()
     try:
         for step in server.pull(source, insecure=settings.insecure):

@@ -172,3 +172,18 @@ def test_a_size_that_nobody_knows_needs_a_minimum(
         pull(server, make_settings(), quiet)
 
     assert not fake.asked("/api/pull")
+
+
+def test_what_a_kill_left_half_written_is_mended_before_ollama_reads_it(
+    fake: FakeOllama, server: Ollama, make_settings: Callable[..., Settings]
+) -> None:
+    """An empty note of a part would end every later attempt with "EOF"."""
+    settings = make_settings()
+    blobs = settings.ollama_models / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / "sha256-ab-partial-0").write_text("")
+    fake.pulls = [[layer(1000)]]
+
+    pull(server, settings, quiet)
+
+    assert list(blobs.iterdir()) == []
