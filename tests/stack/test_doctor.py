@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def test_a_half_started_stack_with_three_faults_is_told_all_of_them(broken: Stac
 
     assert "OLLAMA_MODEL=llama3.2 " in found["model_present"]["fix"]
     assert found["ports_free"]["what"] == f"port {broken.litellm_port} is taken"
-    assert "pytest" in found["ports_free"]["evidence"]
+    assert found["ports_free"]["evidence"].startswith(f"pid {os.getpid()} ")
     assert found["stack_runs"]["what"].endswith("is not running")
 
 

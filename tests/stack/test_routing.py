@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODEL = "openai/gpt-4o-mini"
-SLOW_SECONDS = 0.6
+SLOW_SECONDS = 1.5
 UPSTREAM = "http://scripted-upstream:9000"
 
 
