@@ -15,7 +15,7 @@ from support.scripted import ask, ledger, play
 from support.wait import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from support.stack import Stack
 
@@ -67,7 +67,7 @@ def exceeded(stack: Stack, secret: str) -> bool:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_of_fifty_at_once_a_budget_of_ten_lets_ten_through(
-    priced_stack: Stack, *, stream: bool
+    priced_stack: Stack, counted: Callable[[str], None], *, stream: bool
 ) -> None:
     """Exactly as many are answered, billed upstream and paid for; all others are refused."""
     secret = key(priced_stack, 10 * COST)
@@ -75,7 +75,7 @@ def test_of_fifty_at_once_a_budget_of_ten_lets_ten_through(
 
     statuses = parallel(priced_stack, secret, stream=stream)
 
-    print(f"answered {statuses[HTTPStatus.OK]} of {PARALLEL}, budget for 10")  # noqa: T201 # counts
+    counted(f"answered {statuses[HTTPStatus.OK]} of {PARALLEL} at once, budget for 10")
     assert statuses[HTTPStatus.OK] == 10
     assert billed(priced_stack) - before == 10
     assert exceeded(priced_stack, secret)

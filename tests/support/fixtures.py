@@ -19,6 +19,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+COUNTED = "counted"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests counted, passed or not: a worker's own output reaches nobody."""
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    lines = [
+        line
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, line in report.user_properties
+        if name == COUNTED
+    ]
+    if lines:
+        terminalreporter.section("counted")
+        terminalreporter.write_line("\n".join(lines))
+
+
+@pytest.fixture
+def counted(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Return a function that has a line printed at the end of the run."""
+    return lambda line: record_property(COUNTED, line)
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """Yield a running stack, brought up as the README says, destroyed at the end."""
