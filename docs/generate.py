@@ -20,7 +20,7 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "litellm"))
 
-from gateway.prices import TOKENS, price_list
+from gateway.prices import TOKENS, listed
 from gateway.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def prices() -> str:
     """Return the page of what each provider's default model costs, without its date."""
     rows = []
     for provider in PROVIDERS:
-        name = provider.model_id(None)
-        entry = price_list().get(name) or price_list().get(provider.model)
+        entry = listed(provider.model_id(None))
         row = [provider.name, f"`{provider.name}_MODEL={provider.model}`"]
         rows.append(row + (_priced(entry) if entry else [UNLISTED[provider.name], *[""] * 4]))
     table = _table(

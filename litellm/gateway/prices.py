@@ -51,6 +51,16 @@ def is_priced(deployment: Mapping[str, Any]) -> bool:
     return any(_is_listed(name) for name in names if name)
 
 
+def listed(model: str) -> Mapping[str, Any]:
+    """Returns what LiteLLM's list says of a model, with or without its provider; {} for nothing."""
+    provider, slash, name = model.partition("/")
+    if model in price_list():
+        return price_list()[model]
+    entry = price_list().get(name if slash else model, {})
+    is_of_provider = not slash or str(entry.get("litellm_provider", "")).startswith(provider)
+    return entry if is_of_provider else {}
+
+
 def per_token(text: str) -> tuple[float, float]:
     """Returns the prices of a token of input and of output, in USD.
 
@@ -102,11 +112,4 @@ def _has_price(values: Mapping[str, Any]) -> bool:
 
 
 def _is_listed(model: str) -> bool:
-    provider, slash, name = model.partition("/")
-    if "*" in model:
-        return True
-    if model in price_list():
-        return _has_price(price_list()[model])
-    entry = price_list().get(name if slash else model, {})
-    of_provider = not slash or str(entry.get("litellm_provider", "")).startswith(provider)
-    return of_provider and _has_price(entry)
+    return "*" in model or _has_price(listed(model))

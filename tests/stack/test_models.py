@@ -76,6 +76,7 @@ def test_models_has_price_context_key_reach_and_use(models_stack: Stack) -> None
     left_out = found["extraction-model-claude"]
     assert (left_out["condition"], left_out["key_set"]) == ("left out", False)
     assert left_out["reason"] == "set ANTHROPIC_API_KEY and start again"
+    assert (left_out["price_in"], left_out["price_out"], left_out["context"]) == (1, 5, 200_000)
     assert ledger(models_stack) == before  # nothing that is paid for was asked
 
 

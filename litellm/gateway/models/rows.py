@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gateway import running
 from gateway.golden_results import golden_line, judged_aliases, read_results, result_of
 from gateway.known_keys import FALLBACKS
+from gateway.prices import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,14 +141,15 @@ def _running(
 
 def _left_out(left_out: LeftOut, results: Sequence[GoldenResult]) -> ModelRow:
     result = result_of(left_out.model, results)
+    facts = listed(left_out.model)
     return ModelRow(
         alias=left_out.alias,
         provider=left_out.model.partition("/")[0],
         model=left_out.model,
         deployment=None,
-        price_in=None,
-        price_out=None,
-        context=None,
+        price_in=_per_million(facts.get("input_cost_per_token")),
+        price_out=_per_million(facts.get("output_cost_per_token")),
+        context=facts.get("max_input_tokens"),
         key=left_out.variable,
         key_set=False,
         reachable=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.prices import is_priced
+from gateway.prices import is_priced, listed
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,12 @@ from gateway.prices import is_priced
 def test_a_listed_model_of_its_own_provider_is_priced(model: str, priced: bool) -> None:  # noqa: FBT001 # a parameter
     """LiteLLM's list decides, and another provider's model of that name does not count."""
     assert is_priced({"litellm_params": {"model": model}}) is priced
+
+
+def test_what_is_listed_is_found_with_and_without_its_provider() -> None:
+    """One entry under either name, and nothing for another provider's model of that name."""
+    assert listed("anthropic/claude-haiku-4-5") == listed("claude-haiku-4-5") != {}
+    assert listed("openai/claude-haiku-4-5") == {}
 
 
 @pytest.mark.parametrize("place", ["litellm_params", "model_info"])
