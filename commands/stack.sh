@@ -177,10 +177,12 @@ _reason() {
 # _model_notes: which deployments are out of use and why, and how good the extracting models' German is.
 _model_notes() { docker compose exec --no-TTY litellm gateway models --notes </dev/null 2>&1 || true; }
 
-# _upgrade_note: that the gateway runs another version than this checkout has.
+# _upgrade_note: that the gateway runs another version than this checkout has. The name is the one that its
+# container was made from: compose shows an id instead once the same version was built anew.
 _upgrade_note() {
   local running wanted
-  running=$(docker compose ps --format '{{.Image}}' litellm 2>/dev/null | sed -n 1p)
+  running=$(docker compose ps --quiet litellm 2>/dev/null | sed -n 1p)
+  running=$(docker inspect --format '{{.Config.Image}}' "$running" 2>/dev/null) || return 0
   wanted=$(docker compose config --images litellm | awk '/\/litellm:/ { image = $0 } END { print image }')
   [ -z "$running" ] || [ "$running" = "$wanted" ] ||
     printf 'version %s runs, this checkout has %s: ./run upgrade\n' "${running##*:}" "${wanted##*:}"
