@@ -63,6 +63,15 @@ def database_url(settings: Settings) -> str | None:
     return f"postgresql://{user}:{password}@{host}:{settings.db_port}/{name}"
 
 
+def database_problems(settings: Settings) -> list[Problem]:
+    """Returns what is wrong with the database's settings, nothing where they make a URL or none."""
+    try:
+        database_url(settings)
+    except ConfigurationError as error:
+        return list(error.problems)
+    return []
+
+
 def for_prisma(url: str, *, pool_size: int) -> str:
     """Returns the URL with Prisma's pool limits, unless the user set some."""
     parts = urlsplit(url)

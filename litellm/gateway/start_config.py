@@ -9,7 +9,7 @@ import yaml
 
 from gateway.config_document import read_config
 from gateway.config_render import EffectiveConfig, render
-from gateway.database_url import database_url
+from gateway.database_url import database_problems
 from gateway.key_strength import weakness
 from gateway.problems import ConfigurationError, Problem
 from gateway.settings import load_settings
@@ -31,7 +31,7 @@ def checked_config(variables: Mapping[str, str]) -> tuple[Settings, EffectiveCon
     """
     settings = load_settings(variables)
     effective = render(read_config(settings.litellm_config), settings, variables)
-    problems = [*_key_problems(settings), *_database_problems(settings)]
+    problems = [*_key_problems(settings), *database_problems(settings)]
     if problems:
         raise ConfigurationError(problems)
     return settings, effective
@@ -64,11 +64,3 @@ def _key_problems(settings: Settings) -> list[Problem]:
     if reason is None or settings.host in LOOPBACK:
         return []
     return [Problem("LITELLM_MASTER_KEY", f"the key given {reason}", advice)]
-
-
-def _database_problems(settings: Settings) -> list[Problem]:
-    try:
-        database_url(settings)
-    except ConfigurationError as error:
-        return list(error.problems)
-    return []

@@ -16,7 +16,7 @@ import httpx
 
 from gateway.config_document import parse_config
 from gateway.config_render import EffectiveConfig, render
-from gateway.database_url import database_url
+from gateway.database_url import database_problems
 from gateway.doctor.seen import Deployment, Observed, OllamaSeen, WrongSetting
 from gateway.failover.probe import OLLAMA
 from gateway.failover.target import Target, target_of
@@ -26,7 +26,7 @@ from gateway.ollama_api import with_tag
 from gateway.problems import ConfigurationError, Problem
 from gateway.providers import referenced
 from gateway.reach import look
-from gateway.settings import Settings, load_settings
+from gateway.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ def observe(facts: Facts, environment: Mapping[str, str] = os.environ) -> Observ
         reason = "providers and models: the settings above come first"
         wrong = _wrong([*_key_problems(facts), *error.problems])
         return Observed(proxies=proxies, wrong=wrong, not_checked=(reason,))
-    wrong = _wrong([*_key_problems(facts), *_database_problems(settings)])
+    wrong = _wrong([*_key_problems(facts), *database_problems(settings)])
     return asyncio.run(_look_round(facts, effective, wrong, proxies))
 
 
@@ -79,14 +79,6 @@ def _key_problems(facts: Facts) -> list[Problem]:
         return []
     fix = 'remove it, or set it to "sk-$(openssl rand -hex 24)"'
     return [Problem("LITELLM_MASTER_KEY", f"the key given {reason}", fix)]
-
-
-def _database_problems(settings: Settings) -> list[Problem]:
-    try:
-        database_url(settings)
-    except ConfigurationError as error:
-        return list(error.problems)
-    return []
 
 
 async def _look_round(
