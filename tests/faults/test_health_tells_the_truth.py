@@ -95,15 +95,19 @@ def test_a_killed_gateway_comes_back(stack: Stack, client: openai.OpenAI) -> Non
 
 
 def process_of(stack: Stack, service: str, command: str) -> str:
-    """Return the host's pid of a service's first process whose command line holds `command`.
+    """Return the host's pid of a service's own process, whose command line holds `command`.
 
-    The engine's own process 1 (`init: true`), which has that command as its arguments, is not it.
+    It is the container's first process or, where that is the engine's own (`init: true`), a child
+    of it. Not just the first that matches: its children (`postgres: checkpointer`) match too, and
+    come before it when the machine's pids have wrapped around.
     """
-    listed = stack.command("docker", "top", stack.container(service), "-o", "pid,args").stdout
-    processes = [line.split(maxsplit=1) for line in listed.splitlines()[1:]]
-    found = [pid for pid, line in processes if command in line and "docker-init" not in line]
-    assert found, listed
-    return found[0]
+    first = str(stack.inspect(service)["State"]["Pid"])
+    listed = stack.command("docker", "top", stack.container(service), "-o", "pid,ppid,args").stdout
+    processes = [line.split(maxsplit=2) for line in listed.splitlines()[1:]]
+    for pid, parent, line in sorted(processes, key=lambda process: process[0] != first):
+        if first in {pid, parent} and command in line and "docker-init" not in line:
+            return pid
+    raise AssertionError(f"no process of {service} is called {command}:\n{listed}")
 
 
 def signal(stack: Stack, name: str, pid: str) -> None:
