@@ -76,6 +76,7 @@ def _failover_settings(settings: Settings, effective: EffectiveConfig) -> Failov
     router = effective.config.get("router_settings") or {}
     given = {"allowed_fails": router.get("allowed_fails"), "cooldown": router.get("cooldown_time")}
     return FailoverSettings(
+        probe_calls=settings.probe_calls,
         schema_repair=settings.schema_repair,
         json_logs=settings.json_logs,
         **{name: value for name, value in given.items() if value is not None},

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     connect_timeout: float = Field(5.0, gt=0, le=600)
     allowed_fails: int | None = Field(None, ge=0)
     cooldown_time: float | None = Field(None, ge=0)
+    probe_calls: Literal["all", "free", "off"] = "all"
     schema_repair: bool = True
     extraction_fallbacks: Names | None = None
     explanation_fallbacks: Names | None = None

@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from support.own_config import own_configuration
-from support.scripted import ask, ledger, play
+from support.scripted import ask, control, ledger, play
 from support.stack import Stack
+from support.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 MODEL = "openai/gpt-4o-mini"
 SLOW_SECONDS = 1.5
 UPSTREAM = "http://scripted-upstream:9000"
+GIVEN_UP_SECONDS = 5
+RECOVERY_SECONDS = 10
+SICK = {"hanging": {"stall": 600}, "failing": {"error": "server_error"}}
 
 
 def deployment(alias: str, name: str) -> dict[str, Any]:
@@ -34,6 +39,8 @@ CONFIG = {
         deployment("strict", "strict"),
         deployment("broken", "broken"),
         deployment("silent", "silent"),
+        deployment("hanging", "hanging"),
+        deployment("failing", "failing"),
         deployment("large", "large"),
         deployment("lenient", "lenient"),
         deployment("spare", "spare"),
@@ -41,7 +48,7 @@ CONFIG = {
     "router_settings": {
         "context_window_fallbacks": [{"small": ["large"]}],
         "content_policy_fallbacks": [{"strict": ["lenient"]}],
-        "fallbacks": [{"broken": ["spare"]}, {"silent": ["spare"]}],
+        "fallbacks": [{name: ["spare"]} for name in ("broken", "silent", "hanging", "failing")],
     },
 }
 SCRIPT = {
@@ -58,7 +65,11 @@ SCRIPT = {
 @pytest.fixture(scope="module")
 def routed() -> Iterator[Stack]:
     """Yield a stack with these deployments; each test starts its gateway with its strategy."""
-    environment = {"COMPOSE_PROFILES": "faults", **own_configuration("routing", CONFIG)}
+    environment = {
+        **own_configuration("routing", CONFIG),
+        "COMPOSE_PROFILES": "faults",
+        "REQUEST_TIMEOUT": str(GIVEN_UP_SECONDS),
+    }
     with Stack(environment) as running:
         running.compose("up", "--detach", "--build", "scripted-upstream")
         running.wait_for("scripted-upstream", "healthy", seconds=60)
@@ -171,3 +182,51 @@ def test_a_request_may_wait_less(routed: Stack, key: str) -> None:
     assert answer.status_code == 200, answer.text
     assert answer.headers["x-gateway-alias"] == "spare"
     assert answer.elapsed.total_seconds() < 30
+
+
+@pytest.mark.parametrize("alias", SICK)
+def test_what_lists_its_models_and_does_not_answer(routed: Stack, key: str, alias: str) -> None:
+    """Once out of use no request tries it; back within 10 s of its recovery, by a booked call."""
+
+    def answered_by() -> tuple[str, str]:
+        answer = ask(routed, key, alias)
+        assert answer.status_code == 200, answer.text
+        return answer.headers["x-gateway-alias"], answer.headers["x-gateway-attempts"]
+
+    sick = {"name": alias, "match": {"key": f"^sk-{alias}$"}, "do": SICK[alias]}
+    play(routed, SCRIPT | {"rules": [*SCRIPT["rules"], sick]})
+    until(lambda: answered_by() == ("spare", "1"), seconds=60, what="it to be out of use")
+    seen = calls_to_the_sick(routed, alias)
+    until(
+        lambda: calls_to_the_sick(routed, alias) >= seen + 2,
+        seconds=30,
+        what="two more probe calls",
+    )
+    assert answered_by() == ("spare", "1")
+    assert probe_costs(routed, alias) == []  # nobody answered, nothing was paid
+
+    play(routed, SCRIPT)
+
+    until(
+        lambda: answered_by() == (alias, "1"),
+        seconds=RECOVERY_SECONDS,
+        what="it to be in use again",
+    )
+    until(lambda: probe_costs(routed, alias), seconds=30, what="the probe call's row")
+    assert min(probe_costs(routed, alias)) > 0
+
+
+def calls_to_the_sick(stack: Stack, alias: str) -> int:
+    """Return how many calls met an alias's sickness, those that still wait for an answer too."""
+    answer = requests.get(f"{control(stack)}/journal", params={"rule": alias}, timeout=10)
+    return len(answer.json()["requests"])
+
+
+def probe_costs(stack: Stack, alias: str) -> list[float]:
+    """Return what the gateway's probe calls to an alias cost, in USD."""
+    rows = stack.sql(
+        """SELECT spend FROM "LiteLLM_SpendLogs"
+        WHERE team_id = 'litellm-internal-health-check' AND model_group = %s""",
+        alias,
+    )
+    return [row["spend"] for row in rows]

@@ -92,6 +92,8 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
             failure = Failure(FailureKind.REQUEST, failure.status)
         record = current_record()
         attempt = record.failed(failure, exception) if record is not None else None
+        if record is not None and record.is_probe:
+            return
         started = attempt.started if attempt else time.monotonic()
         self._registry.failed(_deployment(request_data), failure, started)
 

@@ -2,8 +2,9 @@
 
     up ──failure──▶ down / limited / unauthorised ──its time is up, and a free probe is good──▶ up
 
-After a failure that no free probe can see the end of (it hung, it answered 500s) the deployment
-comes back on trial: the next failure puts it out of use at once, whatever is allowed otherwise.
+Of a failure that no free probe can see the end of (it hung, it answered 500s) the answer to a probe
+call is the end. A deployment that gets none of these comes back on trial: the next failure puts it
+out of use at once, whatever is allowed otherwise.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class DeploymentState:
     """The state of one deployment. Times are seconds of any one monotonic clock.
 
     Attributes:
+        settings: of failover.
+        takes_probe_calls: whether it is asked for a token, where a free probe is not enough.
         condition: how it is.
         failure: what put it out of use last.
         since: when its condition began.
@@ -49,6 +52,7 @@ class DeploymentState:
     """
 
     settings: FailoverSettings
+    takes_probe_calls: bool = False
     condition: Condition = Condition.UP
     failure: Failure | None = None
     since: float = 0
@@ -116,6 +120,10 @@ class DeploymentState:
         self._bring_back(now)
         return True
 
+    def probe_called(self, now: float) -> None:
+        """Takes note that a probe call begins; the next begins a cooldown later, ended or not."""
+        self.not_before = now + self.settings.cooldown
+
     def retry_in(self, now: float) -> float:
         """Returns the seconds until it can be back at the earliest."""
         if self.is_up:
@@ -146,7 +154,7 @@ class DeploymentState:
                 return 0  # a probe sees when this ends
             case FailureKind.UNAUTHORISED:
                 return settings.recheck_key
-            case FailureKind.UNRESPONSIVE:
+            case FailureKind.UNRESPONSIVE if not self.takes_probe_calls:
                 longest = max(settings.cooldown, settings.hang_cooldown_cap)
                 return float(min(settings.cooldown * 2 ** min(self.hangs - 1, 16), longest))
             case _:

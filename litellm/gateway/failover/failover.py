@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.failover.attempt import AttemptRunner
 from gateway.failover.callback import FailoverCallback
 from gateway.failover.deployment_state import Condition
+from gateway.failover.probe_call import answers
 from gateway.failover.registry import CLOCK, Registry
 from gateway.failover.target import key_variable, target_of
 from gateway.failover.version_guard import READ_FOR, changed_sources
@@ -41,7 +42,9 @@ class Failover:
         self._say = say
         self._router: Any = None
         self._told_of_key: set[str] = set()
-        self.registry = Registry(settings, self._changed)
+        self.registry = Registry(
+            settings, self._changed, lambda target: answers(target, self._router)
+        )
         self.callback = FailoverCallback(
             self.registry,
             self._follow_proxy,
@@ -68,7 +71,9 @@ class Failover:
                 call = router._acompletion  # noqa: SLF001 -- see version_guard.py
                 runner = AttemptRunner(call, self.registry, self._settings)
                 router._acompletion = runner.wrapped()  # noqa: SLF001 -- as above
-        self.registry.learn(map(target_of, router.model_list))
+        from litellm import model_cost  # noqa: PLC0415 -- imported long before
+
+        self.registry.learn(target_of(each, model_cost) for each in router.model_list)
 
     def status(self) -> list[dict[str, Any]]:
         """Returns one entry for each deployment: which it is, and how it is."""

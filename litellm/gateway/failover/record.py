@@ -57,6 +57,7 @@ class RequestRecord:
         answer_was_billed: whether LiteLLM wrote a cost for an attempt already.
         was_answered: whether the caller has an answer, or the beginning of one.
         answering_call: LiteLLM's call id of the stream that is the answer.
+        is_probe: whether it is a probe call of the gateway, whose failure is no news.
     """
 
     alias: str
@@ -67,6 +68,7 @@ class RequestRecord:
     answer_was_billed: bool = False
     was_answered: bool = False
     answering_call: str | None = None
+    is_probe: bool = False
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -100,9 +102,9 @@ class RequestRecord:
 _CURRENT: ContextVar[RequestRecord | None] = ContextVar("gateway_request", default=None)
 
 
-def begin_record(alias: str, request_id: str = "") -> RequestRecord:
+def begin_record(alias: str, request_id: str = "", *, is_probe: bool = False) -> RequestRecord:
     """Starts the record of the request that this task handles."""
-    record = RequestRecord(alias, request_id)
+    record = RequestRecord(alias, request_id, is_probe=is_probe)
     _CURRENT.set(record)
     return record
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,9 +12,10 @@ import httpx
 from gateway.failover.deployment_state import Condition, DeploymentState
 from gateway.failover.failure import Failure, FailureKind
 from gateway.failover.probe import looks_good
+from gateway.failover.probe_call import AT_ONCE, needs_probe_call, takes_probe_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from gateway.failover.settings import FailoverSettings
     from gateway.failover.target import Target
@@ -24,10 +25,11 @@ CLOCK = time.monotonic
 
 @dataclass(frozen=True)
 class Member:
-    """A deployment and its state."""
+    """A deployment, its state, and the probe calls to it that are under way."""
 
     target: Target
     state: DeploymentState
+    calls: set[asyncio.Task[None]] = field(default_factory=set, compare=False)
 
 
 class Registry:
@@ -36,11 +38,18 @@ class Registry:
     Args:
         settings: of failover.
         changed: called when a deployment goes out of use, again for longer, or comes back.
+        answers: makes a probe call to a deployment; returns whether it answered.
     """
 
-    def __init__(self, settings: FailoverSettings, changed: Callable[[Member], None]) -> None:
+    def __init__(
+        self,
+        settings: FailoverSettings,
+        changed: Callable[[Member], None],
+        answers: Callable[[Target], Awaitable[bool]],
+    ) -> None:
         self._settings = settings
         self._changed = changed
+        self._answers = answers
         self._members: dict[str, Member] = {}
         self._watching: asyncio.Task[None] | None = None
 
@@ -68,8 +77,9 @@ class Registry:
         """Takes over the router's deployments; those known already keep their state."""
         members = {}
         for target in targets:
+            calls = takes_probe_calls(target, self._settings.probe_calls)
             known = self._members.get(target.deployment)
-            state = known.state if known else DeploymentState(self._settings)
+            state = known.state if known else DeploymentState(self._settings, calls)
             members[target.deployment] = Member(target, state)
         self._members = members
 
@@ -105,9 +115,12 @@ class Registry:
 
     async def close(self) -> None:
         """Stops looking."""
+        tasks = [task for member in self for task in member.calls]
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+            tasks.append(self._watching)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _watch(self) -> None:
         idle = self._watching is None or self._watching.done()
@@ -129,8 +142,23 @@ class Registry:
     async def _look(self, member: Member, client: httpx.AsyncClient) -> None:
         reason = member.state.failure.kind if member.state.failure else FailureKind.UNREACHABLE
         good = await looks_good(member.target, reason, client)
-        if member.state.probed(CLOCK(), good=good):
+        if good and member.state.takes_probe_calls and needs_probe_call(reason):
+            self._begin_call(member)
+        elif member.state.probed(CLOCK(), good=good):
             self._changed(member)
+
+    def _begin_call(self, member: Member) -> None:
+        """Not waited for: a call to what still hangs must not keep the next from being made."""
+        if not member.state.wants_probe(CLOCK()) or len(member.calls) >= AT_ONCE:
+            return
+        member.state.probe_called(CLOCK())
+        call = asyncio.get_running_loop().create_task(self._call(member))
+        member.calls.add(call)
+        call.add_done_callback(member.calls.discard)
+
+    async def _call(self, member: Member) -> None:
+        if await self._answers(member.target):
+            self.succeeded(member.target.deployment)
 
 
 def earliest_return(members: Iterable[Member]) -> float:

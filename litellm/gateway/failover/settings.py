@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -19,6 +21,8 @@ class FailoverSettings(BaseModel):
             endpoint, whether it still does.
         probe_interval: seconds between two looks at a deployment that is out of use.
         probe_timeout: seconds that one look may take.
+        probe_calls: which deployments that hung or answered 500s are asked for a token, to see when
+            that ends: `all`, `free` (those whose price is set to 0) or `off`.
         schema_repair: whether an answer is held against the JSON schema that the request asked for.
         json_logs: whether the log line of a request is a JSON object.
     """
@@ -32,5 +36,6 @@ class FailoverSettings(BaseModel):
     recheck_key: float = Field(default=60.0, gt=0)
     probe_interval: float = Field(default=2.0, gt=0, le=10)
     probe_timeout: float = Field(default=2.0, gt=0, le=10)
+    probe_calls: Literal["all", "free", "off"] = "all"
     schema_repair: bool = True
     json_logs: bool = False

@@ -19,6 +19,12 @@ DEFAULT_BASES = {
 """Where LiteLLM finds a provider when a deployment has no api_base."""
 
 
+CHATTING = frozenset({"chat", "responses"})
+"""LiteLLM's modes of models that its chat endpoint reaches."""
+
+PRICES = ("input_cost_per_token", "output_cost_per_token")
+
+
 @dataclass(frozen=True)
 class Target:
     """One deployment.
@@ -30,6 +36,8 @@ class Target:
         model: the provider's name of the model.
         base: the base URL; None when only LiteLLM knows it.
         key: the API key; None when there is none.
+        chats: whether it answers chats; a model for embeddings does not.
+        is_free: whether its price is set to 0.
     """
 
     deployment: str
@@ -38,6 +46,8 @@ class Target:
     model: str
     base: str | None
     key: str | None = field(default=None, repr=False)
+    chats: bool = True
+    is_free: bool = False
 
     @property
     def full_model(self) -> str:
@@ -45,8 +55,15 @@ class Target:
         return f"{self.provider}/{self.model}"
 
 
-def target_of(deployment: Mapping[str, Any]) -> Target:
-    """Returns the target of one entry of the router's model_list."""
+def target_of(
+    deployment: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]] | None = None
+) -> Target:
+    """Returns the target of one entry of the router's model_list.
+
+    Args:
+        deployment: the entry.
+        known: LiteLLM's list of models, which says what each is for.
+    """
     parameters = deployment["litellm_params"]
     provider, _, model = str(parameters["model"]).rpartition("/")
     if "/" in provider:  # huggingface/meta-llama/Llama-3.1-8B-Instruct
@@ -55,6 +72,9 @@ def target_of(deployment: Mapping[str, Any]) -> Target:
     provider = parameters.get("custom_llm_provider") or provider or "openai"
     base = parameters.get("api_base") or parameters.get("base_url") or DEFAULT_BASES.get(provider)
     key = parameters.get("api_key")
+    full_model = f"{provider}/{model}"
+    facts = (known or {}).get(full_model) or (known or {}).get(model) or {}
+    mode = deployment["model_info"].get("mode") or facts.get("mode") or "chat"
     return Target(
         deployment=str(deployment["model_info"]["id"]),
         alias=str(deployment["model_name"]),
@@ -62,6 +82,8 @@ def target_of(deployment: Mapping[str, Any]) -> Target:
         model=model,
         base=str(base).rstrip("/") if base else None,
         key=str(key) if key else None,
+        chats=mode in CHATTING,
+        is_free=all(parameters.get(price) == 0 for price in PRICES),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -33,7 +34,7 @@ REFUSED = Failure(FailureKind.UNREACHABLE)
 @pytest.fixture
 def registry() -> Registry:
     """Two aliases with a deployment each."""
-    registry = Registry(FailoverSettings(), lambda _: None)
+    registry = Registry(FailoverSettings(), lambda _: None, AsyncMock())
     registry.learn(Target(name, name, "openai", "m", None) for name in ("first", "second"))
     return registry
 
