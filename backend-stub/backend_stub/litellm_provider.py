@@ -282,15 +282,16 @@ def _without_fence(text: str) -> str:
 
 
 def _usage(usage: CompletionUsage | None, headers: Mapping[str, str]) -> Usage:
-    """Returns the tokens of a whole answer, and its cost from x-litellm-response-cost.
+    """Returns the tokens of a whole answer, and its cost from x-gateway-cost.
 
-    LiteLLM leaves the header out when the cost is 0 or the model has no price; it books 0 for both.
+    A plain LiteLLM has x-litellm-response-cost, which it leaves out when the cost is 0 and when the
+    model has no price alike: then it is unknown.
     """
-    cost = headers.get("x-litellm-response-cost")
+    cost = headers.get("x-gateway-cost") or headers.get("x-litellm-response-cost")
     return Usage(
         prompt_tokens=usage.prompt_tokens if usage else 0,
         completion_tokens=usage.completion_tokens if usage else 0,
-        cost_usd=float(cost) if cost else 0.0,
+        cost_usd=float(cost) if cost else None,
     )
 
 

@@ -79,7 +79,7 @@ class Usage(_Strict):
     completion_tokens: int = 0
     cost_usd: float | None = Field(
         default=0.0,
-        description="US dollars; null for a streamed answer whose model has no known price",
+        description="US dollars; null for an answer of a model without a known price",
     )
 
     def __add__(self, other: "Usage") -> "Usage":

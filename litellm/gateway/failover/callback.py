@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from litellm.integrations.custom_logger import CustomLogger
@@ -110,10 +111,12 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         record = current_record()
         if record is None:
             return None
+        bill = Bill()
         if response is not None and not hasattr(response, "__anext__"):
             record.request_id = str(data.get("litellm_call_id") or record.request_id)
-            self._log(record, "ok", _bill_of_response(response))
-        return headers_of(record)
+            bill = self._known_bill(record, _bill_of_response(response))
+            self._log(record, "ok", bill)
+        return headers_of(record, bill)
 
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: object, start_time: object, end_time: object
@@ -156,6 +159,13 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         if request.get("disable_fallbacks") is True:
             return []
         return fallback_chain(alias, request.get("fallbacks", self._fallbacks()))
+
+    def _known_bill(self, record: RequestRecord, bill: Bill) -> Bill:
+        """Returns a bill without the 0 that LiteLLM writes for a model that has no price."""
+        member = self._registry.get(record.last.deployment) if record.last else None
+        if bill.cost or (member is not None and member.target.is_free):
+            return bill
+        return replace(bill, cost=None)
 
     def _log(self, record: RequestRecord, status: str, bill: Bill) -> None:
         if not record.was_logged:

@@ -22,12 +22,13 @@ class Bill:
     completion_tokens: int | None = None
 
 
-def headers_of(record: RequestRecord) -> dict[str, str]:
+def headers_of(record: RequestRecord, bill: Bill) -> dict[str, str]:
     """Returns the response headers that say who answered.
 
     x-gateway-alias and -model and -deployment are those asked last; -fallback is `false`, or
     `true; from=ALIAS` with the alias that the caller named; -attempts counts every call, repairs
-    too; -outcomes says what came of each, in order.
+    too; -outcomes says what came of each, in order. -cost is what the answer cost in USD: 0 for one
+    that is free, which LiteLLM's own header leaves out, and no header where no price is known.
     """
     last = record.last
     headers = {
@@ -42,6 +43,8 @@ def headers_of(record: RequestRecord) -> dict[str, str]:
         f"{PREFIX}model": _ascii(last.model),
         f"{PREFIX}outcomes": ",".join(attempt.outcome for attempt in record.attempts),
     }
+    if bill.cost is not None:
+        headers[f"{PREFIX}cost"] = str(bill.cost)
     if record.wasted_cost:
         headers[f"{PREFIX}wasted-cost"] = f"{record.wasted_cost:.10f}"
     return {name: _ascii(value) for name, value in headers.items()}

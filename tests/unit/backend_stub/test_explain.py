@@ -37,7 +37,7 @@ def test_whole(client: httpx.Client, gateway: FakeGateway) -> None:
     assert response.json() == {
         "explanation": "'weil' sends the verb to the end.",
         "model": "ollama_chat/llama3.2",
-        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "cost_usd": 0.0},
+        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "cost_usd": None},
         "request_id": response.headers["x-request-id"],
         "truncated": False,
         "route": None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from backend_stub.prompts import EXTRACTION_FORMAT, extraction
@@ -13,8 +14,6 @@ from support.fake_gateway import HANG, completion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import httpx
 
     from support.fake_gateway import FakeGateway
 
@@ -88,11 +87,17 @@ def test_request_id(client: httpx.Client, gateway: FakeGateway) -> None:
     assert ids[0] != ids[1]
 
 
-def test_cost_left_out(client: httpx.Client, gateway: FakeGateway) -> None:
-    """A cost that the gateway does not name is 0, as in its spend row."""
-    gateway.will(completion(items(HUND)))
+@pytest.mark.parametrize(
+    ("headers", "cost"),
+    [({"x-gateway-cost": "0.0"}, 0.0), ({"x-gateway-cost": "1e-06"}, 1e-06), ({}, None)],
+)
+def test_cost(
+    client: httpx.Client, gateway: FakeGateway, headers: dict[str, str], cost: float | None
+) -> None:
+    """A free answer costs 0; one of an unpriced model has no cost, and is not a silent 0."""
+    gateway.will(httpx.Response(200, json=completion(items(HUND)).json(), headers=headers))
 
-    assert client.post("/extract", json={"text": TEXT}).json()["usage"]["cost_usd"] == 0.0
+    assert client.post("/extract", json={"text": TEXT}).json()["usage"]["cost_usd"] == cost
 
 
 def test_model_without_header(client: httpx.Client, gateway: FakeGateway) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.failover.record import begin_record
-from unit.failover.router_stack import IN_SCHEMA, ONE, TWO, stack, until
+from unit.failover.router_stack import IN_SCHEMA, ONE, PRICE, TWO, deployment, stack, until
 from unit.failover.upstream import Reply
 
 if TYPE_CHECKING:
@@ -132,5 +132,32 @@ def test_a_streams_line_is_that_of_the_call_that_answered(run: Run) -> None:
                 event = {"litellm_call_id": call, "standard_logging_object": payload}
                 await made.failover.callback.async_log_success_event(event, None, None, None)
                 assert len(made.lines) == (call == "answer")
+
+    run(test())
+
+
+@pytest.mark.parametrize(("price", "told"), [(PRICE, True), (0, True), (None, False)])
+def test_the_cost_is_told_unless_there_is_no_price(
+    run: Run, price: float | None, *, told: bool
+) -> None:
+    """A header says what a plain answer cost: 0 when it is free, and none of an unpriced model."""
+
+    async def test() -> None:
+        async with stack() as made:
+            # Names of their own, because LiteLLM remembers prices by name.
+            entry = deployment(f"priced-{price}", made.primary)
+            parameters = entry["litellm_params"] | {"model": f"openai/unheard-of-{price}"}
+            for name in ("input_cost_per_token", "output_cost_per_token"):
+                parameters.pop(name)
+                if price is not None:
+                    parameters[name] = price
+            made.router.set_model_list([{**entry, "litellm_params": parameters}])
+            made.failover.attach(made.router)
+            answer = await made.ask(f"priced-{price}")
+            callback = made.failover.callback
+            headers = await callback.async_post_call_response_headers_hook({}, None, answer) or {}
+            cost = headers.get("x-gateway-cost")
+            expected = pytest.approx(answer.usage.total_tokens * (price or 0)) if told else None
+            assert (None if cost is None else float(cost)) == expected
 
     run(test())

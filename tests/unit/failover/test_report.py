@@ -25,7 +25,8 @@ def record() -> RequestRecord:
 
 def test_headers_say_who_answered_instead_of_whom(record: RequestRecord) -> None:
     """Alias, deployment and model are those that answered; fallback names who was asked."""
-    assert headers_of(record) == {
+    assert headers_of(record, Bill(cost=0.5)) == {
+        "x-gateway-cost": "0.5",
         "x-gateway-alias": "backup",
         "x-gateway-deployment": "a1",
         "x-gateway-model": "openai/gpt",
@@ -36,9 +37,15 @@ def test_headers_say_who_answered_instead_of_whom(record: RequestRecord) -> None
     }
 
 
+def test_a_cost_of_nothing_is_told_and_an_unknown_one_is_not(record: RequestRecord) -> None:
+    """A free answer costs 0; where no price is known there is no header."""
+    assert headers_of(record, Bill(cost=0.0))["x-gateway-cost"] == "0.0"
+    assert "x-gateway-cost" not in headers_of(record, Bill())
+
+
 def test_without_an_attempt_only_the_request_is_known() -> None:
     """When nobody could be asked, the headers say so."""
-    assert headers_of(RequestRecord("a")) == {
+    assert headers_of(RequestRecord("a"), Bill()) == {
         "x-gateway-alias": "a",
         "x-gateway-attempts": "0",
         "x-gateway-fallback": "false",
@@ -47,7 +54,7 @@ def test_without_an_attempt_only_the_request_is_known() -> None:
 
 def test_a_callers_alias_cannot_add_a_header() -> None:
     """Line ends and letters that no header may hold are replaced."""
-    assert headers_of(RequestRecord("ä\r\nx: y"))["x-gateway-alias"] == "???x: y"
+    assert headers_of(RequestRecord("ä\r\nx: y"), Bill())["x-gateway-alias"] == "???x: y"
 
 
 def test_a_json_line_holds_every_field(record: RequestRecord) -> None:
