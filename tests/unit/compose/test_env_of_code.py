@@ -45,7 +45,7 @@ EXCEPTIONS = {
     ),
     **dict.fromkeys(
         (
-            *("DB_WAIT", "DB_POOL_SIZE", "GATEWAY_PUBLIC_URL", "GRACEFUL_SHUTDOWN_TIMEOUT"),
+            *("DB_WAIT", "GATEWAY_PUBLIC_URL", "GRACEFUL_SHUTDOWN_TIMEOUT"),
             *("LITELLM_CONFIG", "LOG_LEVEL"),
         ),
         NATIVE,
