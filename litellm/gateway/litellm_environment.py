@@ -44,6 +44,8 @@ QUIET_SETTINGS: dict[str, dict[str, Any]] = {
     "litellm_settings": {"disable_hf_tokenizer_download": True},
     "general_settings": {
         "disable_model_info_refresh": True,  # asks every provider each 5 min
+        # sends the start of a hash of each password of the admin page to haveibeenpwned.com
+        "password_policy_check_breached_passwords": False,
         "trusted_proxy_ranges": [],  # no proxy's word is taken for a caller's address
     },
 }
@@ -60,6 +62,7 @@ def litellm_environment(
         **engine_variables(settings.prisma_engine_dir),
         **effective.variables,
         "CONFIG_FILE_PATH": str(config_path),
+        "DISABLE_ADMIN_UI": str(settings.disable_admin_ui).lower(),  # it knows one spelling
         "DISABLE_SCHEMA_UPDATE": "true",  # `gateway migrate` does that
         "GRACEFUL_SHUTDOWN_TIMEOUT": f"{settings.graceful_shutdown_timeout:g}",
         "JSON_LOGS": str(settings.json_logs).lower(),

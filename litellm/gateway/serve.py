@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from gateway.admin_page import AdminPage, reason_off
 from gateway.backend_key import PART, BackendKey, keep_trying
 from gateway.connect_timeout import bound_connecting
 from gateway.database import wait_for_database
@@ -144,7 +145,10 @@ def _run(
             await asyncio.to_thread(journal.close)
 
     app = journal.held(proxy.app) if journal is not None else proxy.app
-    page = DeploymentPage(app, failover, master.get_secret_value() if master else None)
+    off = reason_off(disabled=settings.disable_admin_ui, has_database=has_database)
+    page = DeploymentPage(
+        AdminPage(app, off), failover, master.get_secret_value() if master else None
+    )
     uvicorn.run(
         Front(_guarded(page, settings), health, started, stopping, stopped),
         host=settings.host,

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     backend_budget: float = Field(10.0, gt=0)
     backend_budget_duration: str = Field("30d", pattern=r"^\d+(s|m|h|d|w|mo)$")
 
+    # LiteLLM's admin page
+    disable_admin_ui: bool = False
+
     # database: DATABASE_URL, or its parts; none of them means no database
     database_url: SecretStr | None = None
     db_host: str | None = None

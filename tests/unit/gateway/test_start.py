@@ -69,6 +69,7 @@ def test_litellm_is_kept_from_calling_home(tmp_path: Path) -> None:
     config = {"general_settings": {"disable_model_info_refresh": False}}
     add_quiet_settings(config)
     assert config["general_settings"]["disable_model_info_refresh"] is False
+    assert config["general_settings"]["password_policy_check_breached_passwords"] is False
     assert config["litellm_settings"]["disable_hf_tokenizer_download"] is True
 
 
