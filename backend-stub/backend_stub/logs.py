@@ -5,6 +5,7 @@ Never a text, an answer, a header or a key: the fields of `RequestLog` are all t
 
 import json
 import logging
+import re
 import sys
 import time
 import uuid
@@ -25,6 +26,9 @@ _MODEL_PATHS = ("/extract", "/explain")
 RECENT = 20
 """Requests that GET /requests tells of."""
 
+_CALLERS_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+"""An X-Request-ID of a caller that is logged, beside ours: two callers may send the same one."""
+
 _QUIET = ("/health", "/page/")
 """Paths logged at debug: health checks come every few seconds, a page's files by the dozen."""
 
@@ -44,9 +48,11 @@ def configure_logging(settings: Settings) -> None:
 class _JsonFormatter(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
+        time = datetime.fromtimestamp(record.created, UTC)
+        line: dict[str, Any] = {  # the names of these are the same in every service
+            "timestamp": time.isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "component": "backend-stub",
             "logger": record.name,
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
@@ -83,7 +89,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        record = RequestRecord(scope["method"], scope["path"])
+        record = RequestRecord(scope["method"], scope["path"], _callers_id(scope))
         scope.setdefault("state", {})["record"] = record
 
         async def send_with_id(message: Message) -> None:
@@ -112,11 +118,13 @@ class RequestLog:
 class RequestRecord:
     """What is logged about one request."""
 
-    def __init__(self, method: str, path: str) -> None:
+    def __init__(self, method: str, path: str, callers_id: str | None = None) -> None:
         self.request_id = str(uuid.uuid4())
         self.status: int | None = None
         self._started = time.monotonic()
         self._fields: dict[str, Any] = {"method": method, "path": path}
+        if callers_id is not None:
+            self._fields["caller_request_id"] = callers_id
 
     def answered(self, model: str, usage: Usage) -> None:
         """Notes who answered and what it cost."""
@@ -143,6 +151,12 @@ class RequestRecord:
             return None
         known = {name: self._fields.get(name) for name in RecentRequest.model_fields}
         return RecentRequest.model_validate(known | {"time": datetime.now(UTC)})
+
+
+def _callers_id(scope: Scope) -> str | None:
+    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    fits = len(given) == 1 and _CALLERS_ID.fullmatch(given[0])
+    return given[0].decode() if fits else None
 
 
 def _internal_error(request_id: str) -> JSONResponse:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gc
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
+
+from gateway.failover.record import current_request_id
+from gateway.log import tell_request_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from logging import LogRecord
 
 OLLAMA_FACTS = {
     "litellm_provider": "ollama_chat",
@@ -59,8 +64,19 @@ class LiteLLMProxy:
 
     @staticmethod
     def json_log_config() -> dict[str, Any]:
-        """Returns uvicorn's log configuration with LiteLLM's JSON formatter."""
-        from litellm._logging import _get_uvicorn_json_log_config  # noqa: PLC0415 -- as above
+        """Returns uvicorn's log configuration with LiteLLM's JSON formatter.
 
-        config: dict[str, Any] = _get_uvicorn_json_log_config()
+        Its times get their zone, without which a log store would have to guess, and its lines the
+        id of their request.
+        """
+        from litellm import _logging  # noqa: PLC0415 -- as above
+
+        def with_zone(_: object, record: LogRecord, datefmt: str | None = None) -> str:
+            del datefmt
+            written = datetime.fromtimestamp(record.created, timezone.utc)
+            return written.isoformat(timespec="milliseconds")
+
+        _logging.JsonFormatter.formatTime = with_zone
+        tell_request_ids(current_request_id)
+        config: dict[str, Any] = _logging._get_uvicorn_json_log_config()  # noqa: SLF001 -- has no other name
         return config

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from collections.abc import Callable
+    from typing import Any, TextIO
 
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
+
+
+def event(message: str, level: str = "INFO", **fields: object) -> dict[str, object]:
+    """Returns an event for a JSON log, under the names that every service's log has.
+
+    A log store joins the services by `timestamp` (ISO 8601, UTC), `component` and `request_id`.
+    """
+    return {
+        "timestamp": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "level": level,
+        "component": "gateway",
+        "message": message,
+        **fields,
+    }
 
 
 class Log:
@@ -24,17 +40,31 @@ class Log:
     def __call__(self, message: str, level: str = "INFO") -> None:
         """Writes one event."""
         if self._as_json:
-            event = {
-                "message": message,
-                "level": level,
-                "timestamp": datetime.now(timezone.utc).isoformat(),
-                "component": "gateway",
-            }
-            message = json.dumps(event, ensure_ascii=False)
+            message = json.dumps(event(message, level), ensure_ascii=False)
         else:
             message = f"gateway: {message}"
         sys.stderr.write(f"{message}\n")
         sys.stderr.flush()
+
+
+def tell_request_ids(request_id: Callable[[], str]) -> None:
+    """Makes every record of Python's logging carry the id of the request it is written in.
+
+    LiteLLM's JSON lines then have it as a field. To be called once.
+
+    Args:
+        request_id: returns the id of the request that this task handles; "" outside of one.
+    """
+    make = logging.getLogRecordFactory()
+
+    def make_with_id(*args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: ANN401 -- handed on
+        record = make(*args, **kwargs)
+        found = request_id()
+        if found:
+            record.request_id = found
+        return record
+
+    logging.setLogRecordFactory(make_with_id)
 
 
 class PrintedLines(io.TextIOBase):

@@ -23,6 +23,8 @@ SCHEMA = "gateway_reports"
 REQUESTS = """
 SELECT logs.request_id,
        logs.litellm_call_id AS call_id,
+       coalesce(logs.metadata #>> '{gateway,request_id}', logs.litellm_call_id)
+           AS gateway_request_id,
        logs."startTime" AS started_at,
        logs."startTime"::date AS day,
        coalesce(nullif(logs.model_group, ''), logs.model) AS alias,

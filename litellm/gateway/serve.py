@@ -25,6 +25,7 @@ from gateway.log import Log, PrintedLines
 from gateway.loopback_guard import LoopbackGuard
 from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
 from gateway.problems import ConfigurationError, Problem
+from gateway.request_ids import RequestIds
 from gateway.start_config import checked_config, write_config
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _run(
     app = journal.held(proxy.app) if journal is not None else proxy.app
     off = reason_off(disabled=settings.disable_admin_ui, has_database=has_database)
     page = DeploymentPage(
-        AdminPage(app, off), failover, master.get_secret_value() if master else None
+        AdminPage(RequestIds(app), off), failover, master.get_secret_value() if master else None
     )
     uvicorn.run(
         Front(_guarded(page, settings), health, started, stopping, stopped),

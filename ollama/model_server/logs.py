@@ -39,9 +39,11 @@ class _TextFormatter(logging.Formatter):
 class _JsonFormatter(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
+        time = datetime.fromtimestamp(record.created, UTC)
+        line = {  # the names of these are the same in every service
+            "timestamp": time.isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "component": "ollama",
             "logger": record.name,
             "message": record.getMessage(),
         }

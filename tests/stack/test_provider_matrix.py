@@ -155,6 +155,7 @@ def test_a_question_leaves_in_the_providers_form_and_its_answer_comes_back(
         assert "authorization" not in asked["headers"]
     else:
         assert asked["headers"][boot.wire.key[0]] == boot.wire.key[1]
+    assert asked["headers"]["x-client-request-id"] == answer.headers["x-litellm-call-id"]
     assert boot.wire.form.said(asked["body"]) == (SYSTEM, QUESTION)
     assert "max_retries" not in asked["body"]
     assert (answer.text, answer.finish) == (TEXT, "stop")

@@ -12,6 +12,7 @@ from gateway.failover.caller_error import caller_error, fallback_chain
 from gateway.failover.failure import Failure, FailureKind, failure_of
 from gateway.failover.record import Attempt, begin_record, current_record
 from gateway.failover.report import Bill, headers_of, log_line
+from gateway.request_ids import with_client_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from gateway.failover.record import RequestRecord
     from gateway.failover.registry import Registry
+_TAKE_HEADERS = ("acompletion", "aembedding", "atext_completion")
+"""The kinds of call that hand `extra_headers` on to every provider."""
 
 
 class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typed
@@ -63,14 +66,20 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, Any], call_type: object
-    ) -> None:
-        """Takes note of an attempt that begins, of any kind of call."""
-        del call_type
+    ) -> dict[str, Any] | None:
+        """Takes note of an attempt that begins, of any kind of call.
+
+        Returns the parameters with the request's id for the provider, where it can be sent.
+        """
         deployment = _deployment(kwargs)
         alias = str(_metadata(kwargs).get("model_group") or kwargs.get("model"))
         record = current_record() or begin_record(alias)
         record.attempts.append(Attempt(alias, str(deployment), str(kwargs.get("model"))))
         self._registry.picked(deployment)
+        if getattr(call_type, "value", None) not in _TAKE_HEADERS:
+            return None
+        headers = with_client_request_id(kwargs.get("extra_headers"), record.request_id)
+        return {**kwargs, "extra_headers": headers} if headers else None
 
     async def async_post_call_success_deployment_hook(
         self, request_data: dict[str, Any], response: object, call_type: object

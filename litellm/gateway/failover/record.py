@@ -112,3 +112,9 @@ def begin_record(alias: str, request_id: str = "", *, is_probe: bool = False) ->
 def current_record() -> RequestRecord | None:
     """Returns the record of the request that this task handles, None outside of one."""
     return _CURRENT.get()
+
+
+def current_request_id() -> str:
+    """Returns the id of the request that this task handles; "" outside of one."""
+    record = _CURRENT.get()
+    return record.request_id if record is not None else ""

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gateway.log import event
+
 if TYPE_CHECKING:
     from gateway.failover.record import RequestRecord
 
@@ -70,7 +72,7 @@ def log_line(record: RequestRecord, status: str, bill: Bill, *, as_json: bool) -
         "seconds": round(time.monotonic() - record.started, 3),
     }
     if as_json:
-        return json.dumps(fields | {"component": "gateway", "level": "INFO"}, ensure_ascii=False)
+        return json.dumps(event("request", **fields), ensure_ascii=False)
     shown = {name: value for name, value in fields.items() if value is not None}
     return "gateway: " + " ".join(f"{name}={_plain(value)}" for name, value in shown.items())
 

@@ -131,8 +131,9 @@ def _for_one_call(parameters: Parameters, record: RequestRecord | None) -> Param
     """Returns the parameters for a single call.
 
     LiteLLM writes one cost for a logging object (Logging.claim_async_success_log); a call after
-    one that was billed gets its own, so that every answer is paid from the key's budget. And a
-    stream that breaks is ours to fall back from.
+    one that was billed gets its own, so that every answer is paid from the key's budget. Its id
+    begins with the request's, so that its row is found by that. And a stream that breaks is ours to
+    fall back from.
     """
     from litellm.router_utils.fallback_event_handlers import (  # noqa: PLC0415 -- LiteLLM comes late
         MID_STREAM_FALLBACK_CONTROLS_KEY,
@@ -142,7 +143,9 @@ def _for_one_call(parameters: Parameters, record: RequestRecord | None) -> Param
     parameters = dict(parameters)
     if record is not None and record.answer_was_billed:
         parameters.pop("litellm_logging_obj", None)
-        parameters["litellm_call_id"] = str(uuid.uuid4())
+        parameters["litellm_call_id"] = (
+            f"{record.request_id or uuid.uuid4()}-{len(record.attempts) + 1}"
+        )
     if parameters.get("stream"):
         controls = parameters.get(MID_STREAM_FALLBACK_CONTROLS_KEY)
         overrides = dict(controls.overrides) if controls is not None else {}

@@ -138,7 +138,8 @@ def _is_chargeable(path: str) -> bool:
 def _facts(call: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a row's metadata says beyond LiteLLM's own.
 
-    What is not the provider's word (`unpriced`, `usage_counted`), and who was asked before.
+    What is not the provider's word (`unpriced`, `usage_counted`), who was asked before, and whose
+    the call is when its id is not the request's, as of a repair.
     """
     payload = call.get("standard_logging_object")
     facts: dict[str, Any] = {}
@@ -147,6 +148,8 @@ def _facts(call: Mapping[str, Any]) -> dict[str, Any]:
     if call.get(COUNTED):
         facts["usage_counted"] = True
     record = current_record()
+    if record is not None and record.request_id not in ("", call.get("litellm_call_id")):
+        facts["request_id"] = record.request_id
     if record is not None and len(record.attempts) > 1:
         facts["attempts"] = [
             {"alias": attempt.alias, "model": attempt.model, "outcome": attempt.outcome}

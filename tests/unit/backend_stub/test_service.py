@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import threading
+import uuid
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -161,9 +162,10 @@ def test_json_log(logged: StartLogged, gateway: FakeGateway) -> None:
 
     (line,) = requests_in(lines(1))
     assert line.pop("duration_ms") >= 0
-    assert line.pop("time").endswith("+00:00")
+    assert line.pop("timestamp").endswith("+00:00")
     assert line == {
-        "level": "info",
+        "level": "INFO",
+        "component": "backend-stub",
         "logger": "backend_stub.request",
         "message": "request",
         "method": "POST",
@@ -175,6 +177,21 @@ def test_json_log(logged: StartLogged, gateway: FakeGateway) -> None:
         "status": 200,
         "request_id": response.headers["x-request-id"],
     }
+
+
+def test_log_of_a_callers_own_id(logged: StartLogged, gateway: FakeGateway) -> None:
+    """A caller's X-Request-ID is logged beside ours, unless it could harm a log; ours holds."""
+    gateway.will(completion(ITEMS), completion(ITEMS))
+    client, lines = logged(json_logs=True)
+
+    for given in ("their-7", "their 7\u00e4"):
+        headers = {b"x-request-id": given.encode("latin-1")}
+        response = client.post("/extract", json={"text": "a"}, headers=headers)
+        assert len(response.headers["x-request-id"]) == len(str(uuid.uuid4()))
+
+    written = requests_in(lines(2))
+    assert [line.get("caller_request_id") for line in written] == ["their-7", None]
+    assert "their-7" not in gateway.call_ids
 
 
 def test_log_of_a_failure(logged: StartLogged, gateway: FakeGateway) -> None:

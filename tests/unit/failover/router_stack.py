@@ -24,6 +24,7 @@ FAST = FailoverSettings(
 )
 KEY = "sk-made-up-key-of-a-provider"
 PRICE = 0.001
+REQUEST_ID = "9f0c2b4e-0d5b-4c1e-8a51-6d1c2f3a4b5c"
 ONE, TWO = "primary-at-one", "second-at-two"
 FALLBACK = (TWO, "answered")
 PROVIDERS = ["openai", "ollama_chat"]
@@ -52,7 +53,7 @@ class Stack:
 
     async def ask(self, model: str = "primary", **parameters: Any) -> Any:  # noqa: ANN401
         """Returns the router's response to one request."""
-        self.record = begin_record(model)
+        self.record = begin_record(model, REQUEST_ID)
         messages = [{"role": "user", "content": "Der Apfel ist rot."}]
         return await self.router.acompletion(model=model, messages=messages, **parameters)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -64,6 +65,8 @@ def test_a_json_line_holds_every_field(record: RequestRecord) -> None:
     assert line["outcomes"] == ["unreachable", "broke-schema", "answered"]
     assert (line["asked"], line["alias"], line["fallback"]) == ("extraction-model", "backup", True)
     assert (line["request_id"], line["prompt_tokens"]) == ("id-1", 10)
+    assert (line["level"], line["component"], line["message"]) == ("INFO", "gateway", "request")
+    assert datetime.fromisoformat(line["timestamp"]).utcoffset() == timedelta(0)
 
 
 def test_a_plain_line_is_one_line(record: RequestRecord) -> None:

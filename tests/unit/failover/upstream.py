@@ -46,6 +46,7 @@ class Upstream:
     Attributes:
         replies: for the next chat requests, in order; then `default` holds.
         asked: the body of every chat request.
+        headers: of every chat request, by their names in small letters.
         probed: the path of every request that is none.
         models_status: the status of the free endpoints.
         models: what Ollama lists.
@@ -55,6 +56,7 @@ class Upstream:
     default: Reply = field(default_factory=Reply)
     replies: list[Reply] = field(default_factory=list)
     asked: list[Body] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     probed: list[str] = field(default_factory=list)
     models_status: int = 200
     models: tuple[str, ...] = ("llama3.2:latest",)
@@ -94,18 +96,14 @@ class Upstream:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        method, path, _ = head.split("\r\n", 1)[0].split(" ", 2)
-        length = next(
-            (
-                int(line.split(":")[1])
-                for line in head.split("\r\n")
-                if line.lower().startswith("content-length:")
-            ),
-            0,
-        )
+        first, *fields = head.rstrip().split("\r\n")
+        method, path, _ = first.split(" ", 2)
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in fields)}
+        length = int(headers.get("content-length", 0))
         body = json.loads(await reader.readexactly(length)) if length else {}
         if method == "POST" and path in ("/v1/chat/completions", "/api/chat"):
             self.asked.append(body)
+            self.headers.append(headers)
             reply = self.replies.pop(0) if self.replies else self.default
             await self._answer(writer, path, body, reply)
         else:

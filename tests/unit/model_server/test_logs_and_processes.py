@@ -45,7 +45,7 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """With JSON_LOGS Ollama's lines are objects too, with the level that they name."""
     found = [json.loads(each) for each in relayed(capsys, as_json=True, everything=False)]
 
-    assert [each["level"] for each in found] == ["info", "info", "warning"]
+    assert [each["level"] for each in found] == ["INFO", "INFO", "WARNING"]
     assert {each["logger"] for each in found} == {"ollama"}
     assert found[2]["message"] == WARNING.strip()
 
@@ -65,7 +65,9 @@ def test_our_own_lines_have_time_and_level(
     assert "it broke" in printed
     assert "ZeroDivisionError" in printed
     if as_json:
-        assert json.loads(printed)["level"] == "error"
+        line = json.loads(printed)
+        assert (line["level"], line["component"]) == ("ERROR", "ollama")
+        assert line["timestamp"].endswith("+00:00")
     else:
         assert "ERROR model-server: it broke" in printed
 
