@@ -1,6 +1,8 @@
 """The provider behind EXTRACTION_PROVIDER=litellm and EXPLANATION_PROVIDER=litellm."""
 
 import asyncio
+import secrets
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,6 +42,9 @@ CALL_ID = "x-litellm-call-id"
 """LiteLLM takes a call's id from this header (proxy/common_request_processing.py,
 resolve_litellm_call_id) and stores it as LiteLLM_SpendLogs.litellm_call_id. So this service names
 the call itself: the id is known even if the gateway never answers."""
+
+_REPAIR = "-repair"
+"""Ends the id of the call that repairs an answer."""
 
 _LIST_SECONDS = 5
 """To list models asks no model."""
@@ -112,7 +117,7 @@ class LiteLLMProvider:
             except ValidationError as error:
                 problems = prompts.problems_of(error)
                 conversation = prompts.repair(conversation, answer.text, problems)
-                answer = await self._ask_for_items(model, conversation, f"{request_id}-repair")
+                answer = await self._ask_for_items(model, conversation, f"{request_id}{_REPAIR}")
                 usage += answer.usage
                 try:
                     items = _items(answer)
@@ -209,7 +214,7 @@ class LiteLLMProvider:
                 max_tokens=max_tokens,
                 temperature=0,
                 response_format=response_format or omit,
-                extra_headers={CALL_ID: call_id},
+                extra_headers=_headers(call_id),
             )
             return raw.parse(), raw.headers
 
@@ -243,7 +248,7 @@ class LiteLLMProvider:
                 temperature=0,
                 stream=True,
                 stream_options={"include_usage": True},
-                extra_headers={CALL_ID: call_id},
+                extra_headers=_headers(call_id),
             )
             return raw.parse(), raw.headers
 
@@ -262,6 +267,16 @@ async def _deadline(seconds: float) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise failures.from_exception(error) from error
+
+
+def _headers(call_id: str) -> dict[str, str]:
+    """Returns what names the call to the gateway, and its trace to whoever collects them.
+
+    The trace's id is the request's without its hyphens, so that one is found by the other, and a
+    repair is in the same trace: https://www.w3.org/TR/trace-context/#traceparent-header.
+    """
+    trace = uuid.UUID(call_id.removesuffix(_REPAIR)).hex
+    return {CALL_ID: call_id, "traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
 
 
 def _items(answer: _Completion) -> list[Item]:

@@ -27,11 +27,13 @@ from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped
 from gateway.problems import ConfigurationError, Problem
 from gateway.request_ids import RequestIds
 from gateway.start_config import checked_config, write_config
+from gateway.traces.settings import trace_settings
 
 if TYPE_CHECKING:
     from gateway.config_render import EffectiveConfig
     from gateway.front import App
     from gateway.settings import Settings
+    from gateway.traces.exporter import Traces
 
 
 def serve() -> None:
@@ -71,6 +73,17 @@ def _journal(url: str, settings: Settings, say: Log) -> SpendJournal:
     return SpendJournal(
         settings.journal_root, settings.journal_max_mb, url, say, sync=settings.journal_sync
     )
+
+
+def _traces(settings: Settings, say: Log) -> Traces | None:
+    """Returns what writes traces; without an endpoint nothing of it is even imported."""
+    wanted = trace_settings(settings)
+    if wanted is None:
+        return None
+    from gateway.traces.exporter import Traces  # noqa: PLC0415 -- as above
+
+    say(f"traces go to {wanted.url}")
+    return Traces(wanted, say)
 
 
 def _failover_settings(settings: Settings, effective: EffectiveConfig) -> FailoverSettings:
@@ -117,7 +130,8 @@ def _run(
     import uvicorn  # noqa: PLC0415 -- after LiteLLM, whose import is not slowed by the collector
 
     bound_connecting(settings.connect_timeout)
-    failover = install(_failover_settings(settings, effective), say)
+    traces = _traces(settings, say)
+    failover = install(_failover_settings(settings, effective), say, traces)
     has_database = journal is not None
     health = Health(
         proxy, has_database=has_database, more_reasons=journal.reasons if journal else tuple
@@ -144,6 +158,8 @@ def _run(
     async def stopped() -> None:
         if journal is not None:
             await asyncio.to_thread(journal.close)
+        if traces is not None:
+            await asyncio.to_thread(traces.close)
 
     app = journal.held(proxy.app) if journal is not None else proxy.app
     off = reason_off(disabled=settings.disable_admin_ui, has_database=has_database)

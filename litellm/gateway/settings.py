@@ -116,6 +116,11 @@ class Settings(BaseSettings):
     litellm_log: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "WARNING"
     graceful_shutdown_timeout: float = Field(30.0, ge=0, le=600)
 
+    # traces, under OpenTelemetry's own names; checked in traces/settings.py
+    otel_exporter_otlp_endpoint: str | None = None
+    otel_exporter_otlp_headers: SecretStr | None = None
+    otel_service_name: str = "litellm-gateway"
+
     @property
     def journal_root(self) -> Path:
         """Where every gateway's spend journal has its folder."""

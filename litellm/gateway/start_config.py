@@ -13,6 +13,7 @@ from gateway.database_url import database_problems
 from gateway.key_strength import weakness
 from gateway.problems import ConfigurationError, Problem
 from gateway.settings import load_settings
+from gateway.traces.settings import trace_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,11 @@ def checked_config(variables: Mapping[str, str]) -> tuple[Settings, EffectiveCon
     """
     settings = load_settings(variables)
     effective = render(read_config(settings.litellm_config), settings, variables)
-    problems = [*_key_problems(settings), *database_problems(settings)]
+    problems = [
+        *_key_problems(settings),
+        *database_problems(settings),
+        *_trace_problems(settings),
+    ]
     if problems:
         raise ConfigurationError(problems)
     return settings, effective
@@ -47,6 +52,14 @@ def write_config(settings: Settings, effective: EffectiveConfig) -> Path:
         file.write("# Rendered at start from litellm_config.yaml and the environment.\n")
         yaml.safe_dump(effective.config, file, sort_keys=False, allow_unicode=True)
     return path
+
+
+def _trace_problems(settings: Settings) -> list[Problem]:
+    try:
+        trace_settings(settings)
+    except ConfigurationError as error:
+        return list(error.problems)
+    return []
 
 
 def _key_problems(settings: Settings) -> list[Problem]:

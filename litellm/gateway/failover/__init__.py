@@ -16,12 +16,15 @@ from gateway.failover.settings import FailoverSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.failover.callback import Trace
     from gateway.failover.failover import Failover
 
 __all__ = ["FailoverSettings", "install"]
 
 
-def install(settings: FailoverSettings, say: Callable[[str, str], None]) -> Failover:
+def install(
+    settings: FailoverSettings, say: Callable[[str, str], None], trace: Trace | None = None
+) -> Failover:
     """Returns failover, installed in LiteLLM; it imports LiteLLM.
 
     To be called once, after `litellm.proxy.proxy_server` is imported and before it serves. It
@@ -31,12 +34,13 @@ def install(settings: FailoverSettings, say: Callable[[str, str], None]) -> Fail
     Args:
         settings: of failover.
         say: writes an event for people to the log, with its level.
+        trace: writes the trace of a request that ended; None when nobody wants it.
     """
     import litellm  # noqa: PLC0415 -- seconds
 
     from gateway.failover.failover import Failover  # noqa: PLC0415 -- imports LiteLLM
 
-    failover = Failover(settings, say, _write)
+    failover = Failover(settings, say, _write, trace)
     litellm.logging_callback_manager.add_litellm_callback(failover.callback)
     return failover
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from gateway.failover.record import RequestRecord
     from gateway.failover.registry import Registry
+
+    Trace = Callable[[RequestRecord, str, Bill], None]
 _TAKE_HEADERS = ("acompletion", "aembedding", "atext_completion")
 """The kinds of call that hand `extra_headers` on to every provider."""
 
@@ -34,9 +36,10 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         fallbacks: returns the router's.
         write: writes a line to the log.
         json_logs: whether that line is JSON.
+        trace: writes the trace of a request that ended; None when nobody wants it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- each is one thing that it asks of the outside
         self,
         registry: Registry,
         before_request: Callable[[], None],
@@ -44,6 +47,7 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         write: Callable[[str], None],
         *,
         json_logs: bool,
+        trace: Trace | None = None,
     ) -> None:
         super().__init__()
         self._registry = registry
@@ -51,6 +55,7 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         self._fallbacks = fallbacks
         self._write = write
         self._json_logs = json_logs
+        self._trace = trace
 
     async def async_pre_call_hook(
         self,
@@ -60,9 +65,12 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         call_type: str,
     ) -> None:
         """Begins a request's record."""
-        del user_api_key_dict, cache, call_type
+        del user_api_key_dict, cache
         self._before_request()
-        begin_record(str(data.get("model")), str(data.get("litellm_call_id") or ""))
+        record = begin_record(str(data.get("model")), str(data.get("litellm_call_id") or ""))
+        record.call_type = call_type
+        headers = (data.get("proxy_server_request") or {}).get("headers") or {}
+        record.traceparent = str(headers.get("traceparent") or "")
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, Any], call_type: object
@@ -180,6 +188,8 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         if not record.was_logged:
             record.was_logged = True
             self._write(log_line(record, status, bill, as_json=self._json_logs))
+            if self._trace is not None:
+                self._trace(record, status, bill)
 
 
 def _metadata(parameters: Mapping[str, Any]) -> Mapping[str, Any]:

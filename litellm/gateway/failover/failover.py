@@ -16,6 +16,7 @@ from gateway.failover.version_guard import READ_FOR, changed_sources
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from gateway.failover.callback import Trace
     from gateway.failover.registry import Member
     from gateway.failover.settings import FailoverSettings
 
@@ -30,6 +31,7 @@ class Failover:
         settings: of failover.
         say: writes an event for people to the log, with its level.
         write: writes a ready line to the log.
+        trace: writes the trace of a request that ended; None when nobody wants it.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Failover:
         settings: FailoverSettings,
         say: Callable[[str, str], None],
         write: Callable[[str], None],
+        trace: Trace | None = None,
     ) -> None:
         self._settings = settings
         self._say = say
@@ -51,6 +54,7 @@ class Failover:
             lambda: getattr(self._router, "fallbacks", None),
             write,
             json_logs=settings.json_logs,
+            trace=trace,
         )
 
     def attach(self, router: Any) -> None:  # noqa: ANN401 -- LiteLLM is not typed

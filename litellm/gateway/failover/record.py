@@ -26,6 +26,8 @@ class Attempt:
         failure: why it failed; None while it runs, or when it answered.
         broken_schema: whether it answered, but not in the requested schema.
         cost: in USD, of an answer that broke the schema; it was paid all the same.
+        started: on the monotonic clock, in seconds.
+        ended: when it failed, on the same clock; None when it did not.
     """
 
     alias: str
@@ -35,6 +37,12 @@ class Attempt:
     broken_schema: bool = False
     cost: float = 0.0
     started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+
+    def failed(self, failure: Failure) -> None:
+        """Takes note that it failed, now."""
+        self.failure = failure
+        self.ended = time.monotonic()
 
     @property
     def outcome(self) -> str:
@@ -58,6 +66,10 @@ class RequestRecord:
         was_answered: whether the caller has an answer, or the beginning of one.
         answering_call: LiteLLM's call id of the stream that is the answer.
         is_probe: whether it is a probe call of the gateway, whose failure is no news.
+        call_type: LiteLLM's name for the kind of call, such as acompletion.
+        traceparent: what the caller sent to have its trace continued, or "":
+            https://www.w3.org/TR/trace-context/#traceparent-header.
+        started: on the monotonic clock, in seconds.
     """
 
     alias: str
@@ -69,6 +81,8 @@ class RequestRecord:
     was_answered: bool = False
     answering_call: str | None = None
     is_probe: bool = False
+    call_type: str = ""
+    traceparent: str = ""
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -95,7 +109,7 @@ class RequestRecord:
         """Takes note that the running attempt failed."""
         self.last_error = error
         if self.last is not None and self.last.failure is None:
-            self.last.failure = failure
+            self.last.failed(failure)
         return self.last
 
 

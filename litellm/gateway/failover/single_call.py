@@ -120,7 +120,7 @@ class SingleCall:
     ) -> None:
         failure = failure_of(error)
         if attempt is not None:
-            attempt.failure = failure
+            attempt.failed(failure)
         record = current_record()
         if record is not None:
             record.last_error = error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -160,6 +161,9 @@ def test_repair_is_booked_beside(client: httpx.Client, gateway: FakeGateway) -> 
     request_id = client.post("/extract", json={"text": TEXT}).json()["request_id"]
 
     assert gateway.call_ids == [request_id, f"{request_id}-repair"]
+    parents = [request.headers["traceparent"] for request in gateway.requests]
+    pattern = rf"00-{request_id.replace('-', '')}-[0-9a-f]{{16}}-01"
+    assert [bool(re.fullmatch(pattern, parent)) for parent in parents] == [True, True]
 
 
 def test_repair_fails(client: httpx.Client, gateway: FakeGateway) -> None:

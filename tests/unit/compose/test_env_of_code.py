@@ -68,6 +68,7 @@ BY_COMPOSE = {
     **dict.fromkeys(("COMPOSE_FILE", "COMPOSE_PROFILES"), "compose's own"),
     **dict.fromkeys(("HTTPS_PROXY", "NO_PROXY", "OLLAMA_NO_CLOUD"), "Ollama itself reads it"),
     **dict.fromkeys(("OLLAMA_GPUS", "OLLAMA_MEMORY", "OLLAMA_RUNTIME"), "the container's limits"),
+    "OTEL_RESOURCE_ATTRIBUTES": "OpenTelemetry itself reads it",
     "OLLAMA_REPLICAS": "how many containers there are",
     "UPSTREAM_SCRIPT": "the upstream's SCRIPT",
 }

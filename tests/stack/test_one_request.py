@@ -1,0 +1,222 @@
+"""One request, found everywhere by the id that the caller got: logs, provider, spend rows, trace.
+
+The scripted upstream stands for every provider and tells which headers reached it; a collector in
+this process gets the traces.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from support.collector import Collector
+from support.scripted import PRICED, SCRIPTED_PROVIDERS, ask, control, play
+from support.stack import Stack
+from support.wait import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.collector import Span
+
+TEXT = "Der Hund schläft im Garten."
+TOKEN = "made-up-token-of-the-collector"  # of nobody
+SECONDS = 30
+
+BAD_JSON_AND_CUT = {
+    "rules": [
+        {"match": {"provider": "ollama", "stream": True}, "do": {"close": True}},
+        {"match": {"provider": "ollama"}, "do": {"bad_json": "prose"}},
+    ]
+}
+"""Ollama's plain answers break the schema, its streams never begin."""
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    """Yield where the traces go."""
+    with Collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stack(collector: Collector) -> Iterator[Stack]:
+    """Yield a stack whose Ollama fails so, and whose OpenAI stands in for it."""
+    environment = {
+        **SCRIPTED_PROVIDERS,
+        "EXTRACTION_FALLBACKS": PRICED,
+        "EXPLANATION_FALLBACKS": PRICED,
+        "NUM_RETRIES": "0",
+        "JSON_LOGS": "true",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://host.docker.internal:{collector.port}",
+        "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{TOKEN}",
+    }
+    with Stack(environment) as running:
+        running.compose("build", "scripted-upstream")
+        running.compose(
+            "up", "--detach", "--no-build", "--wait", "backend-stub", "scripted-upstream"
+        )
+        play(running, BAD_JSON_AND_CUT)
+        yield running
+
+
+def sent_ids(stack: Stack, since: int) -> list[str]:
+    """Return the id on each request that reached a provider after a number of the journal."""
+    found = requests.get(
+        f"{control(stack)}/journal", params={"method": "POST", "since": str(since)}, timeout=SECONDS
+    ).json()["requests"]
+    return [entry["headers"].get("x-client-request-id") for entry in found]
+
+
+def last_number(stack: Stack) -> int:
+    """Return the number of the journal's last request."""
+    found = requests.get(f"{control(stack)}/journal", timeout=SECONDS).json()["requests"]
+    return found[-1]["number"] if found else 0
+
+
+def lines(stack: Stack, service: str, request_id: str) -> list[dict[str, Any]]:
+    """Return a service's lines about a request; compose may put its cursor's moves before them."""
+    written = stack.compose("logs", "--no-log-prefix", service).stdout.splitlines()
+    found = [json.loads(line.removeprefix("\x1b[2K")) for line in written]
+    return [line for line in found if line.get("request_id") == request_id]
+
+
+def spend_rows(stack: Stack, request_id: str, count: int) -> list[dict[str, Any]]:
+    """Return the rows of a request by the view that reports read, as soon as they are there."""
+
+    def rows() -> list[dict[str, Any]]:
+        return stack.sql(
+            "SELECT seen.*, logs.session_id FROM gateway_reports.requests AS seen"
+            ' JOIN "LiteLLM_SpendLogs" AS logs USING (request_id)'
+            " WHERE gateway_request_id = %s ORDER BY started_at",
+            request_id,
+        )
+
+    until(lambda: len(rows()) >= count, seconds=SECONDS, what=f"{count} rows of {request_id}")
+    return rows()
+
+
+def spans(collector: Collector, request_id: str, count: int) -> tuple[Span, list[Span]]:
+    """Return a request's span and those of its attempts, as soon as they were sent."""
+    until(
+        lambda: len(collector.trace(request_id)) >= count,
+        seconds=SECONDS,
+        what=f"{count} spans of {request_id}",
+    )
+    found = collector.trace(request_id)
+    (whole,) = [span for span in found if span.parent not in {each.id for each in found}]
+    return whole, [span for span in found if span is not whole]
+
+
+def test_a_repaired_request_has_one_id_from_the_backend_to_the_spend_rows(
+    stack: Stack, collector: Collector
+) -> None:
+    """A broken answer, its repair and the fallback: three calls, three rows, one id and trace."""
+    before = last_number(stack)
+
+    answer = requests.post(f"{stack.backend_url}/extract", json={"text": TEXT}, timeout=60)
+
+    assert answer.status_code == 200, answer.text
+    request_id = answer.json()["request_id"]
+    assert sent_ids(stack, before) == [request_id] * 3
+
+    rows = spend_rows(stack, request_id, 3)
+    assert [row["call_id"] for row in rows] == [request_id, f"{request_id}-2", f"{request_id}-3"]
+    assert {row["session_id"] for row in rows} == {uuid.UUID(request_id).hex}
+
+    for service, component in (("backend-stub", "backend-stub"), ("litellm", "gateway")):
+        (line,) = [
+            each for each in lines(stack, service, request_id) if each["message"] == "request"
+        ]
+        assert (line["component"], line["level"]) == (component, "INFO")
+        assert datetime.fromisoformat(line["timestamp"]).utcoffset() == timedelta(0)
+
+    whole, attempts = spans(collector, request_id, 4)
+    outcomes = [span.attributes["gateway.outcome"] for span in attempts]
+    assert sorted(outcomes) == ["answered", "broke-schema", "broke-schema"]
+    assert {span.trace for span in [whole, *attempts]} == {uuid.UUID(request_id).hex}
+    assert whole.attributes["gateway.alias"] == PRICED
+    assert whole.service == "litellm-gateway"
+
+
+def test_a_stream_that_fell_back_keeps_its_id(stack: Stack, collector: Collector) -> None:
+    """Both calls carry it, the log has one line, the trace both attempts."""
+    before = last_number(stack)
+
+    answer = requests.post(
+        f"{stack.backend_url}/explain",
+        json={"item": "der Hund", "context": TEXT},
+        headers={"Accept": "text/event-stream"},
+        timeout=60,
+    )
+
+    request_id = answer.headers["x-request-id"]
+    assert "event: done" in answer.text
+    assert sent_ids(stack, before) == [request_id] * 2
+    (row,) = spend_rows(stack, request_id, 1)
+    assert row["alias"] == PRICED
+    until(
+        lambda: [each["message"] for each in lines(stack, "litellm", request_id)] == ["request"],
+        seconds=SECONDS,
+        what="the gateway's line",
+    )
+    _, attempts = spans(collector, request_id, 3)
+    assert [span.failed for span in attempts] == [True, False]
+
+
+def test_a_callers_id_is_taken_only_if_nothing_can_stumble_over_it(stack: Stack) -> None:
+    """A sane one is used to the provider; in place of another LiteLLM makes one and returns it."""
+    key = stack.secret("backend_virtual_key")
+    for given, taken in (("job-7", True), ("job 7", False), ("7" * 200, False)):
+        before = last_number(stack)
+        answer = requests.post(
+            f"{stack.gateway_url}/v1/chat/completions",
+            json={"model": PRICED, "messages": [{"role": "user", "content": TEXT}]},
+            headers={"Authorization": f"Bearer {key}", "x-litellm-call-id": given},
+            timeout=60,
+        )
+        used = answer.headers["x-litellm-call-id"]
+        assert (used == given) is taken
+        assert sent_ids(stack, before) == [used]
+
+
+def test_no_span_holds_a_prompt_an_answer_or_a_key(stack: Stack, collector: Collector) -> None:
+    """Neither does a log hold the collector's token, which the collector itself gets."""
+    key = stack.secret("backend_virtual_key")
+    answer = ask(stack, key, PRICED)
+    spans(collector, answer.headers["x-litellm-call-id"], 2)
+
+    sent = b"\n".join(collector.bodies)
+    said = answer.json()["choices"][0]["message"]["content"]
+    for secret in (TEXT, "Hallo", said, key, SCRIPTED_PROVIDERS["OPENAI_API_KEY"], TOKEN):
+        assert secret.encode() not in sent
+    assert collector.headers[0]["authorization"] == f"Bearer {TOKEN}"
+    assert TOKEN not in stack.compose("logs").stdout
+
+
+def test_an_endpoint_that_is_no_url_is_refused_before_the_start(stack: Stack) -> None:
+    """`./run check` names the variable and shows what would do."""
+    done = stack.run("check", check=False, OTEL_EXPORTER_OTLP_ENDPOINT="collector:4318")
+
+    assert done.returncode != 0
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in done.stdout + done.stderr
+    assert "http://collector:4318" in done.stdout + done.stderr
+
+
+def test_a_collector_that_hangs_keeps_no_request_and_no_stop(
+    stack: Stack, collector: Collector
+) -> None:
+    """Answers come as ever, and the gateway ends by itself."""
+    key = stack.secret("backend_virtual_key")
+    collector.hang.clear()
+    answers = [ask(stack, key, PRICED) for _ in range(10)]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 5
+    stack.compose("stop", "litellm")
+    assert stack.inspect("litellm")["State"]["ExitCode"] == 143  # SIGTERM's; a kill has 137
