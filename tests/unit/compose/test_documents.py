@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -23,18 +24,30 @@ def documents() -> list[Path]:
     return [Path(name) for name in listed.stdout.split()]
 
 
+def prose(document: Path) -> str:
+    """Return a document without its blocks of code, in which nothing is a link or heading."""
+    text = (REPOSITORY / document).read_text()
+    return re.sub(r"^ *```.*?^ *```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(document: Path) -> set[str]:
+    """Return what GitHub lets a link to a part of a document name: its headings, in their form."""
+    headings = re.findall(r"^#+ +(.+?) *$", prose(document), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("document", documents(), ids=str)
 def test_no_link_is_dead(document: Path) -> None:
-    """Each relative link leads to a file or folder of the repository."""
-    text = (REPOSITORY / document).read_text()
-    targets = [
-        target.split("#")[0]
-        for target in re.findall(r"\]\(([^)\s]+)\)", text)
-        if not re.match(r"[a-z]+:|#", target)
-    ]
-
-    missing = [target for target in targets if not (REPOSITORY / document.parent / target).exists()]
-    assert not missing
+    """Each relative link leads to a file or folder of the repository, and to a heading of it."""
+    dead = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        found = Path(os.path.normpath(document.parent / name)) if name else document
+        if not (REPOSITORY / found).exists() or (anchor and anchor not in anchors(found)):
+            dead.append(target)
+    assert not dead
 
 
 def test_every_command_of_the_readme_exists() -> None:
