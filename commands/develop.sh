@@ -15,6 +15,14 @@ bench() {
 # docs — write the generated pages of docs/reference anew
 docs() { _in_test_image python docs/generate.py; }
 
+# transcript — write docs/first-ten-minutes.md anew: the README's commands in a fresh clone, timed
+# Of the last commit, under a project name and on ports of its own, which are removed again. On a machine without
+# engine and images it takes as long as a newcomer waits. Needs Python 3.10 and git on the host.
+transcript() {
+  have python3 || die "there is no python3" "install Python 3.10 or newer"
+  python3 docs/first_ten_minutes.py
+}
+
 TESTS_IMAGE="litellm-proxy-service/tests:${STACK_VERSION:-0.1.0}"
 
 # _in_test_image COMMAND...: everything that tests need is in one image; they drive the engine from
