@@ -28,10 +28,17 @@ class Proxy(Protocol):
 
 @dataclass(frozen=True)
 class Report:
-    """The answer to /health."""
+    """The answer to /health.
+
+    Attributes:
+        reasons: why the gateway cannot do its work; empty when it can.
+        models: how many aliases are loaded.
+        database_answers: whether it does; None without one, and when nobody could ask.
+    """
 
     reasons: tuple[str, ...]
     models: int
+    database_answers: bool | None = None
 
     @property
     def status_code(self) -> int:
@@ -82,14 +89,16 @@ class Health:
 
     async def _ask(self) -> Report:
         reasons: list[str] = []
+        database_answers = None
         if self._has_database:
             reasons.extend(await self._database_reasons())
+            database_answers = not reasons
         reasons.extend(self.pending.values())
         reasons.extend(self._more_reasons())
         models = len(self._proxy.model_names())
         if not models:
             reasons.append("no model is loaded")
-        return Report(tuple(reasons), models)
+        return Report(tuple(reasons), models, database_answers)
 
     async def _database_reasons(self) -> list[str]:
         try:

@@ -24,14 +24,19 @@ from gateway.litellm_proxy import LiteLLMProxy
 from gateway.log import Log, PrintedLines
 from gateway.loopback_guard import LoopbackGuard
 from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
+from gateway.port_owner import is_taken, owner
 from gateway.problems import ConfigurationError, Problem
 from gateway.request_ids import RequestIds
 from gateway.start_config import checked_config, write_config
 from gateway.traces.settings import trace_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.config_render import EffectiveConfig
+    from gateway.failover.failover import Failover
     from gateway.front import App
+    from gateway.metrics.server import MetricsServer
     from gateway.settings import Settings
     from gateway.traces.exporter import Traces
 
@@ -49,6 +54,7 @@ def serve() -> None:
         say(note)
     for line in start_lines(effective, read_results(settings.golden_results)):
         say(line)
+    _check_metrics_port(settings)
     url = database_url(settings)
     if url is not None:
         _check_database(url, settings, say)
@@ -120,6 +126,27 @@ def _check_database(url: str, settings: Settings, say: Log) -> None:
         )
 
 
+def _check_metrics_port(settings: Settings) -> None:
+    """Refuses a port that somebody else has; it is opened only seconds later."""
+    port = settings.metrics_port
+    if port is not None and (port == settings.port or is_taken(settings.host, port)):
+        who = "the gateway itself, as PORT" if port == settings.port else owner(port)
+        found = f"{port} is taken by {who or 'a process of another user'}"
+        raise ConfigurationError(
+            [Problem("METRICS_PORT", found, "take another one, or leave it unset for no metrics")]
+        )
+
+
+def _metrics(
+    settings: Settings, failover: Failover, health: Health, journal: SpendJournal | None
+) -> MetricsServer:
+    from gateway.metrics.budgets import KeyBudgets  # noqa: PLC0415 -- only when metrics are wanted
+    from gateway.metrics.server import MetricsServer  # noqa: PLC0415 -- as above
+
+    url = database_url(settings)
+    return MetricsServer(failover, health, journal, KeyBudgets(url) if url is not None else None)
+
+
 def _run(
     settings: Settings,
     effective: EffectiveConfig,
@@ -141,8 +168,15 @@ def _run(
     if has_database and settings.backend_virtual_key is not None:
         health.pending[PART] = "the backend's virtual key is not set up yet"
 
+    metrics = _metrics(settings, failover, health, journal) if settings.metrics_port else None
+    stops: list[Callable[[], None]] = [part.close for part in (journal, traces) if part is not None]
+
     def started() -> None:
         say(f"serving on {settings.host}:{settings.port}")
+        if metrics is not None and settings.metrics_port is not None:
+            loop = asyncio.get_running_loop()
+            stops.append(metrics.start(settings.host, settings.metrics_port, loop))
+            say(f"metrics on {settings.host}:{settings.metrics_port}/metrics")
         if proxy.router() is not None:
             failover.attach(proxy.router())
         if health.pending:
@@ -156,10 +190,7 @@ def _run(
         await failover.registry.close()
 
     async def stopped() -> None:
-        if journal is not None:
-            await asyncio.to_thread(journal.close)
-        if traces is not None:
-            await asyncio.to_thread(traces.close)
+        await asyncio.gather(*(asyncio.to_thread(stop) for stop in stops))
 
     app = journal.held(proxy.app) if journal is not None else proxy.app
     off = reason_off(disabled=settings.disable_admin_ui, has_database=has_database)

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     # where it listens and what it reads
     host: str = "127.0.0.1"
     port: int = Field(4000, ge=1, le=65535)
+    metrics_port: int | None = Field(None, ge=1, le=65535)
     litellm_config: Path = Field(
         default_factory=lambda: IMAGE_CONFIG if IMAGE_CONFIG.exists() else SOURCE_CONFIG
     )

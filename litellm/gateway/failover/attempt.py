@@ -8,6 +8,7 @@ like any provider's error.
 from __future__ import annotations
 
 import functools
+import time
 from typing import TYPE_CHECKING, Any
 
 from gateway.failover.cost import cost_of
@@ -53,6 +54,8 @@ class AttemptRunner:
                 record.was_answered = True
                 log = getattr(answer.response, "logging_obj", None)
                 record.answering_call = getattr(log, "litellm_call_id", None)
+                if hasattr(answer.response, "_async_generator"):
+                    record.first_token = time.monotonic()
             return answer.response
 
         return _acompletion

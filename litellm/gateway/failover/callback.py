@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from litellm.integrations.custom_logger import CustomLogger
 
@@ -23,8 +23,22 @@ if TYPE_CHECKING:
     from gateway.failover.registry import Registry
 
     Trace = Callable[[RequestRecord, str, Bill], None]
+
+OK = 200
+INTERNAL_ERROR = 500
+
 _TAKE_HEADERS = ("acompletion", "aembedding", "atext_completion")
 """The kinds of call that hand `extra_headers` on to every provider."""
+
+
+class Observer(Protocol):
+    """Who is told of requests; on the event loop, so it must not take time."""
+
+    def finished(self, record: RequestRecord, status: int) -> None:
+        """Takes note of a request that has ended, with the HTTP status that its caller got."""
+
+    def billed(self, payload: Mapping[str, Any]) -> None:
+        """Takes note of what an answer cost: LiteLLM's `standard_logging_object`."""
 
 
 class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typed
@@ -37,6 +51,9 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         write: writes a line to the log.
         json_logs: whether that line is JSON.
         trace: writes the trace of a request that ended; None when nobody wants it.
+
+    Attributes:
+        observer: is told of each request, once there is one.
     """
 
     def __init__(  # noqa: PLR0913 -- each is one thing that it asks of the outside
@@ -50,6 +67,7 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         trace: Trace | None = None,
     ) -> None:
         super().__init__()
+        self.observer: Observer | None = None
         self._registry = registry
         self._before_request = before_request
         self._fallbacks = fallbacks
@@ -132,21 +150,23 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         if response is not None and not hasattr(response, "__anext__"):
             record.request_id = str(data.get("litellm_call_id") or record.request_id)
             bill = self._known_bill(record, _bill_of_response(response))
-            self._log(record, "ok", bill)
+            self._log(record, OK, bill)
         return headers_of(record, bill)
 
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: object, start_time: object, end_time: object
     ) -> None:
-        """Logs a stream, whose cost LiteLLM knows at its end."""
+        """Logs a stream, whose cost LiteLLM knows at its end; tells what each answer cost."""
         del response_obj, start_time, end_time
         record = current_record()
         payload = kwargs.get("standard_logging_object")
+        if payload and self.observer is not None:
+            self.observer.billed(payload)
         if record is None or not payload or record.answering_call is None:
             return
         broke = record.last is not None and record.last.failure is not None
         if kwargs.get("litellm_call_id") == record.answering_call and not broke:
-            self._log(record, "ok", _bill_of_payload(payload))
+            self._log(record, OK, _bill_of_payload(payload))
 
     async def async_post_call_failure_hook(
         self,
@@ -163,8 +183,8 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
         record.request_id = str(request_data.get("litellm_call_id") or record.request_id)
         chain = self._chain(record.alias, request_data)
         error = caller_error(record, chain, self._registry, original_exception)
-        status = error.status if error else getattr(original_exception, "status_code", 500)
-        self._log(record, f"error {status}", Bill(cost=0))
+        status = error.status if error else _status_of(original_exception)
+        self._log(record, status, Bill(cost=0))
         if error is None:
             return None
         from fastapi import HTTPException  # noqa: PLC0415 -- only in the proxy
@@ -184,12 +204,22 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
             return bill
         return replace(bill, cost=None)
 
-    def _log(self, record: RequestRecord, status: str, bill: Bill) -> None:
-        if not record.was_logged:
-            record.was_logged = True
-            self._write(log_line(record, status, bill, as_json=self._json_logs))
-            if self._trace is not None:
-                self._trace(record, status, bill)
+    def _log(self, record: RequestRecord, status: int, bill: Bill) -> None:
+        if record.was_logged:
+            return
+        record.was_logged = True
+        if self.observer is not None:
+            self.observer.finished(record, status)
+        shown = "ok" if status == OK else f"error {status}"
+        self._write(log_line(record, shown, bill, as_json=self._json_logs))
+        if self._trace is not None:
+            self._trace(record, shown, bill)
+
+
+def _status_of(error: Exception) -> int:
+    """Returns the HTTP status of an error of LiteLLM's; some write it as text."""
+    found = str(getattr(error, "status_code", ""))
+    return int(found) if found.isdigit() else INTERNAL_ERROR
 
 
 def _metadata(parameters: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -69,6 +69,8 @@ class RequestRecord:
         call_type: LiteLLM's name for the kind of call, such as acompletion.
         traceparent: what the caller sent to have its trace continued, or "":
             https://www.w3.org/TR/trace-context/#traceparent-header.
+        first_token: when a stream's first token could leave, by the monotonic clock; None before,
+            and for a plain answer.
         started: on the monotonic clock, in seconds.
     """
 
@@ -83,6 +85,7 @@ class RequestRecord:
     is_probe: bool = False
     call_type: str = ""
     traceparent: str = ""
+    first_token: float | None = None
     started: float = field(default_factory=time.monotonic)
 
     @property

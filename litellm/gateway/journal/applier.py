@@ -57,6 +57,7 @@ class Applier:
 
     Attributes:
         applied: called with the records that were new to the database.
+        caught_up_at: when everything that stood in the journal was applied, by the monotonic clock.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Applier:
         say: Callable[[str, str], None],
     ) -> None:
         self.applied: Callable[[Sequence[Record]], None] = lambda _: None
+        self.caught_up_at = time.monotonic()
         self._reader = reader
         self._url = for_psycopg(url)
         self._refused = refused
@@ -88,6 +90,7 @@ class Applier:
         """
         count = 0
         until = None if seconds is None else time.monotonic() + seconds
+        looked_at = time.monotonic()
         while (batch := self._reader.next_batch(last=last)) is not None:
             wait = FIRST_WAIT
             while not self._try_to_apply(batch.records):
@@ -96,6 +99,8 @@ class Applier:
                 wait = min(wait * 2, LONGEST_WAIT)
             self._reader.done(batch)
             count += len(batch.records)
+            looked_at = time.monotonic()
+        self.caught_up_at = looked_at
         return count
 
     def start(self, appended: threading.Event) -> None:

@@ -61,6 +61,10 @@ class Journal:
         sync: whether a record counts as written only when the disk has it. Without, it survives
             the death of every process, but not of the machine.
         say: writes an event for people to the log, with its level.
+
+    Attributes:
+        max_bytes: what all its files may take.
+        records: how many were appended; notes given up are among them, other notes are not.
     """
 
     def __init__(
@@ -68,8 +72,9 @@ class Journal:
     ) -> None:
         self.folder = folder
         self.appended = threading.Event()
+        self.max_bytes = max_bytes
+        self.records = 0
         self._say = say
-        self._max_bytes = max_bytes
         self._segment_bytes = min(SEGMENT_BYTES, max_bytes // SEGMENTS_AT_LEAST)
         self._sync = sync
         self._wake = threading.Condition()
@@ -115,6 +120,7 @@ class Journal:
             OSError: the disk fails otherwise.
         """
         done = self._write(body, wake=wake)
+        self.records += 1
         self.appended.set()
         return done
 
@@ -194,7 +200,7 @@ class Journal:
 
     def _make(self, number: int, least: int = 0) -> Segment:
         size = max(self._segment_bytes, least)
-        return segments.make_segment(self.folder, number, size, limit=self._max_bytes)
+        return segments.make_segment(self.folder, number, size, limit=self.max_bytes)
 
     def _run(self) -> None:
         while True:

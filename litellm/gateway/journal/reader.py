@@ -37,12 +37,14 @@ class Batch:
         end: where the next batch begins.
         notes: those that were read on the way, and where each stands.
         given_up: ids of notes that no record will complete.
+        made: whether its records were made of notes, not read.
     """
 
     records: list[Record]
     end: Tail
     notes: list[tuple[Tail, Note]] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
+    made: bool = False
 
 
 class Reader:
@@ -55,6 +57,9 @@ class Reader:
         say: writes an event for people to the log, with its level.
         complete: makes a record of a note that no other completes.
         removed: called when a file was removed.
+
+    Attributes:
+        records_read: how many records were read that are done with; notes given up are among them.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class Reader:
         tail: Callable[[], Tail] | None = None,
         removed: Callable[[], None] = lambda: None,
     ) -> None:
+        self.records_read = 0
         self._folder = folder
         self._say = say
         self._complete = complete
@@ -87,7 +93,7 @@ class Reader:
                 return batch
             due = self._open.due(everything=last)
         records = self._completed(due)
-        return Batch(records, self._position) if records else None
+        return Batch(records, self._position, made=True) if records else None
 
     def done(self, batch: Batch) -> None:
         """Takes note that a batch is in the database.
@@ -95,6 +101,8 @@ class Reader:
         Losing this is harmless: what is applied twice is found to be there already.
         """
         self._position = batch.end
+        if not batch.made:
+            self.records_read += len(batch.records) + len(batch.given_up)
         for place, note in batch.notes:
             self._open.add(place, note)
         for record in batch.records:
@@ -109,7 +117,7 @@ class Reader:
         tail = self._tail() if self._tail is not None else Tail(0, 0)
         present = [n for n in segments.numbers(self._folder) if n >= self._position.number]
         full = sum(
-            segments.path_of(self._folder, n).stat().st_size for n in present if n < tail.number
+            segments.size_of(segments.path_of(self._folder, n)) for n in present if n < tail.number
         )
         return max(0, full + tail.offset - self._position.offset)
 

@@ -56,7 +56,7 @@ def numbers(folder: Path) -> list[int]:
 
 def used_bytes(folder: Path) -> int:
     """Returns what all files take together."""
-    return sum(_size(path) for path in folder.glob(f"*{SUFFIX}"))
+    return sum(size_of(path) for path in folder.glob(f"*{SUFFIX}"))
 
 
 def make_segment(folder: Path, number: int, size: int, *, limit: int) -> Segment:
@@ -110,8 +110,8 @@ def _fill(descriptor: int, size: int) -> None:
         at += os.pwrite(descriptor, _ZEROS[: size - at], at)
 
 
-def _size(path: Path) -> int:
-    """The size of a file, 0 when the applier has just removed it."""
+def size_of(path: Path) -> int:
+    """Returns the bytes of a file, 0 when the applier has just removed it."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.failover.record import current_record
@@ -12,6 +14,7 @@ from gateway.journal.hold import Hold
 from gateway.journal.journal import Journal
 from gateway.journal.reader import Reader
 from gateway.journal.record import COUNTED
+from gateway.journal.segments import used_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +27,29 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 8.0
 """How long a gateway that stops tries to bring the rest into the database; the next start does."""
+
+
+@dataclass(frozen=True)
+class JournalState:
+    """How the journal is.
+
+    Attributes:
+        folder: where this gateway's files are.
+        bytes: what they take, the room made ahead too.
+        max_bytes: what they may take.
+        waiting_bytes: what is not in the database yet.
+        waiting_records: how many records that is.
+        oldest_waiting_seconds: the age of the oldest of them, to 5 s; 0 when there is none.
+        stopped_because: why no request is taken; None as long as there is room.
+    """
+
+    folder: Path
+    bytes: int
+    max_bytes: int
+    waiting_bytes: int
+    waiting_records: int
+    oldest_waiting_seconds: float
+    stopped_because: str | None
 
 
 class SpendJournal:
@@ -46,6 +72,7 @@ class SpendJournal:
         self._url = url
         self.journal = Journal(self._claim.path, max_mb << 20, say, sync=sync)
         self._writer: JournalWriter | None = None
+        self._before = 0  # records that an earlier gateway left here
         self._reader = Reader(
             self._claim.path,
             say,
@@ -67,6 +94,7 @@ class SpendJournal:
             count += applier.catch_up(seconds, last=True)
             left.release()
         count += self._applier.catch_up(seconds, last=True)
+        self._before = self._reader.records_read
         if count:
             self._say(
                 f"{count} spend records of the journal were brought into the database", "INFO"
@@ -120,6 +148,20 @@ class SpendJournal:
         """Returns why the gateway is not healthy."""
         reason = self.journal.stopped_because
         return [] if reason is None else [f"the spend journal is full: {reason}"]
+
+    def state(self) -> JournalState:
+        """Returns how the journal is now; may be called in any thread."""
+        waiting = self._reader.pending_bytes()
+        age = time.monotonic() - self._applier.caught_up_at
+        return JournalState(
+            folder=self._claim.path,
+            bytes=used_bytes(self._claim.path),
+            max_bytes=self.journal.max_bytes,
+            waiting_bytes=waiting,
+            waiting_records=max(0, self.journal.records - self._reader.records_read + self._before),
+            oldest_waiting_seconds=age if waiting else 0.0,
+            stopped_because=self.journal.stopped_because,
+        )
 
     def close(self) -> None:
         """Writes what is left into the database, as far as it answers, and ends."""

@@ -46,7 +46,7 @@ EXCEPTIONS = {
     **dict.fromkeys(
         (
             *("DB_WAIT", "GATEWAY_PUBLIC_URL", "GRACEFUL_SHUTDOWN_TIMEOUT"),
-            *("LITELLM_CONFIG", "LOG_LEVEL"),
+            *("LITELLM_CONFIG", "LOG_LEVEL", "METRICS_PORT"),
         ),
         NATIVE,
     ),

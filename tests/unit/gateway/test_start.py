@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import yaml
 
 from gateway.litellm_environment import add_quiet_settings, litellm_environment
 from gateway.problems import ConfigurationError
+from gateway.serve import _check_metrics_port
 from gateway.start_config import checked_config, write_config
 
 from .conftest import SHIPPED
@@ -81,3 +83,21 @@ def test_secrets_reach_litellm_by_its_environment(tmp_path: Path) -> None:
     assert environment["LITELLM_MASTER_KEY"] == KEY
     assert environment["DATABASE_URL"].startswith("postgresql://u:p@h/d?connection_limit=10")
     assert "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY" not in environment
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the gateway's own", "somebody's"])
+def test_a_metrics_port_that_is_taken_is_refused_at_once(*, same: bool) -> None:
+    """Before LiteLLM is imported, by the variable's name."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = {"METRICS_PORT": f"{port}", "PORT": f"{port}" if same else "4000"}
+        settings, _ = checked_config({**BASE, **ports})
+        with pytest.raises(ConfigurationError, match=f"METRICS_PORT: {port} is taken by"):
+            _check_metrics_port(settings)
+
+
+def test_without_a_metrics_port_none_is_looked_at() -> None:
+    """Metrics are off unless somebody asks for them."""
+    settings, _ = checked_config(BASE)
+    _check_metrics_port(settings)
+    assert settings.metrics_port is None
