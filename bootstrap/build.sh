@@ -4,8 +4,10 @@
 # build_images: base images that are missing, then the stack's own. Building Ollama takes longest,
 # so it runs beside everything that does not need it.
 build_images() {
-  local missing image ollama_build=
-  missing=$(images_missing)
+  local missing image services ollama_build=
+  services=$(profile_services)
+  # shellcheck disable=SC2086 # names of services have no blanks
+  missing=$(images_missing $services)
   [ -z "$missing" ] || images_stand_in_base
   for image in $missing; do
     case $image in
@@ -16,8 +18,9 @@ build_images() {
       *) _build_stand_in "$image" "from packages" ;;
     esac
   done
+  # shellcheck disable=SC2086 # as above
   step build "building the stack's images" "the log names the failing line of a Dockerfile" \
-    docker compose build litellm postgres backend-stub
+    docker compose build litellm postgres backend-stub $services
   [ -z "$ollama_build" ] || wait "$ollama_build" || die "the Ollama build failed" "see above; what was built is kept"
   step build-ollama "building the model server's image" "the log names the failing line of ollama/Dockerfile" \
     docker compose build ollama

@@ -5,6 +5,8 @@
 
 # The images that the Dockerfiles of this project name after FROM and COPY --from.
 BASE_IMAGES=(python:3.13.5-slim-trixie postgres:17.12-trixie ollama/ollama:0.17.4)
+# Services that a profile adds, each with its base image; none when it has the Python one.
+PROFILE_IMAGES=(prometheus=prom/prometheus:v2.53.3 scripted-upstream=)
 # What the stand-ins themselves are built on.
 STAND_IN_BASE=debian:trixie-slim
 STAND_IN_LABEL=org.litellm-proxy-service.stand-in
@@ -12,10 +14,23 @@ BOOTSTRAP_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 image_present() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# images_missing: prints each base image that the engine neither has nor can pull.
+# profile_services: prints those of PROFILE_IMAGES whose profile is in use.
+profile_services() {
+  local entry services
+  services=$(docker compose config --services)
+  for entry in "${PROFILE_IMAGES[@]}"; do
+    ! grep -qx "${entry%%=*}" <<<"$services" || printf '%s\n' "${entry%%=*}"
+  done
+}
+
+# images_missing [SERVICE...]: prints each base image that the engine neither has nor can pull, with
+# those of the services named.
 images_missing() {
-  local image reachable=yes
-  for image in "${BASE_IMAGES[@]}"; do
+  local image entry reachable=yes images=("${BASE_IMAGES[@]}")
+  for entry in "${PROFILE_IMAGES[@]}"; do
+    [[ " $* " != *" ${entry%%=*} "* || -z ${entry#*=} ]] || images+=("${entry#*=}")
+  done
+  for image in "${images[@]}"; do
     image_present "$image" && continue
     if [ "$reachable" = yes ]; then
       image_pull "$image" && continue

@@ -83,6 +83,10 @@ _facts_of_ports() {
   case $(_env_or_shell COMPOSE_FILE '') in
     *publish*) names+=(POSTGRES_PORT=5432 OLLAMA_PORT=11434) ;;
   esac
+  case $(_env_or_shell COMPOSE_PROFILES '') in
+    *grafana*) names+=(PROMETHEUS_PORT=9090 GRAFANA_PORT=3000) ;;
+    *observability*) names+=(PROMETHEUS_PORT=9090) ;;
+  esac
   for variable in "${names[@]}"; do
     number=$(_env_or_shell "${variable%%=*}" "${variable#*=}")
     variable=${variable%%=*}

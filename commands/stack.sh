@@ -53,13 +53,17 @@ status() {
   esac
 }
 
-# What runs for as long as the stack is up, in the order a request crosses it.
-LONG_RUNNING=(backend-stub litellm ollama postgres)
+# _long_running: what runs for as long as the stack is up, in the order a request crosses it; then what
+# the profiles in use add.
+_long_running() {
+  printf '%s\n' backend-stub litellm ollama postgres
+  docker compose config --services | grep -x -e scripted-upstream -e prometheus -e grafana || true
+}
 
 _status() {
   local service
   _table_row SERVICE STATE URL DETAIL
-  for service in "${LONG_RUNNING[@]}"; do
+  for service in $(_long_running); do
     _table_row "$service" "$(_state "$service")" "$(_published_url "$service")" "$(_detail "$service")"
   done
   if [ "$(_state litellm)" = healthy ]; then
@@ -84,7 +88,7 @@ _status_again_and_again() {
 _status_as_json() {
   local service url today=null separator=''
   printf '{"services": ['
-  for service in "${LONG_RUNNING[@]}"; do
+  for service in $(_long_running); do
     url=$(_published_url "$service")
     printf '%s{"service": "%s", "state": "%s", "url": %s, "detail": %s}' "$separator" "$service" "$(_state "$service")" \
       "$(_json_or_null "${url#internal}")" "$(_json_or_null "$(_detail "$service")")"
@@ -98,6 +102,8 @@ _published_url() {
   case $1 in
     backend-stub) _url backend-stub 8000 ;;
     litellm) _url litellm 4000 ;;
+    prometheus) _url prometheus 9090 | sed '/./s|$|/user/|' ;;
+    grafana) _url grafana 3000 ;;
     *) printf 'internal\n' ;;
   esac
 }
@@ -207,7 +213,7 @@ _wait_for_model() {
 # _explain_failed_start: compose says which container failed; its own last words say why.
 _explain_failed_start() {
   local service
-  for service in secrets postgres migrate litellm ollama backend-stub; do
+  for service in secrets postgres migrate litellm ollama backend-stub prometheus; do
     case $(_state "$service") in
       healthy | exited | "not running") ;;
       *) say "$service: $(_state "$service") $(_reason "$service")" ;;

@@ -71,6 +71,8 @@ BY_COMPOSE = {
     "OTEL_RESOURCE_ATTRIBUTES": "OpenTelemetry itself reads it",
     "OLLAMA_REPLICAS": "how many containers there are",
     "UPSTREAM_SCRIPT": "the upstream's SCRIPT",
+    **dict.fromkeys(("PROMETHEUS_PORT", "GRAFANA_PORT"), "published"),
+    **dict.fromkeys(("PROMETHEUS_RETENTION", "PROMETHEUS_RETENTION_SIZE"), "Prometheus' own flags"),
 }
 """Variables of .env.example that no code of ours reads, and who does."""
 

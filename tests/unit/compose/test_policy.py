@@ -39,7 +39,7 @@ def each_service(services: dict[str, dict[str, Any]]) -> pytest.MarkDecorator:
 
 
 def test_every_port_is_published_on_loopback_only() -> None:
-    """Nothing but the gateway and the backend is published, and both on 127.0.0.1."""
+    """Nothing but what people open is published, and all of it on 127.0.0.1."""
     published = {
         (name, port["host_ip"], port["published"])
         for name, service in SERVICES.items()
@@ -49,15 +49,51 @@ def test_every_port_is_published_on_loopback_only() -> None:
     assert published == {
         ("litellm", "127.0.0.1", "4000"),
         ("backend-stub", "127.0.0.1", "8000"),
+        ("prometheus", "127.0.0.1", "9090"),
+        ("grafana", "127.0.0.1", "3000"),
     }
 
 
 def test_ports_come_from_the_environment() -> None:
-    """LITELLM_PORT and BACKEND_PORT choose the ports on the host."""
-    services = rendered(LITELLM_PORT="14000", BACKEND_PORT="18000")["services"]
+    """Each service's variable chooses its port on the host."""
+    ports = {"litellm": "LITELLM", "backend-stub": "BACKEND"}
+    ports |= {"prometheus": "PROMETHEUS", "grafana": "GRAFANA"}
+    given = {f"{name}_PORT": f"1{at}000" for at, name in enumerate(ports.values())}
+    services = rendered(COMPOSE_PROFILES="*", **given)["services"]
 
-    assert services["litellm"]["ports"][0]["published"] == "14000"
-    assert services["backend-stub"]["ports"][0]["published"] == "18000"
+    assert {name: services[name]["ports"][0]["published"] for name in ports} == dict(
+        zip(ports, given.values(), strict=True)
+    )
+
+
+def test_without_a_profile_nothing_is_added() -> None:
+    """Prometheus, Grafana and the scripted upstream come only when they are asked for."""
+    plain = rendered()["services"].keys()
+
+    assert SERVICES.keys() - plain == {"prometheus", "grafana", "scripted-upstream", "backup"}
+    asked = rendered(COMPOSE_PROFILES="observability")["services"].keys()
+    assert asked - plain == {"prometheus"}
+    asked = rendered(COMPOSE_PROFILES="grafana")["services"].keys()
+    assert asked - plain == {"prometheus", "grafana"}
+
+
+def test_metrics_are_reached_from_the_stacks_network_alone() -> None:
+    """They want no key, so their port is not published; Prometheus does not see the database."""
+    gateway = SERVICES["litellm"]
+
+    assert gateway["environment"]["METRICS_PORT"] == "9400"
+    assert "9400" not in [port["published"] for port in gateway["ports"]]
+    assert list(SERVICES["prometheus"]["networks"]) == ["default"]
+
+
+def test_nobody_logs_in_to_grafana() -> None:
+    """There is no admin and no form, so no default password; whoever gets there may look."""
+    environment = SERVICES["grafana"]["environment"]
+
+    assert environment["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+    assert environment["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+    assert environment["GF_AUTH_BASIC_ENABLED"] == "false"
+    assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
 
 
 @each_service(SERVICES)
@@ -68,7 +104,8 @@ def test_every_image_has_an_exact_tag(service: dict[str, Any]) -> None:
 
 def base_images() -> list[str]:
     """Return each image that a Dockerfile of the stack names after FROM or COPY --from."""
-    dockerfiles = [REPOSITORY / service["build"]["context"] for service in SERVICES.values()]
+    built = [service for service in SERVICES.values() if "build" in service]
+    dockerfiles = [REPOSITORY / service["build"]["context"] for service in built]
     text = "\n".join((folder / "Dockerfile").read_text() for folder in set(dockerfiles))
     stages = set(re.findall(r"^FROM \S+ AS (\S+)", text, re.MULTILINE))
     named = re.findall(r"^FROM (\S+)|^COPY .*--from=(\S+)", text, re.MULTILINE)
@@ -79,10 +116,13 @@ def test_every_base_image_has_an_exact_tag_and_a_stand_in() -> None:
     """Each base image names a full version, and is on the bootstrap's list of stand-ins."""
     bootstrap = (REPOSITORY / "bootstrap/images.sh").read_text()
     listed = re.search(r"^BASE_IMAGES=\((.*)\)$", bootstrap, re.MULTILINE)
+    added = re.search(r"^PROFILE_IMAGES=\((.*)\)$", bootstrap, re.MULTILINE)
 
     assert listed
-    assert base_images() == sorted(listed.group(1).split())
-    assert all(re.search(r":\d+\.\d+", image) for image in base_images())
+    assert added
+    of_profiles = [entry.split("=")[1] for entry in added.group(1).split()]
+    assert base_images() == sorted([*listed.group(1).split(), *filter(None, of_profiles)])
+    assert all(re.search(r":v?\d+\.\d+", image) for image in base_images())
 
 
 @each_service(SERVICES)
