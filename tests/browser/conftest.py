@@ -8,7 +8,7 @@ import pytest
 
 from support.chromium import BACKEND, DESKTOP, Screen, chromium_on
 from support.scripted import SCRIPTED_PROVIDERS
-from support.stack import REPOSITORY, Stack
+from support.stack import REPOSITORY, Stack, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,10 +22,10 @@ PATIENCE = 15_000
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Yield a running stack: Ollama with its real model, and an OpenAI that is scripted."""
+    """Yield a running stack: Ollama with its real model, a scripted OpenAI, and Prometheus."""
     local = {name: SCRIPTED_PROVIDERS[name] for name in SCRIPTED_PROVIDERS if "OLLAMA" not in name}
-    with Stack(local) as running:
-        running.compose("build", "scripted-upstream")
+    observed = {"COMPOSE_PROFILES": "faults,observability", "PROMETHEUS_PORT": f"{free_port()}"}
+    with Stack(local | observed) as running:
         running.run("up")
         yield running
 

@@ -5,13 +5,13 @@ The answers are a good model's, played to the page, so that each test sees every
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from support import page_answers
+from support.accessibility import violations
 from support.chromium import BACKEND, SCREENS, Screen
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-WCAG_AA = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
-    "resultTypes": ["violations"],
-}
 FOCUSED = """() => {
   const at = document.activeElement;
   const style = getComputedStyle(at);
@@ -36,15 +32,6 @@ FOCUSED = """() => {
 }"""
 CONTROLS = """() => [...document.querySelectorAll("a, button, select, textarea")]
   .map((each) => each.id || each.textContent.trim().slice(0, 40))"""
-
-
-def violations(page: Page) -> list[tuple[str, Any]]:
-    """Return what breaks WCAG 2.2 AA: each rule with the elements that break it."""
-    found = Axe().run(page, options=WCAG_AA).response["violations"]
-    return [
-        (each["id"], [(node["target"], node["failureSummary"]) for node in each["nodes"]])
-        for each in found
-    ]
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
