@@ -109,6 +109,9 @@ async def stack(
     """Yields a stack: `primary` falls back to `second`; with twins, both serve `primary`."""
     import litellm  # noqa: PLC0415 -- seconds, and not for every test
 
+    # A gateway has it imported; the first probe call here would stop the loop for these seconds.
+    import litellm.proxy.litellm_pre_call_utils  # noqa: PLC0415 -- as above
+
     from gateway.failover.failover import Failover  # noqa: PLC0415 -- imports LiteLLM
 
     primary, second = Upstream("one"), Upstream("two")
