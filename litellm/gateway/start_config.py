@@ -16,7 +16,7 @@ from gateway.settings import load_settings
 from gateway.traces.settings import trace_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gateway.settings import Settings
@@ -30,16 +30,44 @@ def checked_config(variables: Mapping[str, str]) -> tuple[Settings, EffectiveCon
     Raises:
         ConfigurationError: names everything that is wrong with either.
     """
-    settings = load_settings(variables)
-    effective = render(read_config(settings.litellm_config), settings, variables)
+    try:
+        settings = load_settings(variables)
+    except ConfigurationError as error:
+        others = _other_problems(error.problems, variables)
+        raise ConfigurationError([*error.problems, *others]) from None
+    effective, problems = _judged(settings, variables)
+    if effective is None or problems:
+        raise ConfigurationError(problems)
+    return settings, effective
+
+
+def _judged(
+    settings: Settings, variables: Mapping[str, str]
+) -> tuple[EffectiveConfig | None, list[Problem]]:
+    """Returns the effective configuration, if there can be one, and all that is wrong."""
     problems = [
         *_key_problems(settings),
         *database_problems(settings),
         *_trace_problems(settings),
     ]
-    if problems:
-        raise ConfigurationError(problems)
-    return settings, effective
+    try:
+        return render(read_config(settings.litellm_config), settings, variables), problems
+    except ConfigurationError as error:
+        return None, [*error.problems, *problems]
+
+
+def _other_problems(known: Sequence[Problem], variables: Mapping[str, str]) -> list[Problem]:
+    """Returns what else is wrong, judged as if the variables that cannot be read were unset."""
+    names = {problem.where.removesuffix("_FILE") for problem in known}
+    rest = {
+        name: value for name, value in variables.items() if name.removesuffix("_FILE") not in names
+    }
+    try:
+        settings = load_settings(rest)
+    except ConfigurationError:
+        return []
+    _, problems = _judged(settings, rest)
+    return [problem for problem in problems if problem.where.removesuffix("_FILE") not in names]
 
 
 def write_config(settings: Settings, effective: EffectiveConfig) -> Path:

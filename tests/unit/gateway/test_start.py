@@ -45,6 +45,27 @@ def test_database_needs_a_key_too() -> None:
         checked_config({**BASE, "DATABASE_URL": "postgresql://u:p@h/d"})
 
 
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    """A value that cannot be read hides neither a chain that leads nowhere nor a weak key."""
+    wrong = {
+        **OPEN,
+        "REQUEST_TIMEOUT": "soon",
+        "EXTRACTION_FALLBACKS": "nobody",
+        "LITELLM_MASTER_KEY": "sk-1234",
+    }
+    with pytest.raises(ConfigurationError) as raised:
+        checked_config(wrong)
+    found = [problem.where for problem in raised.value.problems]
+    assert found == ["REQUEST_TIMEOUT", "EXTRACTION_FALLBACKS", "LITELLM_MASTER_KEY"]
+
+
+def test_what_cannot_be_read_is_said_once() -> None:
+    """A key whose file is missing is not called unset as well."""
+    with pytest.raises(ConfigurationError) as raised:
+        checked_config({**OPEN, "LITELLM_MASTER_KEY_FILE": "/no/such/file"})
+    assert len(raised.value.problems) == 1
+
+
 def test_rendered_file_is_for_this_user_alone(tmp_path: Path) -> None:
     """The file that LiteLLM reads is private, and no secret is in it."""
     variables = {
