@@ -34,6 +34,19 @@ CLEANUP = {
 }
 
 
+def keep_members_known(config: dict[str, Any]) -> None:
+    """Lets a team member stay known for as long as its key; LiteLLM is imported.
+
+    LiteLLM forgets after 5 s what a member may spend, and then refuses the keys of members while
+    the database is away. A change through the API is noticed all the same: it evicts the member
+    (management_endpoints/team_endpoints.py, invalidate_team_member_spend_state).
+    """
+    from litellm.proxy.auth import auth_object_prefetch  # noqa: PLC0415 -- imported long before
+
+    seconds = config["general_settings"]["user_api_key_cache_ttl"]
+    auth_object_prefetch._TEAM_MEMBERSHIP_AUTH_TTL = seconds  # noqa: SLF001 -- has no setting
+
+
 def add_database_policy(config: dict[str, Any], settings: Settings) -> None:
     """Adds both to a configuration; what its general_settings say of the policy stays."""
     general = {**POLICIES[settings.database_down_policy], **(config.get("general_settings") or {})}

@@ -11,7 +11,7 @@ from gateway.admin_page import AdminPage, reason_off
 from gateway.backend_key import PART, BackendKey, keep_trying
 from gateway.connect_timeout import bound_connecting
 from gateway.database import wait_for_database
-from gateway.database_policy import add_database_policy
+from gateway.database_policy import add_database_policy, keep_members_known
 from gateway.database_url import database_url
 from gateway.deployment_page import DeploymentPage
 from gateway.failover import FailoverSettings, install
@@ -68,6 +68,7 @@ def serve() -> None:
         sys.stdout = PrintedLines(sys.stdout, say)
     journal = _journal(url, settings, say) if url is not None else None
     proxy = LiteLLMProxy(effective.model_ids())
+    keep_members_known(effective.config)
     if journal is not None:
         journal.recover(settings.db_wait)
         journal.install()

@@ -55,11 +55,16 @@ def make_payer(stack: Stack, name: str) -> Payer:
 class Load:
     """Requests from several clients at once, plain and streamed, to both models.
 
-    `answered` holds LiteLLM's id of each call whose answer was received to its last byte.
+    Attributes:
+        pause: seconds that each waits after an answer.
+        answered: LiteLLM's id of each call whose answer was received to its last byte.
+        refused: how many were not.
     """
 
     stack: Stack
     payer: Payer
+    pause: float = 0
+    refused: int = 0
     answered: list[str] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -71,9 +76,11 @@ class Load:
                 turn += 1
                 call = self._ask(session, stream=turn % 2 == 0, model=(FREE, PRICED)[turn // 2 % 2])
                 if call is None:
+                    self.refused += 1
                     self.stopping.wait(PAUSE_SECONDS)
                 else:
                     self.answered.append(call)
+                    self.stopping.wait(self.pause)
 
     def grew_by(self, count: int, *, seconds: float) -> None:
         """Wait until so many more answers came."""
@@ -103,10 +110,10 @@ class Load:
 
 
 @contextmanager
-def load(stack: Stack, payer: Payer) -> Iterator[Load]:
+def load(stack: Stack, payer: Payer, *, workers: int = WORKERS, pause: float = 0) -> Iterator[Load]:
     """Yield running clients; they stop at the end."""
-    running = Load(stack, payer)
-    threads = [threading.Thread(target=running.work, args=(n,)) for n in range(WORKERS)]
+    running = Load(stack, payer, pause)
+    threads = [threading.Thread(target=running.work, args=(n,)) for n in range(workers)]
     for thread in threads:
         thread.start()
     try:
