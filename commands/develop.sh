@@ -5,8 +5,9 @@
 # Parts: lint, unit, node, stack, faults, browser; all of them when none is named.
 test() { _in_test_image tests/run "$@"; }
 
-# bench NAME — measure: start (time to the first answer, memory, image sizes), failover, journal, retention
-# failover, journal: what they add to an answer. retention [ROWS]: the deletion of 5 million rows under load, an hour.
+# bench NAME — measure: start (time to the first answer, memory, image sizes), failover, journal, retention, outage
+# failover, journal: what they add to an answer. retention [ROWS]: the deletion of 5 million rows under load, half an hour.
+# outage [MINUTES]: an hour without Postgres under load, and what became of each cost.
 bench() {
   [ -f "tests/bench/${1:-}.py" ] || die "there is no benchmark '${1:-}'" "./run help lists them"
   _in_test_image python "tests/bench/$1.py" "${@:2}"

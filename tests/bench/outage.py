@@ -1,0 +1,98 @@
+"""Takes Postgres away for an hour under load, and counts what became of each answer.
+
+    ./run bench outage [MINUTES]
+
+A stack of its own, whose providers are the scripted upstream. Ends with 1 when an answer has no
+row, or two, or when the totals of key, team or user are not the sum of the rows.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from support.scripted import SCRIPTED_PROVIDERS
+from support.spending import Books, Load, Payer, load, make_payer, read_books
+from support.stack import Stack
+from support.wait import until
+
+MINUTES = 60.0
+LOOK_SECONDS = 60.0
+GREEN_SECONDS = 60
+APPLY_SECONDS = 600
+WORKERS = 2
+PAUSE_SECONDS = 0.5
+"""So that the load is an application's, and not this machine's limit."""
+
+
+def memory_mb(stack: Stack) -> float:
+    """Return the resident memory of the gateway's processes in MB."""
+    text = stack.execute("litellm", "sh", "-c", "cat /proc/[0-9]*/status")
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 1e3
+
+
+def journal_mb(stack: Stack) -> float:
+    """Return what the journal takes on the disk in MB."""
+    return int(stack.execute("litellm", "du", "-sk", "/var/lib/gateway-journal").split()[0]) / 1e3
+
+
+def watch(stack: Stack, running: Load, minutes: float) -> None:
+    """Print how it goes, until the outage has lasted so long."""
+    begun = time.monotonic()
+    while (left := minutes * 60 - (time.monotonic() - begun)) > 0:
+        running.stopping.wait(min(LOOK_SECONDS, left))
+        print(
+            f"{(time.monotonic() - begun) / 60:5.1f} min  {len(running.answered):7,} answered  "
+            f"{running.refused:3} refused  journal {journal_mb(stack):4.0f} MB  "
+            f"memory {memory_mb(stack):4.0f} MB",
+            flush=True,
+        )
+
+
+def books_when_complete(stack: Stack, payer: Payer, running: Load) -> Books:
+    """Return the books once each answer has a row, or as they are after ten minutes."""
+
+    def complete() -> bool:
+        return read_books(stack, payer).rows_of_calls.keys() >= set(running.answered)
+
+    try:
+        until(complete, seconds=APPLY_SECONDS, what="a row for each answer")
+    except AssertionError as error:
+        print(error)
+    return read_books(stack, payer)
+
+
+def main() -> None:
+    """Take it away, bring it back, count."""
+    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else MINUTES
+    with Stack(SCRIPTED_PROVIDERS) as stack:
+        stack.compose("build", "scripted-upstream")
+        stack.compose("up", "--detach", "--no-build", "--wait", "litellm", "scripted-upstream")
+        payer = make_payer(stack, "outage")
+        with load(stack, payer, workers=WORKERS, pause=PAUSE_SECONDS) as running:
+            running.grew_by(5, seconds=60)
+            stack.compose("stop", "postgres")
+            watch(stack, running, minutes)
+            stack.compose("start", "postgres")
+            stack.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)
+            running.grew_by(5, seconds=60)
+        back = time.monotonic()
+        books = books_when_complete(stack, payer, running)
+        print(f"in the database {time.monotonic() - back:.0f} s after the last answer")
+    rows = books.rows_of_calls
+    lost = len(set(running.answered) - rows.keys())
+    doubled = sum(count > 1 for count in rows.values())
+    wrong = [name for name, total in books.totals.items() if abs(total - books.spent) > 1e-9]
+    print(
+        f"Postgres down for {minutes:g} minutes: {len(running.answered):,} answered, "
+        f"{running.refused} refused, {len(books.rows):,} rows, {lost} lost, {doubled} doubled; "
+        f"totals that are not the sum of the rows: {', '.join(wrong) or 'none'}"
+    )
+    sys.exit(1 if lost or doubled or wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
