@@ -157,7 +157,7 @@ def played(matrix: Stack) -> list[Round]:
         # LiteLLM loads the rest of itself with its first request, for seconds in which nothing else
         # moves; so many callers at once would then find their time for connecting gone.
         assert play(matrix, key, WARM_UP, first // BATCH).status == 200
-        with ThreadPoolExecutor(24) as waiting, ThreadPoolExecutor(4) as quick:
+        with ThreadPoolExecutor(12) as waiting, ThreadPoolExecutor(4) as quick:
             futures = [
                 pool.submit(play, matrix, key, cell, number)
                 for number in range(first, first + BATCH)
@@ -248,7 +248,7 @@ def test_a_fault_costs_no_more_time_than_its_own_bound(played: list[Round]) -> N
         deployments = 2 if each.cell.chain == "down" else 1
         own = {"blackhole": CONNECT_SECONDS, "slow": ANSWER_SECONDS}.get(each.cell.fault, 0)
         assert each.seconds >= own * deployments * 0.9, each
-        # The rest is this machine's, with 32 callers at once; and the pause before a retry.
+        # The rest is this machine's, with 16 callers at once; and the pause before a retry.
         assert each.seconds < own * deployments + 15, each
 
 
