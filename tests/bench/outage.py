@@ -28,12 +28,6 @@ PAUSE_SECONDS = 0.5
 """So that the load is an application's, and not this machine's limit."""
 
 
-def memory_mb(stack: Stack) -> float:
-    """Return the resident memory of the gateway's processes in MB."""
-    text = stack.execute("litellm", "sh", "-c", "cat /proc/[0-9]*/status")
-    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 1e3
-
-
 def journal_mb(stack: Stack) -> float:
     """Return what the journal takes on the disk in MB."""
     return int(stack.execute("litellm", "du", "-sk", "/var/lib/gateway-journal").split()[0]) / 1e3
@@ -47,7 +41,7 @@ def watch(stack: Stack, running: Load, minutes: float) -> None:
         print(
             f"{(time.monotonic() - begun) / 60:5.1f} min  {len(running.answered):7,} answered  "
             f"{running.refused:3} refused  journal {journal_mb(stack):4.0f} MB  "
-            f"memory {memory_mb(stack):4.0f} MB",
+            f"memory {stack.memory_mb():4.0f} MB",
             flush=True,
         )
 

@@ -37,12 +37,6 @@ def fill(stack: Stack, rows: int) -> None:
         )
 
 
-def memory_mb(stack: Stack) -> float:
-    """Return the resident memory of the gateway's processes in MB."""
-    text = stack.execute("litellm", "sh", "-c", "cat /proc/[0-9]*/status")
-    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 1e3
-
-
 def left(stack: Stack) -> int:
     """Return how many old rows are left."""
     rows = stack.sql(
@@ -55,7 +49,7 @@ def watch(stack: Stack, secret: str, rows: int) -> None:
     """Ask without a pause until the old rows are gone, and print what is seen on the way."""
     begun = time.monotonic()
     seconds: list[float] = []
-    memory = [memory_mb(stack)]
+    memory = [stack.memory_mb()]
     next_look = begun
     while time.monotonic() - begun < LONGEST_HOURS * 3600:
         started = time.monotonic()
@@ -65,7 +59,7 @@ def watch(stack: Stack, secret: str, rows: int) -> None:
         seconds.append(time.monotonic() - started)
         if time.monotonic() >= next_look:
             remaining = left(stack)
-            memory.append(memory_mb(stack))
+            memory.append(stack.memory_mb())
             print(f"{time.monotonic() - begun:6.0f} s  {remaining:9,} left  {memory[-1]:5.0f} MB")
             if remaining == 0:
                 break

@@ -29,12 +29,6 @@ def old_rows(stack: Stack) -> int:
     return int(rows[0]["n"])
 
 
-def memory_mb(stack: Stack) -> float:
-    """Return the resident memory of the gateway's processes in MB."""
-    text = stack.execute("litellm", "sh", "-c", "cat /proc/[0-9]*/status")
-    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 1e3
-
-
 def test_old_rows_go_under_load_and_nobody_waits(
     priced_stack: Stack, counted: Callable[[str], None]
 ) -> None:
@@ -42,7 +36,7 @@ def test_old_rows_go_under_load_and_nobody_waits(
     made = priced_stack.run("key", "create", "retention", "--budget", "1", "--json").stdout
     secret = json.loads(made)["api_key"]
     assert ask(priced_stack, secret).ok
-    memory = memory_mb(priced_stack)
+    memory = priced_stack.memory_mb()
     priced_stack.sql(
         'INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend, "startTime",'
         " \"endTime\", model, metadata) SELECT 'old-' || n, 'acompletion', 'gone', 0.001, t, t,"
@@ -65,7 +59,7 @@ def test_old_rows_go_under_load_and_nobody_waits(
 
     until(gone, seconds=DELETED_SECONDS, what="the old rows to be deleted")
 
-    growth = memory_mb(priced_stack) - memory
+    growth = priced_stack.memory_mb() - memory
     counted(f"{ROWS} rows deleted; {answered} answers, slowest {slowest:.2f} s; {growth:+.0f} MB")
     assert slowest < SLOWEST_SECONDS
     assert growth < GROWTH_MB

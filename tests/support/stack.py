@@ -164,6 +164,12 @@ class Stack:
         networks = self.inspect(service)["NetworkSettings"]["Networks"]
         return str(networks[f"{self.project}_{network}"]["IPAddress"])
 
+    def memory_mb(self) -> float:
+        """Return the resident memory of the gateway's processes in MB."""
+        text = self.execute("litellm", "sh", "-c", "cat /proc/[0-9]*/status")
+        lines = [line for line in text.splitlines() if line.startswith("VmRSS")]
+        return sum(int(line.split()[1]) for line in lines) / 1e3
+
     def logs(self, *services: str) -> str:
         """Return what services wrote, the last 100 lines of each."""
         done = self.compose("logs", "--tail", "100", *services, check=False)

@@ -10,6 +10,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from gateway.failover.caller_error import caller_error, fallback_chain
 from gateway.failover.failure import Failure, FailureKind, failure_of
+from gateway.failover.probe_call import changes_nothing
 from gateway.failover.record import Attempt, begin_record, current_record
 from gateway.failover.report import Bill, headers_of, log_line
 from gateway.request_ids import with_client_request_id
@@ -128,7 +129,7 @@ class FailoverCallback(CustomLogger):  # type: ignore[misc] # LiteLLM is not typ
             failure = Failure(FailureKind.REQUEST, failure.status)
         record = current_record()
         attempt = record.failed(failure, exception) if record is not None else None
-        if record is not None and record.is_probe:
+        if record is not None and record.is_probe and changes_nothing(failure):
             return
         started = attempt.started if attempt else time.monotonic()
         self._registry.failed(_deployment(request_data), failure, started)

@@ -16,6 +16,7 @@ from gateway.failover.record import begin_record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.failover.failure import Failure
     from gateway.failover.target import Target
 
     ProbeCalls = Literal["all", "free", "off"]
@@ -38,9 +39,13 @@ def takes_probe_calls(target: Target, allowed: ProbeCalls) -> bool:
     return target.chats and (allowed == "all" or (allowed == "free" and target.is_free))
 
 
-def needs_probe_call(reason: FailureKind) -> bool:
-    """Returns whether a free endpoint cannot show the end of such a failure."""
-    return reason in PROBES_CANNOT_SEE
+def changes_nothing(failure: Failure) -> bool:
+    """Returns whether a probe call's failure only says that what it looks for has not ended.
+
+    A refused key, a rate limit or a Retry-After says more, and is believed like any other's.
+    """
+    still_out = PROBES_CANNOT_SEE | {FailureKind.UNREACHABLE}
+    return failure.kind in still_out and failure.retry_after is None
 
 
 async def answers(target: Target, router: Any) -> bool:  # noqa: ANN401 -- LiteLLM is not typed
@@ -48,7 +53,7 @@ async def answers(target: Target, router: Any) -> bool:  # noqa: ANN401 -- LiteL
 
     Args:
         target: the deployment.
-        router: LiteLLM's; its hooks take note of the answer, and of no failure.
+        router: LiteLLM's; its hooks take note of the answer, and of a failure that is news.
     """
     begin_record(target.alias, is_probe=True)
     try:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import httpx
 
-from gateway.failover.deployment_state import Condition, DeploymentState
+from gateway.failover.deployment_state import PROBES_CANNOT_SEE, Condition, DeploymentState
 from gateway.failover.failure import Failure, FailureKind
 from gateway.failover.probe import looks_good
-from gateway.failover.probe_call import AT_ONCE, needs_probe_call, takes_probe_calls
+from gateway.failover.probe_call import AT_ONCE, takes_probe_calls
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -77,10 +77,11 @@ class Registry:
         """Takes over the router's deployments; those known already keep their state."""
         members = {}
         for target in targets:
-            calls = takes_probe_calls(target, self._settings.probe_calls)
             known = self._members.get(target.deployment)
-            state = known.state if known else DeploymentState(self._settings, calls)
-            members[target.deployment] = Member(target, state)
+            if known is None:
+                calls = takes_probe_calls(target, self._settings.probe_calls)
+                known = Member(target, DeploymentState(self._settings, calls))
+            members[target.deployment] = replace(known, target=target)
         self._members = members
 
     def failed(self, deployment: str | None, failure: Failure, started: float) -> None:
@@ -142,7 +143,7 @@ class Registry:
     async def _look(self, member: Member, client: httpx.AsyncClient) -> None:
         reason = member.state.failure.kind if member.state.failure else FailureKind.UNREACHABLE
         good = await looks_good(member.target, reason, client)
-        if good and member.state.takes_probe_calls and needs_probe_call(reason):
+        if good and member.state.takes_probe_calls and reason in PROBES_CANNOT_SEE:
             self._begin_call(member)
         elif member.state.probed(CLOCK(), good=good):
             self._changed(member)

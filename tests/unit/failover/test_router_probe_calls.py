@@ -91,6 +91,34 @@ def test_a_refusal_is_an_answer(run: Run) -> None:
     run(test())
 
 
+def test_what_a_probe_call_is_told_is_believed(run: Run) -> None:
+    """A probe call that gets 429 with Retry-After is the last one before that time."""
+
+    async def test() -> None:
+        async with stack() as made:
+            await put_out_of_use(made, ERROR)
+            made.primary.default = Reply(status=429, headers={"retry-after": "30"})
+            await until(lambda: made.condition("primary") == ["limited"])
+            seen = len(made.primary.asked)
+            await asyncio.sleep(3 * FAST.cooldown)
+            assert len(made.primary.asked) == seen
+
+    run(test())
+
+
+def test_a_refused_key_is_told_though_a_probe_call_met_it(run: Run) -> None:
+    """What answered 500s and then refuses the key is out of use for that, and the log says so."""
+
+    async def test() -> None:
+        async with stack() as made:
+            await put_out_of_use(made, ERROR)
+            made.primary.default = Reply(status=401)
+            await until(lambda: made.condition("primary") == ["unauthorised"])
+            assert "refused the key" in made.said[-1]
+
+    run(test())
+
+
 def test_without_probe_calls_a_request_tries_it(run: Run) -> None:
     """Off: nobody asks for a token, and the deployment comes back on trial."""
 
