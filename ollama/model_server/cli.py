@@ -14,11 +14,9 @@ from model_server.keeper import Keeper
 from model_server.names import manifest_path
 from model_server.processes import runs
 from model_server.server import Ollama
-from model_server.settings import Settings, SettingsError
+from model_server.settings import EXIT_CONFIGURATION, Settings, SettingsError
 from model_server.state import State
 from model_server.supervise import supervise
-
-EXIT_CONFIGURATION = 2
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__
@@ -79,13 +77,7 @@ def health(
     ] = False,
 ) -> None:
     """Exit with 0 when the model is served right now; print why or why not."""
-    settings = _settings()
-    if wait:
-        health_check.wait(settings)
-    with Ollama(settings.url) as server:
-        healthy, why = health_check.check(settings, server)
-    typer.echo(why)
-    raise typer.Exit(0 if healthy else 1)
+    raise typer.Exit(health_check.main(wait_first=wait))
 
 
 @app.command()

@@ -11,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model_server.names import ModelName
 
+EXIT_CONFIGURATION = 2
+"""What every command ends with when a variable has a value that cannot be used."""
+
 # Go's durations, or whole seconds. https://pkg.go.dev/time#ParseDuration
 _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|µs|ns)")

@@ -12,8 +12,23 @@ from pathlib import Path
 
 import pytest
 
+from gateway import health_probe
+
 LITELLM = Path(__file__).parents[3] / "litellm"
 HEAVY = ("litellm", "prisma", "rich", "httpx", "uvicorn")
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """A gateway that is well."""
+
+    def do_GET(self) -> None:
+        """Says so."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"status": "healthy"}')
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
 
 
 def gateway(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -103,6 +118,26 @@ def test_health_hands_on_what_the_gateway_says(
         done = gateway("health", PORT=str(server.server_port))
         thread.join()
     assert (done.returncode, done.stdout.strip()) == (code, line)
+
+
+def test_health_finds_a_gateway_that_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The check asks again while nothing listens, and tells what it then hears."""
+    with HTTPServer(("127.0.0.1", 0), Healthy, bind_and_activate=False) as server:
+        server.server_bind()  # the port is taken, and connections are refused until it listens
+        monkeypatch.setenv("PORT", str(server.server_address[1]))
+        thread = threading.Thread(target=server.handle_request)
+
+        def begin(_: float) -> None:
+            server.server_activate()
+            thread.start()
+
+        monkeypatch.setattr("gateway.health_probe.time.sleep", begin)
+        code = health_probe.main()
+        thread.join()
+
+    assert (code, capsys.readouterr().out) == (0, "healthy\n")
 
 
 @pytest.mark.parametrize("module", ["gateway.cli", "gateway.start_config", "gateway.migrate"])

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from model_server import health
 from model_server.cli import app
-from model_server.server import Ollama
 from model_server.state import State
 
 if TYPE_CHECKING:
@@ -33,71 +32,67 @@ def write(settings: Settings, state: str, **values: object) -> None:
     State.model_validate(document).write(settings.model_server_state)
 
 
-def test_a_loaded_model_is_healthy(fake: FakeOllama, server: Ollama, settings: Settings) -> None:
+def test_a_loaded_model_is_healthy(fake: FakeOllama, settings: Settings) -> None:
     """Ready and loaded is healthy."""
     write(settings, "ready")
     fake.loaded.add("tiny:latest")
 
-    assert health.check(settings, server) == (True, "tiny:latest is loaded")
+    assert health.check(settings) == (True, "tiny:latest is loaded")
 
 
-def test_a_model_that_is_not_loaded_is_unhealthy(
-    fake: FakeOllama, server: Ollama, settings: Settings
-) -> None:
+def test_a_model_that_is_not_loaded_is_unhealthy(fake: FakeOllama, settings: Settings) -> None:
     """With keep-alive for ever, being in the store is not enough."""
     write(settings, "ready")
     fake.models["tiny:latest"] = "0"
 
-    healthy, why = health.check(settings, server)
+    healthy, why = health.check(settings)
 
     assert not healthy
     assert "not loaded" in why
 
 
 def test_an_idle_model_is_healthy_with_a_limited_keep_alive(
-    fake: FakeOllama, server: Ollama, make_settings: Callable[..., Settings]
+    fake: FakeOllama, make_settings: Callable[..., Settings]
 ) -> None:
     """A model that was loaded once and left memory on purpose is served on the next request."""
     settings = make_settings(ollama_keep_alive="5m")
     write(settings, "ready")
     fake.models["tiny:latest"] = "0"
 
-    assert health.check(settings, server) == (
+    assert health.check(settings) == (
         True,
         "tiny:latest is idle; the next request loads it",
     )
 
 
 def test_an_idle_model_that_was_removed_is_unhealthy(
-    server: Ollama, make_settings: Callable[..., Settings]
+    make_settings: Callable[..., Settings],
 ) -> None:
     """With a limited keep-alive the model has to be in the store at least."""
     settings = make_settings(ollama_keep_alive="5m")
     write(settings, "ready")
 
-    assert not health.check(settings, server)[0]
+    assert not health.check(settings)[0]
 
 
 @pytest.mark.parametrize("state", ["starting", "pulling", "importing", "warming", "failed"])
-def test_every_other_state_is_unhealthy(
-    fake: FakeOllama, server: Ollama, settings: Settings, state: str
-) -> None:
+def test_every_other_state_is_unhealthy(fake: FakeOllama, settings: Settings, state: str) -> None:
     """Until it is ready the model is unhealthy, even when Ollama lists it as loaded."""
     write(settings, state, detail="because", what_to_do="set this")
     fake.loaded.add("tiny:latest")
 
-    healthy, why = health.check(settings, server)
+    healthy, why = health.check(settings)
 
     assert not healthy
     assert why == f"{state} tiny:latest: because; set this"
 
 
-def test_a_dead_server_is_unhealthy(settings: Settings) -> None:
+def test_a_dead_server_is_unhealthy(make_settings: Callable[..., Settings]) -> None:
     """A state from before does not make up for an Ollama that does not answer."""
+    settings = make_settings(ollama_host="127.0.0.1:9")
     write(settings, "ready")
 
-    with Ollama("http://127.0.0.1:9") as nobody:
-        healthy, why = health.check(settings, nobody)
+    healthy, why = health.check(settings)
 
     assert not healthy
     assert "ollama does not answer" in why
