@@ -67,7 +67,10 @@ BY_COMPOSE = {
     **dict.fromkeys(("BACKEND_PORT", "LITELLM_PORT", "OLLAMA_PORT", "POSTGRES_PORT"), "published"),
     **dict.fromkeys(("COMPOSE_FILE", "COMPOSE_PROFILES"), "compose's own"),
     **dict.fromkeys(("HTTPS_PROXY", "NO_PROXY", "OLLAMA_NO_CLOUD"), "Ollama itself reads it"),
-    **dict.fromkeys(("OLLAMA_GPUS", "OLLAMA_MEMORY", "OLLAMA_RUNTIME"), "the container's limits"),
+    **dict.fromkeys(
+        ("OLLAMA_CPU_SHARES", "OLLAMA_GPUS", "OLLAMA_MEMORY", "OLLAMA_RUNTIME"),
+        "the container's limits",
+    ),
     "OTEL_RESOURCE_ATTRIBUTES": "OpenTelemetry itself reads it",
     "OLLAMA_REPLICAS": "how many containers there are",
     "UPSTREAM_SCRIPT": "the upstream's SCRIPT",
