@@ -10,7 +10,7 @@ up() {
   say "starting the stack"
   docker compose up --detach --no-build || _explain_failed_start
   _wait_for_model
-  docker compose up --detach --no-build --no-recreate --wait backend-stub || _explain_failed_start
+  _wait_for_backend
   say "up after $((SECONDS - started)) s"
   say ""
   _status
@@ -162,7 +162,7 @@ report() {
   docker compose version
   docker compose ps --all
   docker stats --all --no-stream
-  for container in $(docker ps --all --quiet --filter "label=com.docker.compose.project"); do
+  for container in $(docker compose ps --all --quiet); do
     docker inspect --format '== {{.Name}} {{.State.Status}}, exit code {{.State.ExitCode}}' "$container"
     docker logs --tail 50 "$container" 2>&1
   done
@@ -208,6 +208,13 @@ _wait_for_model() {
     fi
     sleep 0.5
   done
+}
+
+# _wait_for_backend: compose has waited for the gateway already, which the backend needs.
+_wait_for_backend() {
+  local deadline=$((SECONDS + 60))
+  while [ "$(_state backend-stub)" = starting ] && [ "$SECONDS" -lt "$deadline" ]; do sleep 0.5; done
+  [ "$(_state backend-stub)" = healthy ] || _explain_failed_start
 }
 
 # _explain_failed_start: compose says which container failed; its own last words say why.
