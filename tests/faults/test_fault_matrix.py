@@ -29,7 +29,7 @@ ANSWER_SECONDS = 3
 PRICE = 100 * 0.15e-6 + 20 * 0.6e-6  # gpt-4o-mini, USD, of the tokens that the script counts
 WAITING = {"blackhole", "slow", "500", "503"}
 """Faults that take their time: to be found out, or for the pause before a retry."""
-BATCH = 5
+BATCHES = [range(first, first + 5) for first in range(0, ROUNDS, 5)]
 WARM_UP = Cell("well", "alone", stream=False)
 SCHEMA = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
 """A request for JSON, for the fault that breaks it."""
@@ -67,12 +67,17 @@ class Round:
     retry_after: str | None
 
 
+def configured(rounds: range) -> dict[str, str]:
+    """Write the gateway's configuration for these rounds and return its stack's environment."""
+    return own_configuration("fault_matrix", configuration(rounds))
+
+
 @pytest.fixture(scope="module")
 def matrix() -> Iterator[Stack]:
-    """Yield a stack whose configuration has a deployment for every round of every cell."""
+    """Yield a stack whose configuration has a deployment for each first round of every cell."""
     with Stack(
         {
-            **own_configuration("fault_matrix", configuration()),
+            **configured(BATCHES[0]),
             "COMPOSE_PROFILES": "faults",
             "CONNECT_TIMEOUT": str(CONNECT_SECONDS),
             "REQUEST_TIMEOUT": str(ANSWER_SECONDS),
@@ -145,22 +150,23 @@ def read(status: int, text: str, *, stream: bool) -> tuple[str, dict[str, Any] |
 def played(matrix: Stack) -> list[Round]:
     """Return every round of every cell, played: the slow ones beside the quick ones.
 
-    The gateway starts anew after a few rounds: it goes on probing the dead addresses of each, and
-    hundreds of them would take the machine's time.
+    The gateway starts anew for the next few rounds: it goes on probing the dead addresses of each,
+    and hundreds of them would take the machine's time.
     """
     key = matrix.secret("backend_virtual_key")
     rounds: list[Round] = []
-    for first in range(0, ROUNDS, BATCH):
-        if first:
+    for batch in BATCHES:
+        if batch is not BATCHES[0]:
+            configured(batch)
             matrix.compose("restart", "litellm")
             matrix.wait_for("litellm", "healthy", seconds=120)
         # LiteLLM loads the rest of itself with its first request, for seconds in which nothing else
         # moves; so many callers at once would then find their time for connecting gone.
-        assert play(matrix, key, WARM_UP, first // BATCH).status == 200
+        assert play(matrix, key, WARM_UP, batch[0]).status == 200
         with ThreadPoolExecutor(12) as waiting, ThreadPoolExecutor(4) as quick:
             futures = [
                 pool.submit(play, matrix, key, cell, number)
-                for number in range(first, first + BATCH)
+                for number in batch
                 for cell in CELLS
                 for pool in [waiting if cell.fault in WAITING else quick]
             ]

@@ -56,8 +56,8 @@ def key_of(alias: str, fault: str) -> str:
     return f"sk-{fault}-{alias}"
 
 
-def configuration() -> dict[str, Any]:
-    """Return the litellm_config.yaml that has every round of every cell."""
+def configuration(rounds: range) -> dict[str, Any]:
+    """Return the litellm_config.yaml that has these rounds of every cell."""
     models: list[dict[str, Any]] = []
     fallbacks: list[dict[str, list[str]]] = []
 
@@ -71,14 +71,14 @@ def configuration() -> dict[str, Any]:
         models.append({"model_name": alias, "litellm_params": parameters})
 
     for cell in CELLS:
-        for round_number in range(ROUNDS):
+        for round_number in rounds:
             alias = cell.alias(round_number)
             deployment(alias, cell.fault)
             if cell.chain != "alone":
                 second = f"{alias}-second"
                 deployment(second, "well" if cell.chain == "backed" else cell.fault)
                 fallbacks.append({alias: [second]})
-    for number in range(ROUNDS):
+    for number in rounds:
         deployment(Cell("well", "alone", stream=False).alias(number), "well")
     return {"model_list": models, "router_settings": {"fallbacks": fallbacks}}
 
