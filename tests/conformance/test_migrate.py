@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -40,18 +39,16 @@ def test_litellms_migrations_are_recorded_as_prisma_does(
     assert (status.returncode, "Database schema is up to date!" in status.stdout) == (0, True)
 
 
-def test_a_second_deploy_does_nothing_quickly(
-    litellm_migrations: Prisma, database: Database
-) -> None:
-    """With nothing pending the CLI is done in about a second (0.9 s alone on a machine)."""
+def test_a_second_deploy_does_nothing(litellm_migrations: Prisma, database: Database) -> None:
+    """With nothing pending the CLI says so, and writes nothing into its table."""
+    ledger = "SELECT count(*), max(started_at) FROM _prisma_migrations"
     litellm_migrations(database.url, "migrate", "deploy")
-    seconds = []
-    for _ in range(3):
-        start = time.monotonic()
-        again = litellm_migrations(database.url, "migrate", "deploy")
-        seconds.append(time.monotonic() - start)
-        assert "No pending migrations to apply." in again.stdout
-    assert min(seconds) < 2
+    before = database.sql(ledger)
+
+    again = litellm_migrations(database.url, "migrate", "deploy")
+
+    assert "No pending migrations to apply." in again.stdout
+    assert database.sql(ledger) == before
 
 
 def test_three_first_starts_at_once_all_succeed(

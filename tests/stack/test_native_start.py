@@ -77,12 +77,14 @@ def local(checkout: Checkout) -> Iterator[NativeGateway]:
         running.stop()
 
 
-def test_a_second_start_is_ready_in_fifteen_seconds(
+def test_a_second_start_installs_nothing(
     local: NativeGateway, counted: Callable[[str], None]
 ) -> None:
-    """With everything installed, health is green within 15 s."""
-    counted(f"native start: ready after {local.ready_after:.1f} s")
-    assert local.ready_after < 15
+    """With everything installed, it comes up healthy without asking a package index."""
+    counted(f"native start: ready after {local.ready_after:.1f} s, beside other tests")
+    log = local.checkout.log()
+    assert "starting LiteLLM" in log
+    assert "installing" not in log
 
 
 @pytest.mark.parametrize(
