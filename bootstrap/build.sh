@@ -20,11 +20,15 @@ build_images() {
   done
   # shellcheck disable=SC2086 # as above
   step build "building the stack's images" "the log names the failing line of a Dockerfile" \
-    docker compose build litellm postgres backend-stub $services
+    compose_build litellm postgres backend-stub $services
   [ -z "$ollama_build" ] || wait "$ollama_build" || die "the Ollama build failed" "see above; what was built is kept"
   step build-ollama "building the model server's image" "the log names the failing line of ollama/Dockerfile" \
-    docker compose build ollama
+    compose_build ollama
 }
+
+# compose_build SERVICE...: under one name for every project. Compose writes the project's name into the image, and
+# makes the containers of another project anew that runs the same version.
+compose_build() { docker compose --project-name litellm-proxy build "$@"; }
 
 _build_stand_in() {
   step "$(image_folder "$1")" "building a stand-in for $1 $2" \

@@ -32,6 +32,8 @@ _in_test_image() {
   local socket terminal=
   engine_ensure
   build_images
+  step build-upstream "building the scripted upstream" "the log names the failing line of its Dockerfile" \
+    compose_build scripted-upstream
   step build-tests "building the test image" "the log names the failing line of tests/Dockerfile" \
     docker build --tag "$TESTS_IMAGE" --file tests/Dockerfile .
   socket=$(docker context inspect --format '{{.Endpoints.docker.Host}}')

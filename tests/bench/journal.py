@@ -34,7 +34,6 @@ def main() -> None:
     )
     services = ("litellm", "plain", "scripted-upstream")
     with stack:
-        stack.compose("build", "litellm", "scripted-upstream")
         stack.compose("up", "--detach", "--no-build", "--wait", *services)
         key = stack.secret("backend_virtual_key")
         for stream in (False, True):

@@ -63,7 +63,6 @@ def main() -> None:
     """Take it away, bring it back, count."""
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else MINUTES
     with Stack(SCRIPTED_PROVIDERS) as stack:
-        stack.compose("build", "scripted-upstream")
         stack.compose("up", "--detach", "--no-build", "--wait", "litellm", "scripted-upstream")
         payer = make_payer(stack, "outage")
         with load(stack, payer, workers=WORKERS, pause=PAUSE_SECONDS) as running:

@@ -78,7 +78,6 @@ def main() -> None:
     """Fill, wait for the schedule, watch."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
     with Stack({**SCRIPTED_PROVIDERS, "SPEND_RETENTION_CRON": "* * * * *"}) as stack:
-        stack.compose("build", "scripted-upstream")
         stack.compose("up", "--detach", "--no-build", "--wait", "postgres", "scripted-upstream")
         stack.compose("run", "--rm", "--no-TTY", "migrate")
         fill(stack, rows)

@@ -29,7 +29,6 @@ def two_providers() -> Iterator[Stack]:
             "OPENAI_API_BASE": "http://scripted-upstream:9000/v1",
         }
     ) as running:
-        running.compose("build", "scripted-upstream")
         running.compose("up", "--detach", "--no-build", "litellm", "ollama", "scripted-upstream")
         running.wait_for("litellm", "healthy", seconds=120)
         running.wait_for("ollama", "healthy", seconds=120)

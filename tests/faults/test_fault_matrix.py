@@ -85,7 +85,6 @@ def matrix() -> Iterator[Stack]:
             "PROBE_CALLS": "off",  # or the upstream would be asked more often than by the requests
         }
     ) as running:
-        running.compose("build", "scripted-upstream")
         running.compose("up", "--detach", "--no-build", "litellm", "scripted-upstream")
         running.wait_for("scripted-upstream", "healthy", seconds=60)
         running.wait_for("litellm", "healthy", seconds=180)

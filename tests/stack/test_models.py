@@ -45,7 +45,6 @@ def models_stack() -> Iterator[Stack]:
             "LITELLM_TIMEOUT": str(BACKEND_SECONDS),
         }
     ) as running:
-        running.compose("build", "scripted-upstream")
         running.compose(
             "up", "--detach", "--no-build", "--wait", "backend-stub", "scripted-upstream"
         )

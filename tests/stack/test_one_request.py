@@ -57,7 +57,6 @@ def stack(collector: Collector) -> Iterator[Stack]:
         "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{TOKEN}",
     }
     with Stack(environment) as running:
-        running.compose("build", "scripted-upstream")
         running.compose(
             "up", "--detach", "--no-build", "--wait", "backend-stub", "scripted-upstream"
         )

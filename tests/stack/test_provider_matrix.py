@@ -41,7 +41,6 @@ plain_and_streamed = pytest.mark.parametrize("stream", [False, True], ids=["plai
 def stack() -> Iterator[Stack]:
     """Yield the one stack of this module, not started yet."""
     with Stack({"COMPOSE_PROFILES": "faults", "NUM_RETRIES": "0", "COOLDOWN_TIME": "1"}) as running:
-        running.compose("build", "scripted-upstream")
         running.compose("up", "--detach", "--no-build", "postgres", "ollama", "scripted-upstream")
         yield running
 

@@ -55,7 +55,6 @@ def stack() -> Iterator[Stack]:
 def priced_stack() -> Iterator[Stack]:
     """Yield a running gateway whose OpenAI (priced) and Ollama (free) are the scripted upstream."""
     with Stack(SCRIPTED_PROVIDERS) as running:
-        running.compose("build", "scripted-upstream")
         running.compose("up", "--detach", "--no-build", "--wait", "litellm", "scripted-upstream")
         yield running
 

@@ -24,7 +24,8 @@ DOCKER = r"""
 # Like every Go program it hears ctrl-c though bash told it to ignore that.
 [ -n "$HEARS" ] || HEARS=yes exec env --default-signal=INT "$0" "$@"
 unset HEARS
-call=$(printf '%s' "${STACK_VERSION:-new}: $*" | sed 's/ compose / /; s/ --progress quiet//')
+call=$(printf '%s' "${STACK_VERSION:-new}: $*" |
+  sed 's/ compose / /; s/ --progress quiet//; s/ --project-name litellm-proxy//')
 echo "$call" >>"$CALLS"
 case $call in $FAILS) exit 1 ;; $HANGS) exec sleep 600 ;; esac
 case $* in
