@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 PASSPHRASE = {"BACKUP_PASSPHRASE": "Grüße, 12 Äpfel $HOME"}
 PROVIDER_KEY = "sk-stored-with-the-salt-key-0123"
 BOOKED = 4

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.scripted import play
 from support.stack import REPOSITORY
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ def run(stack: Stack, program: str) -> dict[str, Any]:
     ],
 )
 def test_a_client_gets_text_and_tokens_in_each_of_its_ways(
-    stack: Stack, program: str, ways: list[str]
+    priced_stack: Stack, program: str, ways: list[str]
 ) -> None:
     """Plain, streamed and asynchronous answers have text, and the usage that is billed."""
-    told = run(stack, program)
+    play(priced_stack, {})
+    told = run(priced_stack, program)
 
     for way in ways:
         assert told[way]["text"], way
@@ -59,8 +61,8 @@ def test_a_client_gets_text_and_tokens_in_each_of_its_ways(
     assert structured.keys() == {"article", "noun"}
 
 
-def test_open_webui_finds_the_models(stack: Stack) -> None:
+def test_open_webui_finds_the_models(priced_stack: Stack) -> None:
     """Its connection check, with the URL and key of `./run key`, lists the aliases."""
     assert {"extraction-model", "explanation-model"} <= set(
-        run(stack, "open_webui_check.py")["models"]
+        run(priced_stack, "open_webui_check.py")["models"]
     )

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from support.stack import Stack
 
+pytestmark = pytest.mark.long
+
 # p@ss w:rd/%é'"$ and a backtick: what breaks URLs, shells, SQL and .env files.
 AWKWARD = "p@ss w:rd/%é'\"$`\\"
 MIGRATIONS = 213
-FRESH_VOLUMES = 20
 # One of the few that say CREATE TABLE without IF NOT EXISTS.
 FAILS_TWICE = "20260418000000_add_adaptive_router_tables"
 
@@ -37,23 +38,6 @@ def applied(stack: Stack) -> int:
         " WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL"
     )
     return int(rows[0]["n"])
-
-
-def test_twenty_fresh_volumes_are_migrated_without_a_failure(
-    make_stack: Callable[..., Stack],
-) -> None:
-    """Each new database volume gets all migrations, two projects at a time."""
-
-    def one(stack: Stack) -> str:
-        done = migrate(stack)
-        stack.destroy()
-        return str(done.stdout + done.stderr)
-
-    with ThreadPoolExecutor(2) as pool:
-        outputs = list(pool.map(one, [make_stack() for _ in range(FRESH_VOLUMES)]))
-
-    assert len(outputs) == FRESH_VOLUMES
-    assert all(f"{MIGRATIONS} migrations" in output for output in outputs)
 
 
 def test_a_migrated_database_is_left_alone(stack: Stack) -> None:

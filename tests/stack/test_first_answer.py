@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import requests
 
 from support.stack import MODEL
@@ -34,12 +35,29 @@ def spend_row(stack: Stack, request_id: str) -> dict[str, Any]:
     )[0]
 
 
-def test_a_german_sentence_is_extracted_by_a_real_model(stack: Stack) -> None:
-    """The answer has items of the three types, the model, the tokens, the cost and an id."""
-    answer = extract(stack)
+@pytest.fixture(scope="module")
+def asked(stack: Stack) -> int:
+    """Return how often the model server had been asked to chat before the extraction."""
+    return chats(stack)
 
+
+@pytest.fixture(scope="module")
+def body(stack: Stack, asked: int) -> dict[str, Any]:
+    """Return the answer to the one extraction that is looked at from all sides."""
+    assert asked >= 0
+    answer = extract(stack)
     assert answer.status_code == 200, answer.text
-    body = answer.json()
+    read: dict[str, Any] = answer.json()
+    return read
+
+
+def chats(stack: Stack) -> int:
+    """Return how many chat requests the model server's log shows."""
+    return stack.compose("logs", "--no-log-prefix", "ollama").stdout.count("/api/chat")
+
+
+def test_a_german_sentence_is_extracted_by_a_real_model(body: dict[str, Any]) -> None:
+    """The answer has items of the three types, the model, the tokens, the cost and an id."""
     assert body.keys() == {"items", "model", "usage", "request_id", "route"}
     assert body["items"]
     for item in body["items"]:
@@ -54,20 +72,16 @@ def test_a_german_sentence_is_extracted_by_a_real_model(stack: Stack) -> None:
     assert body["route"]["outcomes"] == ["answered"]
 
 
-def test_the_request_is_answered_by_ollama_itself(stack: Stack) -> None:
+@pytest.mark.usefixtures("body")
+def test_the_request_is_answered_by_ollama_itself(stack: Stack, asked: int) -> None:
     """The model server's log shows the chat request that the extraction caused."""
-    before = stack.compose("logs", "--no-log-prefix", "ollama").stdout.count("/api/chat")
-
-    assert extract(stack).status_code == 200
-
-    after = stack.compose("logs", "--no-log-prefix", "ollama").stdout.count("/api/chat")
-    assert after > before
+    assert chats(stack) > asked
 
 
-def test_its_spend_row_has_the_tokens_that_were_reported(stack: Stack) -> None:
+def test_its_spend_row_has_the_tokens_that_were_reported(
+    stack: Stack, body: dict[str, Any]
+) -> None:
     """The row is found by the answer's request id and has its token counts, key and alias."""
-    body = extract(stack).json()
-
     row = spend_row(stack, body["request_id"])
 
     assert row["prompt_tokens"] == body["usage"]["prompt_tokens"]
@@ -77,9 +91,10 @@ def test_its_spend_row_has_the_tokens_that_were_reported(stack: Stack) -> None:
     assert row["spend"] == 0
 
 
-def test_daily_totals_and_the_keys_spend_follow_the_rows(stack: Stack) -> None:
+def test_daily_totals_and_the_keys_spend_follow_the_rows(
+    stack: Stack, body: dict[str, Any]
+) -> None:
     """The key's daily table grows by exactly the tokens of the rows."""
-    body = extract(stack).json()
     row = spend_row(stack, body["request_id"])
 
     def totals_equal_rows() -> bool:
@@ -104,9 +119,9 @@ def test_daily_totals_and_the_keys_spend_follow_the_rows(stack: Stack) -> None:
     until(totals_equal_rows, seconds=SPEND_SECONDS, what="the totals to equal the rows")
 
 
-def test_spend_is_shown_as_a_table_and_as_data(stack: Stack) -> None:
+def test_spend_is_shown_as_a_table_and_as_data(stack: Stack, body: dict[str, Any]) -> None:
     """`./run spend` prints the model and its tokens; --json prints the sums of the rows."""
-    spend_row(stack, extract(stack).json()["request_id"])
+    spend_row(stack, body["request_id"])
 
     table = stack.run("spend").stdout
     data = json.loads(stack.run("spend", "--json").stdout)

@@ -22,6 +22,8 @@ from support.wait import until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.long
+
 README = (REPOSITORY / "litellm" / "README.md").read_text()
 SECTION = README.partition("## Without a container")[2].partition("\n## ")[0]
 CALLS = [
@@ -45,7 +47,7 @@ def ollama() -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: requests.get(f"{url}/api/version", timeout=1).ok, seconds=20, what="Ollama")
+        until(lambda: requests.get(f"{url}/api/version", timeout=1).ok, seconds=90, what="Ollama")
         yield url
     finally:
         process.terminate()

@@ -16,6 +16,8 @@ from support.wait import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.long
+
 SCRAPED_SECONDS = 45
 """Two scrapes, and a machine that does other things."""
 

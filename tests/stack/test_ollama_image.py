@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 EMBEDDED = REPOSITORY / "ollama" / "models" / "smollm2@135m.gguf"
 SCHEMA = {
     "type": "object",

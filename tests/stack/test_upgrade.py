@@ -27,6 +27,8 @@ from support.year_old import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.long
+
 OLD_MIGRATIONS = 52
 WITHDRAWN = 2
 """Of the old ones, LiteLLM ships two no more (baseline_diff)."""

@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import openai
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from support.scripted import SCRIPTED_PROVIDERS
-from support.stack import Stack
+from support.stack import REPOSITORY, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+SHARED = ("priced_stack", "stack")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the modules marked long first; all else stays in order."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """Give each file to one worker, and the files that share a stack to the same one."""
+    return ByStack(config, log)
+
+
+class ByStack(LoadScopeScheduling):  # type: ignore[misc] # xdist is not typed
+    """Keeps together what a stack is brought up for.
+
+    pytest-xdist's own groups do not reach its scheduler with pytest 9.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if file.startswith("tests/browser/"):
+            return "tests/browser"
+        text = (REPOSITORY / file).read_text(encoding="utf-8")
+        for name in SHARED:
+            uses = re.search(rf"def test_\w+\([^)]*\b{name}: Stack", text)
+            if uses and f"def {name}(" not in text:
+                return f"{Path(file).parent}-{name}"
+        return file
 
 
 COUNTED = "counted"

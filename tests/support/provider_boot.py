@@ -84,7 +84,7 @@ def switch(stack: Stack, name: str) -> tuple[float, frozenset[str]]:
     Returns:
         The seconds until the backend was healthy, and the services made anew.
     """
-    before = containers(stack)
+    before = stack.containers()
     started = time.monotonic()
     stack.compose(
         "up", "--detach", "--no-build",
@@ -94,13 +94,7 @@ def switch(stack: Stack, name: str) -> tuple[float, frozenset[str]]:
     stack.wait_for("backend-stub", "healthy", seconds=SECONDS)
     seconds = time.monotonic() - started
     stack.wait_for("scripted-upstream", "healthy", seconds=SECONDS)
-    after = containers(stack)
-    return seconds, frozenset(service for service in SERVICES if before[service] != after[service])
-
-
-def containers(stack: Stack) -> dict[str, str]:
-    """Return the id of each service's container, "" for one that has none."""
-    return {
-        service: stack.compose("ps", "--all", "--quiet", service).stdout.strip()
-        for service in SERVICES
-    }
+    after = stack.containers()
+    return seconds, frozenset(
+        service for service in SERVICES if before.get(service) != after.get(service)
+    )
