@@ -68,19 +68,18 @@ packages_ready() {
   export PATH="$PACKAGES_ROOT/tools/usr/bin:$PATH"
 }
 
-# packages_unpack FOLDER SPEC...: downloads each package (apt's NAME=VERSION or NAME/SUITE) and
-# unpacks it into FOLDER. Nothing is installed. Fails naming the package that is gone.
+# packages_unpack FOLDER SPEC...: downloads packages (apt's NAME=VERSION or NAME/SUITE) and unpacks
+# them into FOLDER. Nothing is installed. When one is gone, apt's own line names it.
 packages_unpack() {
-  local folder=$1 debs spec deb
+  local folder=$1 debs deb
   shift
   debs=$(mktemp -d)
-  for spec in "$@"; do
-    (cd "$debs" && _private_apt download "$spec") || {
-      rm -rf "$debs"
-      die "the Debian package $spec could not be downloaded" \
-        "if the mirror no longer has that version, change the pin in bootstrap/engine.sh"
-    }
-  done
+  # All in one call: each reads the indexes anew, which takes seconds.
+  (cd "$debs" && _private_apt download "$@") || {
+    rm -rf "$debs"
+    die "a Debian package could not be downloaded; apt names it above" \
+      "if the mirror no longer has that version, change the pin in bootstrap/engine.sh"
+  }
   mkdir -p "$folder"
   for deb in "$debs"/*.deb; do
     dpkg -x "$deb" "$folder"
