@@ -77,6 +77,7 @@ def health(
     ] = False,
 ) -> None:
     """Exit with 0 when the model is served right now; print why or why not."""
+    _settings()
     raise typer.Exit(health_check.main(wait_first=wait))
 
 

@@ -149,6 +149,8 @@ class Keeper:
             detail=detail,
             what_to_do=what_to_do,
             was_ready=self.state.was_ready or step == "ready",
+            url=self.settings.url,
+            always_loaded=self.settings.always_loaded,
         )
         if fresh != self.state or step == "starting":
             self.state = fresh

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model_server.names import ModelName
+from model_server.state import DEFAULT_MODEL, STATE_FILE
 
 EXIT_CONFIGURATION = 2
 """What every command ends with when a variable has a value that cannot be used."""
@@ -75,7 +76,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    ollama_model: str = "llama3.2"
+    ollama_model: str = DEFAULT_MODEL
     ollama_registry: Annotated[str, AfterValidator(_mirror)] = ""
     """A mirror of Ollama's library: host[:port][/namespace]."""
     ollama_registry_insecure: bool = False
@@ -93,7 +94,7 @@ class Settings(BaseSettings):
     """Where Ollama stores models."""
     ollama_gguf_dir: Path = Path("/models")
     """Where GGUF files to import lie."""
-    model_server_state: Path = Path("/tmp/model-server/state.json")  # noqa: S108 # a tmpfs of its own
+    model_server_state: Path = STATE_FILE
     json_logs: bool = False
 
     @field_validator("ollama_model")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +17,6 @@ from model_server.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from model_server.settings import Settings
     from support.fake_ollama import FakeOllama
@@ -28,8 +30,18 @@ def settings(make_settings: Callable[..., Settings]) -> Settings:
 
 def write(settings: Settings, state: str, **values: object) -> None:
     """Write a state as `model-server serve` does."""
-    document = {"state": state, "model": "tiny:latest"} | values
-    State.model_validate(document).write(settings.model_server_state)
+    known: dict[str, object] = {
+        "state": state,
+        "model": str(settings.name),
+        "url": settings.url,
+        "always_loaded": settings.always_loaded,
+    }
+    State(**(known | values)).write(settings.model_server_state)  # type: ignore[arg-type] # as given
+
+
+def check(settings: Settings) -> tuple[bool, str]:
+    """Return what the health check says of the state that was written."""
+    return health.check(State.read(settings.model_server_state, "?"))
 
 
 def test_a_loaded_model_is_healthy(fake: FakeOllama, settings: Settings) -> None:
@@ -37,7 +49,7 @@ def test_a_loaded_model_is_healthy(fake: FakeOllama, settings: Settings) -> None
     write(settings, "ready")
     fake.loaded.add("tiny:latest")
 
-    assert health.check(settings) == (True, "tiny:latest is loaded")
+    assert check(settings) == (True, "tiny:latest is loaded")
 
 
 def test_a_model_that_is_not_loaded_is_unhealthy(fake: FakeOllama, settings: Settings) -> None:
@@ -45,7 +57,7 @@ def test_a_model_that_is_not_loaded_is_unhealthy(fake: FakeOllama, settings: Set
     write(settings, "ready")
     fake.models["tiny:latest"] = "0"
 
-    healthy, why = health.check(settings)
+    healthy, why = check(settings)
 
     assert not healthy
     assert "not loaded" in why
@@ -59,7 +71,7 @@ def test_an_idle_model_is_healthy_with_a_limited_keep_alive(
     write(settings, "ready")
     fake.models["tiny:latest"] = "0"
 
-    assert health.check(settings) == (
+    assert check(settings) == (
         True,
         "tiny:latest is idle; the next request loads it",
     )
@@ -72,7 +84,7 @@ def test_an_idle_model_that_was_removed_is_unhealthy(
     settings = make_settings(ollama_keep_alive="5m")
     write(settings, "ready")
 
-    assert not health.check(settings)[0]
+    assert not check(settings)[0]
 
 
 @pytest.mark.parametrize("state", ["starting", "pulling", "importing", "warming", "failed"])
@@ -81,7 +93,7 @@ def test_every_other_state_is_unhealthy(fake: FakeOllama, settings: Settings, st
     write(settings, state, detail="because", what_to_do="set this")
     fake.loaded.add("tiny:latest")
 
-    healthy, why = health.check(settings)
+    healthy, why = check(settings)
 
     assert not healthy
     assert why == f"{state} tiny:latest: because; set this"
@@ -92,7 +104,7 @@ def test_a_dead_server_is_unhealthy(make_settings: Callable[..., Settings]) -> N
     settings = make_settings(ollama_host="127.0.0.1:9")
     write(settings, "ready")
 
-    healthy, why = health.check(settings)
+    healthy, why = check(settings)
 
     assert not healthy
     assert "ollama does not answer" in why
@@ -103,10 +115,13 @@ def test_before_the_first_state_it_is_starting(settings: Settings) -> None:
     assert State.read(settings.model_server_state, "tiny:latest").state == "starting"
 
 
-def test_a_broken_state_file_reads_as_failed(settings: Settings) -> None:
+@pytest.mark.parametrize(
+    "written", ["{", "[]", '{"state": "ready"}', '{"state": "?", "model": "a"}']
+)
+def test_a_broken_state_file_reads_as_failed(settings: Settings, written: str) -> None:
     """A state file that cannot be understood is a failure that says so."""
     write(settings, "ready")
-    settings.model_server_state.write_text("{", encoding="utf-8")
+    settings.model_server_state.write_text(written, encoding="utf-8")
 
     state = State.read(settings.model_server_state, "tiny:latest")
 
@@ -124,21 +139,24 @@ def test_a_reader_never_sees_half_a_state(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("end", ["ready", "failed"])
-def test_waiting_lasts_until_there_is_an_answer(settings: Settings, end: str) -> None:
+def test_waiting_lasts_until_there_is_an_answer(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, end: str
+) -> None:
     """`--wait` goes through all steps of the first start and ends when it is served or failed."""
+    monkeypatch.setenv("MODEL_SERVER_STATE", str(settings.model_server_state))
     states = ["starting", "pulling", "importing", "warming", end]
     write(settings, states.pop(0))
 
-    health.wait(settings, lambda _: write(settings, states.pop(0)))
-
+    assert health.wait(lambda _: write(settings, states.pop(0))).state == end
     assert not states
 
 
-def test_nothing_is_waited_for_later(settings: Settings) -> None:
+def test_nothing_is_waited_for_later(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """A model that was served once and is loaded again is unhealthy at once."""
+    monkeypatch.setenv("MODEL_SERVER_STATE", str(settings.model_server_state))
     write(settings, "warming", was_ready=True)
 
-    health.wait(settings, lambda _: pytest.fail("it waited"))
+    health.wait(lambda _: pytest.fail("it waited"))
 
 
 def command(
@@ -188,6 +206,24 @@ def test_health_tells_by_its_exit_code(
     assert unhealthy[0] == 1
     assert unhealthy[1].count("\n") == 1
     assert healthy == (0, "tiny:latest is loaded\n")
+
+
+def test_the_engines_check_imports_the_standard_library_alone() -> None:
+    """It runs every ten seconds; what the server itself needs takes four times as long."""
+    program = (
+        "import sys; before = set(sys.modules); from model_server import health;"
+        " print(*{name.partition('.')[0] for name in set(sys.modules) - before}"
+        " - sys.stdlib_module_names)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(Path(health.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["model_server"]
 
 
 @pytest.mark.parametrize("name", ["serve", "health", "status"])
