@@ -51,10 +51,11 @@ install_if_needed() {
   step native-venv "making litellm/.venv with $("$python" --version 2>&1)" \
     "the log says what is missing" "$python" -m venv "$venv"
   # --no-deps: the lock is complete, and the pip of Debian 12 stumbles over extras with hashes.
+  # --no-compile: a start needs half of its files, and Python compiles those as it goes.
   step native-install "installing LiteLLM, about 900 MB on disk, once" \
     "no network, or no package index? set PIP_INDEX_URL to a mirror you can reach, then start again" \
     "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --retries 2 \
-    --no-deps --require-hashes --requirement "$here/requirements.txt"
+    --no-compile --no-deps --require-hashes --requirement "$here/requirements.txt"
   wanted >"$venv/installed"
 }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 USER = "newcomer"
 READY_SECONDS = 180
+INSTALLED_SECONDS = 600
 
 
 @dataclass
@@ -59,9 +60,18 @@ class Checkout:
             )
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end and return what it said."""
+        """Run the command to its end and return what it said.
+
+        Raises:
+            AssertionError: it took longer than the first one, which installs, ever should.
+        """
         process = self.popen(*arguments, **environment)
-        code = process.wait(READY_SECONDS)
+        try:
+            code = process.wait(INSTALLED_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"it did not end:\n{self.log()}") from None
         return subprocess.CompletedProcess(process.args, code, self.log(), "")
 
     def log(self) -> str:
