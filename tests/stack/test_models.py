@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LM_STUDIO = "extraction-model-lmstudio"
-BACKEND_SECONDS = 2
+BACKEND_SECONDS = 6
 STALL_SECONDS = 20
 """Of a provider that the backend does not wait for."""
 
