@@ -100,7 +100,9 @@ def main() -> None:
         first, _ = pair(stack.gateway_url, key, dead_first=False)
         ours: list[tuple[float, float]] = []
         theirs: list[tuple[float, float]] = []
-        for number in track(range(ROUNDS), "asking both gateways", console=console):
+        # The bar moves on a terminal only.
+        console.print(f"asking both gateways, {ROUNDS} rounds of some seconds each")
+        for number in track(range(ROUNDS), "rounds", console=console):
             dead_first = number % 2 == 0
             ours.append(pair(stack.gateway_url, key, dead_first=dead_first))
             theirs.append(pair(plain_url, key, dead_first=dead_first))
