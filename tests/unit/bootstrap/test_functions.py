@@ -6,6 +6,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from support.stack import REPOSITORY
 
 if TYPE_CHECKING:
@@ -140,6 +142,20 @@ def test_every_base_image_has_a_folder_that_builds_its_stand_in(tmp_path: Path) 
 
     for folder in done.stdout.split():
         assert (REPOSITORY / "bootstrap/images" / folder / "Dockerfile").is_file()
+
+
+@pytest.mark.parametrize(
+    "function", ["_model_fetch", "_model_library_reachable", "_model_pulled project"]
+)
+def test_what_the_model_needs_runs_in_the_python_image(tmp_path: Path, function: str) -> None:
+    """Fetching weights and looking for a library is done by the image that has Python in it."""
+    path = fake_command(tmp_path / "bin", "docker", f'echo "$@" >> {tmp_path}/asked')
+    bash(f"MODELS_DIR={tmp_path}; {function}", tmp_path, path)
+
+    asked = (tmp_path / "asked").read_text().splitlines()
+    started = [line for line in asked if line.startswith("run ")]
+    assert len(started) == 1
+    assert " python:" in started[0]
 
 
 def test_an_engine_of_the_users_own_is_not_stopped(tmp_path: Path) -> None:
