@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODEL = "openai/gpt-4o-mini"
-SLOW_SECONDS = 1.5
+SLOW_SECONDS = 6
+"""Far more than a fast answer takes where other stacks keep the machine busy."""
 UPSTREAM = "http://scripted-upstream:9000"
+PATIENT_SECONDS = 60
 GIVEN_UP_SECONDS = 5
 RECOVERY_SECONDS = 10
 SICK = {"hanging": {"stall": 600}, "failing": {"error": "server_error"}}
@@ -68,7 +70,6 @@ def routed() -> Iterator[Stack]:
     environment = {
         **own_configuration("routing", CONFIG),
         "COMPOSE_PROFILES": "faults",
-        "REQUEST_TIMEOUT": str(GIVEN_UP_SECONDS),
     }
     with Stack(environment) as running:
         running.compose("up", "--detach", "--build", "scripted-upstream")
@@ -76,9 +77,10 @@ def routed() -> Iterator[Stack]:
         yield running
 
 
-def start(stack: Stack, strategy: str) -> str:
+def start(stack: Stack, strategy: str, timeout: int = GIVEN_UP_SECONDS) -> str:
     """Start the gateway with a strategy, the upstream's books empty; return the backend's key."""
-    stack.compose("up", "--detach", "--no-build", "litellm", ROUTING_STRATEGY=strategy)
+    variables = {"ROUTING_STRATEGY": strategy, "REQUEST_TIMEOUT": str(timeout)}
+    stack.compose("up", "--detach", "--no-build", "litellm", **variables)
     stack.wait_for("litellm", "healthy", seconds=120)
     play(stack, SCRIPT)
     return stack.secret("backend_virtual_key")
@@ -101,9 +103,9 @@ def asked(stack: Stack) -> Counter[str]:
 
 def test_simple_shuffle_takes_either(routed: Stack) -> None:
     """Speed does not matter to it: each deployment gets a share near the half."""
-    key = start(routed, "simple-shuffle")
+    key = start(routed, "simple-shuffle", PATIENT_SECONDS)
 
-    found = shares(routed, key, 60, at_once=6)
+    found = shares(routed, key, 60, at_once=12)
 
     assert found["fast"] + found["slow"] == 60
     assert min(found["fast"], found["slow"]) >= 15  # fewer comes once in 23,000 runs
@@ -111,7 +113,7 @@ def test_simple_shuffle_takes_either(routed: Stack) -> None:
 
 def test_least_busy_spares_the_one_that_still_works(routed: Stack) -> None:
     """With four callers the slow deployment is always busier, so the fast one gets most."""
-    key = start(routed, "least-busy")
+    key = start(routed, "least-busy", PATIENT_SECONDS)
 
     found = shares(routed, key, 60, at_once=4)
 
@@ -121,7 +123,7 @@ def test_least_busy_spares_the_one_that_still_works(routed: Stack) -> None:
 
 def test_latency_based_routing_takes_the_faster(routed: Stack) -> None:
     """Once both have been tried, the slow deployment is left alone."""
-    key = start(routed, "latency-based-routing")
+    key = start(routed, "latency-based-routing", PATIENT_SECONDS)
     shares(routed, key, 12, at_once=4)
 
     found = shares(routed, key, 20, at_once=1)
