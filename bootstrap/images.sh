@@ -3,9 +3,9 @@
 # exact tags, built from Debian, PyPI and Go packages, only for images that can be neither found nor
 # pulled. Needs bootstrap/lib.sh and bootstrap/packages.sh; a container engine must answer.
 
+PYTHON_IMAGE=python:3.13.5-slim-trixie
 # The images that the Dockerfiles of this project name after FROM and COPY --from. Ollama's comes
 # first: its stand-in takes longest, and the others are built meanwhile.
-PYTHON_IMAGE=python:3.13.5-slim-trixie
 BASE_IMAGES=(ollama/ollama:0.17.4 "$PYTHON_IMAGE" postgres:17.12-trixie)
 # Services that a profile adds, each with its base image; none when it has the Python one.
 PROFILE_IMAGES=(prometheus=prom/prometheus:v2.53.3 scripted-upstream=)
