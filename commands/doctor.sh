@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The command that finds out what is wrong. What only the host can see is collected by
-# doctor_facts.sh; litellm/gateway/doctor judges it, in a container of the gateway's image.
+# doctor_facts.sh; gateway/gateway/doctor judges it, in a container of the gateway's image.
 
 # doctor [--fix] [--yes] [--json] — find what is wrong: each finding with its evidence and the exact fix
 # Works with the stack down, half up or up; without an engine as far as a Python 3.10 is at hand.
@@ -36,12 +36,12 @@ doctor() {
 
 # _examine OPTION: the facts, judged where that can be done best; the exit code is the verdict's.
 _examine() {
-  local image="litellm-proxy-service/litellm:${STACK_VERSION:-0.1.0}" project
+  local image="litellm-proxy-service/gateway:${STACK_VERSION:-0.1.0}" project
   project=$(_doctor_project)
   if image_present "$image"; then
     _doctor_facts "$project" | _in_gateway_image "$image" "$project" "$@"
   elif python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
-    _doctor_facts "$project" | PYTHONPATH=litellm PYTHONDONTWRITEBYTECODE=1 python3 -m gateway.doctor "$@"
+    _doctor_facts "$project" | PYTHONPATH=gateway PYTHONDONTWRITEBYTECODE=1 python3 -m gateway.doctor "$@"
   else
     _examine_without_python "$@"
   fi

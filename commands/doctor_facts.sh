@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What `./run doctor` tells of this machine: records of a name and a program's own words, NUL after
-# each. litellm/gateway/doctor/parse.py reads them. Needs commands/doctor.sh.
+# each. gateway/gateway/doctor/parse.py reads them. Needs commands/doctor.sh.
 
 # _fact NAME COMMAND...: one record: the name, NUL, what the command writes, NUL.
 _fact() {
@@ -11,7 +11,7 @@ _fact() {
   printf '\0'
 }
 
-# _doctor_facts PROJECT: all records; litellm/gateway/doctor/parse.py reads them.
+# _doctor_facts PROJECT: all records; gateway/gateway/doctor/parse.py reads them.
 _doctor_facts() {
   _fact env_example cat .env.example
   _fact config cat litellm/litellm_config.yaml

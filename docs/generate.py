@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "litellm"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gateway"))
 
 from gateway.prices import TOKENS, listed
 from gateway.providers import PROVIDERS

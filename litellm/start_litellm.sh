@@ -31,7 +31,7 @@ main() {
   esac
   install_if_needed
   # The user's own PYTHONPATH could hold another litellm.
-  export PYTHONPATH="$here" PYTHONNOUSERSITE=1 PATH="$venv/bin:$PATH"
+  export PYTHONPATH="$here/../gateway" PYTHONNOUSERSITE=1 PATH="$venv/bin:$PATH"
   exec "$venv/bin/python" -m gateway native "$@"
 }
 
@@ -40,7 +40,7 @@ usage() { sed -nE '/^# The gateway/,/^set /s/^# ?//p' "${BASH_SOURCE[0]}"; }
 # What the environment was made of. The path is part of it: an environment cannot be moved.
 wanted() {
   printf '%s\n' "$venv"
-  cat "$here/requirements.txt"
+  cat "$here/../gateway/requirements.txt"
 }
 
 install_if_needed() {
@@ -55,7 +55,7 @@ install_if_needed() {
   step native-install "installing LiteLLM, about 900 MB on disk, once" \
     "no network, or no package index? set PIP_INDEX_URL to a mirror you can reach, then start again" \
     "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --retries 2 \
-    --no-compile --no-deps --require-hashes --requirement "$here/requirements.txt"
+    --no-compile --no-deps --require-hashes --requirement "$here/../gateway/requirements.txt"
   wanted >"$venv/installed"
 }
 

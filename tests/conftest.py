@@ -7,7 +7,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-for folder in ("litellm", "backend-stub", "ollama", "scripted-upstream", "tests"):
+for folder in ("gateway", "backend-stub", "ollama", "scripted-upstream", "tests"):
     # First, because the folder litellm/ would otherwise be taken for the package of that name.
     sys.path.insert(0, str(REPOSITORY / folder))
 

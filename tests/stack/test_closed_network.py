@@ -72,7 +72,7 @@ def test_it_becomes_healthy_and_asks_for_no_foreign_name(
         "--env", "OLLAMA_API_BASE=http://ollama:11434",
         "--volume", f"{stack.command('pwd').stdout.strip()}/litellm/litellm_config.yaml:"
         "/etc/litellm/litellm_config.yaml:ro",
-        "litellm-proxy-service/litellm:0.1.0", "serve",
+        "litellm-proxy-service/gateway:0.1.0", "serve",
     )  # fmt: skip
     try:
         until(

@@ -23,7 +23,7 @@ CENTS = 0.0125
 KEY = "sk-of-a-year-ago-0"
 
 # The gateway's image with what differs in a version; other files come from the build's folder.
-IMAGE = "FROM litellm-proxy-service/litellm:{base}\nUSER root\n{changes}\nUSER 10001:10000\n"
+IMAGE = "FROM litellm-proxy-service/gateway:{base}\nUSER root\n{changes}\nUSER 10001:10000\n"
 YEAR_OLD = f"""
 RUN rm -r {PACKAGE}/migrations
 COPY migrations {PACKAGE}/migrations
@@ -90,7 +90,7 @@ def version(
     """
     tag = f"{name}-{stack.project}"
     image = IMAGE.format(base=base, changes=changes)
-    built = f"litellm-proxy-service/litellm:{tag}"
+    built = f"litellm-proxy-service/gateway:{tag}"
     build = ("docker", "build", "--quiet", "--tag", built, "--file", "-", str(folder))
     stack.command(*build, stdin=image)
     postgres = "litellm-proxy-service/postgres"

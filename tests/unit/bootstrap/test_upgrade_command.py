@@ -31,7 +31,7 @@ case $call in $FAILS) exit 1 ;; $HANGS) exec sleep 600 ;; esac
 case $* in
   "compose config") echo "name: shop" ;;
   "compose config postgres") echo "      POSTGRES_EXTERNAL: \"$EXTERNAL\"" ;;
-  "compose config --images"*) echo litellm-proxy-service/litellm:new ;;
+  "compose config --images"*) echo litellm-proxy-service/gateway:new ;;
   compose\ ps*--services*) printf 'litellm\nollama\npostgres\n' ;;
   compose\ ps*--quiet*) echo "container-of-$5" ;;
   compose\ ps*postgres) echo healthy ;;

@@ -23,7 +23,7 @@ SETTINGS = (
 )
 SHELL = ("run", "commands/*.sh", "bootstrap/*.sh", "postgres/*.sh")
 PYTHON = (
-    *("litellm/gateway/**/*.py", "backend-stub/backend_stub/**/*.py", "ollama/model_server/*.py"),
+    *("gateway/gateway/**/*.py", "backend-stub/backend_stub/**/*.py", "ollama/model_server/*.py"),
     "scripted-upstream/scripted_upstream/**/*.py",
 )
 
@@ -92,7 +92,7 @@ def read_by_code() -> set[str]:
     references = found(r"os\.environ/([A-Z_]+)", "litellm/litellm_config.yaml")
     direct = found(r"""environ(?:\.get\(|\[)["']([A-Z_]+)["']""", *PYTHON)
     constants = found(r"""_VARIABLE = "([A-Z_]+)""", *PYTHON)
-    secrets = found(r"""Secret\(\s*"([A-Z_]+)""", "litellm/gateway/secret_store.py")
+    secrets = found(r"""Secret\(\s*"([A-Z_]+)""", "gateway/gateway/secret_store.py")
     golden = found(r"GOLDEN_MIN_[A-Z_]+", "docker-compose.yml")
     shell = found(r"\$\{([A-Z][A-Z_]+)[:+=-]", *SHELL)
     prices = {f"{provider.name}{WORD}" for provider in PROVIDERS}

@@ -108,6 +108,7 @@ def base_images() -> list[str]:
     dockerfiles = [REPOSITORY / service["build"]["context"] for service in built]
     text = "\n".join((folder / "Dockerfile").read_text() for folder in set(dockerfiles))
     stages = set(re.findall(r"^FROM \S+ AS (\S+)", text, re.MULTILINE))
+    stages |= {name for each in built for name in each["build"].get("additional_contexts", {})}
     named = re.findall(r"^FROM (\S+)|^COPY .*--from=(\S+)", text, re.MULTILINE)
     return sorted({first or second for first, second in named} - stages)
 

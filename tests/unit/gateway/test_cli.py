@@ -14,7 +14,7 @@ import pytest
 
 from gateway import health_probe
 
-LITELLM = Path(__file__).parents[3] / "litellm"
+PACKAGE = Path(__file__).parents[3] / "gateway"
 HEAVY = ("litellm", "prisma", "rich", "httpx", "uvicorn")
 
 
@@ -33,7 +33,7 @@ class Healthy(BaseHTTPRequestHandler):
 
 def gateway(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs the command with the variables given and no others of ours."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(LITELLM), **variables}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE), **variables}
     return subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
         env=environment,
@@ -146,7 +146,7 @@ def test_light_commands_import_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(LITELLM)},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE)},
         capture_output=True,
         text=True,
         check=True,

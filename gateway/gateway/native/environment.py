@@ -15,8 +15,9 @@ from gateway.secret_store import SECRETS, ensure_secrets
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FOLDER = Path(__file__).resolve().parents[2]
-"""litellm/ of the checkout."""
+CHECKOUT = Path(__file__).resolve().parents[3]
+FOLDER = CHECKOUT / "litellm"
+"""Where start_litellm.sh is, and what it makes."""
 
 CONTAINER_NAME_OF_THE_HOST = "host.docker.internal"
 OWN_SECRETS = ("litellm_master_key", "litellm_salt_key", "backend_virtual_key")
@@ -33,7 +34,7 @@ class Folders:
         venv: Python's packages, Node, and Prisma's engine.
     """
 
-    root: Path = FOLDER.parent
+    root: Path = CHECKOUT
     data: Path = FOLDER / ".data"
     venv: Path = FOLDER / ".venv"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-SLIM = '''"""Made light for the image: see litellm/slim_prisma_types.py in the project."""
+SLIM = '''"""Made light for the image: see gateway/slim_prisma_types.py in the project."""
 
 from . import _types
 

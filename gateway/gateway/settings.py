@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 IMAGE_CONFIG = Path("/etc/litellm/litellm_config.yaml")
-SOURCE_CONFIG = Path(__file__).parent.parent / "litellm_config.yaml"
+SOURCE_CONFIG = Path(__file__).parents[2] / "litellm" / "litellm_config.yaml"
 
 
 def _split_names(value: object) -> object:

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.native.environment import FOLDER, Folders
+from gateway.native.environment import CHECKOUT, FOLDER, Folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SOURCE = FOLDER / "prisma-engine"
-SLIM = FOLDER / "slim_prisma_types.py"
+SLIM = CHECKOUT / "gateway" / "slim_prisma_types.py"
 
 
 class NativeInstallError(Exception):
@@ -88,7 +88,7 @@ def _fingerprint() -> str:
     )
     digest = hashlib.sha256()
     for path in files:
-        digest.update(os.fsencode(path.relative_to(FOLDER)))
+        digest.update(os.fsencode(path.relative_to(CHECKOUT)))
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
