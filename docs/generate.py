@@ -20,8 +20,8 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gateway"))
 
-from gateway.prices import TOKENS, listed
-from gateway.providers import PROVIDERS
+from gateway.config.prices import TOKENS, listed
+from gateway.config.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,7 +16,7 @@ from gateway.running import GatewayAnswerError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gateway.settings import Settings
+    from gateway.config.settings import Settings
 
 ANSWER_SECONDS = 600.0
 """The longest silence that is waited for; a large local model loads for minutes."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from gateway.backup.commands import app as backup_app
+from gateway.config.problems import EXIT_CONFIGURATION, ConfigurationError
 from gateway.keys.commands import app as key_app
 from gateway.log import Log
-from gateway.problems import EXIT_CONFIGURATION, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +50,8 @@ def migrate(
     retry: Annotated[bool, typer.Option(help="Try failed migrations again.")] = False,
 ) -> None:
     """Bring the database to LiteLLM's schema; does nothing when it is there."""
-    from gateway.migrate import migrate as run_migrate  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
+    from gateway.config.settings import load_settings  # noqa: PLC0415
+    from gateway.database.migrate import migrate as run_migrate  # noqa: PLC0415
 
     settings = load_settings()
     run_migrate(settings, Log(as_json=settings.json_logs), retry=retry)
@@ -86,8 +86,8 @@ def native(
 @app.command()
 def check() -> None:
     """Check settings and litellm_config.yaml without starting anything."""
-    from gateway.check_report import summary  # noqa: PLC0415
-    from gateway.start_config import checked_config  # noqa: PLC0415
+    from gateway.config.checked import checked_config  # noqa: PLC0415
+    from gateway.config.report import summary  # noqa: PLC0415
 
     settings, effective = checked_config(os.environ)
     typer.echo(summary(settings, effective))
@@ -134,9 +134,10 @@ def spend(  # noqa: PLR0913 -- one for each option
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Show what the requests cost in a period, summed by day, alias, model or key."""
-    from gateway import spend_chart, spend_report  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
-    from gateway.spend_period import period  # noqa: PLC0415
+    from gateway.config.settings import load_settings  # noqa: PLC0415
+    from gateway.spend import chart as spend_chart  # noqa: PLC0415
+    from gateway.spend import report as spend_report  # noqa: PLC0415
+    from gateway.spend.period import period  # noqa: PLC0415
 
     chosen = spend_report.parse_by(by or ["day", "alias", "key"])
     today = spend_report.today().date()
@@ -157,10 +158,10 @@ def overview(
     *, json: Annotated[bool, typer.Option("--json", help="JSON instead of lines.")] = False
 ) -> None:
     """Show today's requests and errors, the database, blocked keys and versions."""
-    from gateway.database import connect  # noqa: PLC0415
-    from gateway.database_url import database_url  # noqa: PLC0415
+    from gateway.config.settings import load_settings  # noqa: PLC0415
+    from gateway.database.connection import connect  # noqa: PLC0415
+    from gateway.database.url import database_url  # noqa: PLC0415
     from gateway.overview import overview as look  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
 
     url = database_url(load_settings())
     if url is None:
@@ -183,10 +184,10 @@ def models(
     ] = False,
 ) -> None:
     """Show every deployment: price, context, key, whether it can be reached and is in use."""
+    from gateway.config.checked import checked_config  # noqa: PLC0415
     from gateway.models import report  # noqa: PLC0415
     from gateway.models.rows import load_rows  # noqa: PLC0415
     from gateway.running import client  # noqa: PLC0415
-    from gateway.start_config import checked_config  # noqa: PLC0415
 
     settings, effective = checked_config(os.environ)
     with client(settings, timeout=settings.request_timeout or 120) as gateway:
@@ -215,7 +216,7 @@ def ask(
     """Ask a model, show its answer as it comes, then tokens, cost, seconds and who answered."""
     from gateway.ask import Summary, read_question  # noqa: PLC0415
     from gateway.ask import ask as ask_gateway  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
+    from gateway.config.settings import load_settings  # noqa: PLC0415
 
     summary = None
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gateway.config_render import EffectiveConfig
+    from gateway.config.render import EffectiveConfig
 
 FORMAT = 1
 """Of the records that are understood here; others are left alone."""

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.database_url import for_prisma
-from gateway.prisma_cli import engine_variables
-from gateway.start_config import LOOPBACK
+from gateway.config.checked import LOOPBACK
+from gateway.database.prisma_cli import engine_variables
+from gateway.database.url import for_prisma
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gateway.config_render import EffectiveConfig
-    from gateway.settings import Settings
+    from gateway.config.render import EffectiveConfig
+    from gateway.config.settings import Settings
 
 NO_CALLS_HOME = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # the price map, from GitHub at every start

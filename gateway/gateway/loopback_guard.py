@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from gateway.start_config import LOOPBACK
+from gateway.config.checked import LOOPBACK
 
 if TYPE_CHECKING:
     from gateway.front import App, Message, Receive, Send

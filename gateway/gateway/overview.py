@@ -8,14 +8,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from gateway import __version__
-from gateway.spend import dollars
+from gateway.spend.query import dollars
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from decimal import Decimal
 
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
 
 MIB = 1024**2
 SHOWN_ERRORS = 3

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.admin_page import AdminPage, reason_off
 from gateway.backend_key import PART, BackendKey, keep_trying
-from gateway.database_url import database_url
+from gateway.database.url import database_url
 from gateway.deployment_page import DeploymentPage
 from gateway.failover import FailoverSettings, install
 from gateway.front import Front
@@ -19,13 +19,13 @@ from gateway.traces.settings import trace_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.config_render import EffectiveConfig
+    from gateway.config.render import EffectiveConfig
+    from gateway.config.settings import Settings
     from gateway.front import App
     from gateway.journal.spend_journal import SpendJournal
     from gateway.litellm_proxy import LiteLLMProxy
     from gateway.log import Log
     from gateway.metrics.server import MetricsServer
-    from gateway.settings import Settings
     from gateway.traces.exporter import Traces
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.environment import Environment
-from gateway.key_strength import weakness
-from gateway.problems import ConfigurationError, Problem
+from gateway.config.environment import Environment
+from gateway.config.key_strength import weakness
+from gateway.config.problems import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

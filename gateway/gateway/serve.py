@@ -6,24 +6,24 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from gateway.config.checked import checked_config, write_config
+from gateway.config.problems import ConfigurationError, Problem
 from gateway.connect_timeout import bound_connecting
-from gateway.database import wait_for_database
+from gateway.database.connection import wait_for_database
+from gateway.database.ledger import compare, read_rows, shipped_folder, shipped_migrations
+from gateway.database.url import database_url
 from gateway.database_policy import add_database_policy, keep_members_known
-from gateway.database_url import database_url
 from gateway.golden_results import read_results, start_lines
 from gateway.journal.spend_journal import SpendJournal
 from gateway.litellm_environment import add_quiet_settings, litellm_environment
 from gateway.litellm_proxy import LiteLLMProxy
 from gateway.log import Log, PrintedLines
-from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
 from gateway.parts import Parts
 from gateway.port_owner import is_taken, owner
-from gateway.problems import ConfigurationError, Problem
-from gateway.start_config import checked_config, write_config
 
 if TYPE_CHECKING:
+    from gateway.config.settings import Settings
     from gateway.front import App
-    from gateway.settings import Settings
 
 
 def serve() -> None:

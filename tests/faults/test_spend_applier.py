@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
     from support.spending import Payer
     from support.stack import Stack
 

@@ -15,7 +15,7 @@ import openai
 import pytest
 import requests
 
-from gateway.prices import price_list
+from gateway.config.prices import price_list
 from support.provider_boot import Boot, switch
 from support.provider_files import PROVIDER_FILES
 from support.provider_wire import QUESTION, SCHEMA, SYSTEM, TOOL, WIRES

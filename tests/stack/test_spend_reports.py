@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from gateway.spend import QUERY
+from gateway.spend.query import QUERY
 from support.scripted import ask
 from support.stack import REPOSITORY
 from support.wait import until

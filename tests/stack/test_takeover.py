@@ -17,9 +17,9 @@ MIGRATIONS = 213
 # `prisma migrate deploy`; with --use_prisma_db_push `prisma db push`, which leaves no history.
 THEIRS = """
 import os, sys
-from gateway.database_url import database_url
-from gateway.prisma_cli import engine_variables
-from gateway.settings import load_settings
+from gateway.database.url import database_url
+from gateway.database.prisma_cli import engine_variables
+from gateway.config.settings import load_settings
 settings = load_settings()
 os.environ.update(engine_variables(settings.prisma_engine_dir))
 os.environ.update(DATABASE_URL=database_url(settings), HOME="/tmp", COLUMNS="1000")

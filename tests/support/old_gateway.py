@@ -24,10 +24,10 @@ class Healthy(BaseHTTPRequestHandler):
 
 def deploy() -> int:
     """Let Prisma's own command line apply the migrations, as LiteLLM did; return its exit code."""
-    from gateway.database_url import database_url  # noqa: PLC0415 # the image's own
-    from gateway.migration_ledger import shipped_folder  # noqa: PLC0415
-    from gateway.prisma_cli import PrismaCli  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
+    from gateway.config.settings import load_settings  # noqa: PLC0415
+    from gateway.database.ledger import shipped_folder  # noqa: PLC0415
+    from gateway.database.prisma_cli import PrismaCli  # noqa: PLC0415
+    from gateway.database.url import database_url  # noqa: PLC0415 # the image's own
 
     settings = load_settings()
     prisma = PrismaCli(settings, str(database_url(settings)), shipped_folder() / "schema.prisma")

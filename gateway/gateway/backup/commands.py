@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
     from gateway.log import Log
 
 app = typer.Typer(
@@ -124,11 +124,11 @@ class _Stack:
 @contextmanager
 def _stack() -> Iterator[_Stack]:
     from gateway.backup.secrets_kept import folder  # noqa: PLC0415
-    from gateway.database import wait_for_database  # noqa: PLC0415
-    from gateway.database_url import database_url  # noqa: PLC0415
+    from gateway.config.problems import ConfigurationError, Problem  # noqa: PLC0415
+    from gateway.config.settings import load_settings  # noqa: PLC0415
+    from gateway.database.connection import wait_for_database  # noqa: PLC0415
+    from gateway.database.url import database_url  # noqa: PLC0415
     from gateway.log import Log  # noqa: PLC0415
-    from gateway.problems import ConfigurationError, Problem  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     url = database_url(settings)
@@ -149,12 +149,12 @@ def _stack() -> Iterator[_Stack]:
 
 
 def _passphrase() -> str | None:
-    from gateway.environment import Environment  # noqa: PLC0415
+    from gateway.config.environment import Environment  # noqa: PLC0415
 
     return Environment(os.environ).get(PASSPHRASE_VARIABLE)
 
 
 def _shipped() -> set[str]:
-    from gateway.migration_ledger import shipped_folder, shipped_migrations  # noqa: PLC0415
+    from gateway.database.ledger import shipped_folder, shipped_migrations  # noqa: PLC0415
 
     return {migration.name for migration in shipped_migrations(shipped_folder())}

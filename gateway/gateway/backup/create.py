@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from gateway.backup import archive, journal_files, postgres_client, secrets_kept, tables
 from gateway.backup.manifest import new_manifest
 from gateway.backup.sealing import SealedWriter
-from gateway.database_url import schema_of
+from gateway.database.url import schema_of
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
     from gateway.backup.manifest import Manifest
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
 
 
 def create(  # noqa: PLR0913 -- each a part of the stack

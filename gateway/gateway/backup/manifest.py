@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateway import __version__
 from gateway.backup.problem import BackupError, DamagedBackupError
-from gateway.migration_ledger import newer_than
+from gateway.database.ledger import newer_than
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from gateway.backup.problem import BackupError
-from gateway.database_url import for_psycopg
+from gateway.database.url import for_psycopg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ from gateway.backup import secrets_kept, tables, verify
 from gateway.backup.journal_files import StagedJournal
 from gateway.backup.postgres_client import Loader
 from gateway.backup.problem import BackupError, DamagedBackupError
-from gateway.database_url import schema_of
+from gateway.database.url import schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.backup.manifest import Manifest
     from gateway.backup.sealing import Readable
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
 
 
 def refuse_occupied(connection: Connection, url: str) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from gateway.backup.manifest import Table
-from gateway.migration_ledger import read_rows
+from gateway.database.ledger import read_rows
 
 if TYPE_CHECKING:
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
 
 # How rows are written as text must not depend on the server's settings.
 SETTINGS = """

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from gateway.config_document import parse_config
-from gateway.config_render import EffectiveConfig, render
-from gateway.database_url import database_problems
+from gateway.config.document import parse_config
+from gateway.config.key_strength import weakness
+from gateway.config.known_keys import FALLBACKS
+from gateway.config.problems import ConfigurationError, Problem
+from gateway.config.providers import referenced
+from gateway.config.render import EffectiveConfig, render
+from gateway.config.settings import load_settings
+from gateway.database.url import database_problems
 from gateway.doctor.seen import Deployment, Observed, OllamaSeen, WrongSetting
 from gateway.failover.probe import OLLAMA
 from gateway.failover.target import Target, target_of
-from gateway.key_strength import weakness
-from gateway.known_keys import FALLBACKS
 from gateway.ollama_api import with_tag
-from gateway.problems import ConfigurationError, Problem
-from gateway.providers import referenced
 from gateway.reach import look
-from gateway.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from gateway.database import reason
-from gateway.database_url import for_psycopg
+from gateway.database.connection import reason
+from gateway.database.url import for_psycopg
 from gateway.journal.statements import apply_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
     from gateway.journal.reader import Reader
     from gateway.journal.record import Record
 

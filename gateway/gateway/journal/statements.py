@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
     from gateway.journal.record import Record
 
 _TABLES = {  # kind: table, column of its id; in LiteLLM's order, which all writers lock in

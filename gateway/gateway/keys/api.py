@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from gateway.backend_key import ALIAS
+from gateway.config.problems import ConfigurationError, Problem
 from gateway.keys.wish import nearest
-from gateway.problems import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.settings import Settings
+    from gateway.config.settings import Settings
 
 TIMEOUT = 30.0
 PAGE = 100

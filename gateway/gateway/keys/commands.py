@@ -34,8 +34,8 @@ def access(
     context.obj = base_url
     if context.invoked_subcommand is not None:
         return
-    from gateway.key_report import access as find_access  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
+    from gateway.config.settings import load_settings  # noqa: PLC0415
+    from gateway.keys.env_lines import access as find_access  # noqa: PLC0415
 
     found = find_access(load_settings(), master=master, base_url=base_url)
     typer.echo(found.as_json() if json else found.as_shell())
@@ -110,8 +110,8 @@ def rotate(context: typer.Context, name: Name, *, json: Json = False) -> None:
 
 
 def _api() -> KeyApi:
+    from gateway.config.settings import load_settings  # noqa: PLC0415
     from gateway.keys.api import key_api  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
 
     return key_api(load_settings())
 
@@ -124,9 +124,9 @@ def _tell(name: str, what: str, *, as_json: bool) -> None:
 
 def _show(context: typer.Context, key: Key, secret: str, *, as_json: bool) -> None:
     """Prints a secret, beside the address that `--base-url` gave."""
-    from gateway.key_report import api_url  # noqa: PLC0415
+    from gateway.config.settings import load_settings  # noqa: PLC0415
+    from gateway.keys.env_lines import api_url  # noqa: PLC0415
     from gateway.keys.report import secret_as_json, secret_as_lines  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
 
     url = api_url(load_settings(), context.obj)
     show = secret_as_json if as_json else secret_as_lines

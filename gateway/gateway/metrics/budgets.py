@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from gateway.database_url import for_psycopg
+from gateway.database.url import for_psycopg
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,18 +7,18 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from gateway import running
+from gateway.config.known_keys import FALLBACKS
+from gateway.config.prices import listed
 from gateway.golden_results import golden_line, judged_aliases, read_results, result_of
-from gateway.known_keys import FALLBACKS
-from gateway.prices import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import httpx
 
-    from gateway.config_render import EffectiveConfig, LeftOut
+    from gateway.config.render import EffectiveConfig, LeftOut
+    from gateway.config.settings import Settings
     from gateway.golden_results import GoldenResult
-    from gateway.settings import Settings
 
 MILLION = 1_000_000
 LEFT_OUT = "left out"

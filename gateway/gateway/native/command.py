@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
-from gateway.database_url import redacted
+from gateway.config.checked import LOOPBACK, checked_config
+from gateway.database.url import redacted
 from gateway.log import Log
 from gateway.native.environment import Folders, add_secrets, native_environment
 from gateway.native.preflight import look_at_ollama, require_free_port
 from gateway.native.supervise import run_gateway
-from gateway.start_config import LOOPBACK, checked_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from gateway.problems import ConfigurationError, Problem
+from gateway.config.problems import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path

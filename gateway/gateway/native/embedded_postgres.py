@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from gateway.config.problems import ConfigurationError, Problem
 from gateway.native.environment import FOLDER, Folders
 from gateway.native.prisma_install import run_step
-from gateway.problems import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

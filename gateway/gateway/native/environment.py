@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from gateway.config.problems import ConfigurationError, Problem
 from gateway.native.dotenv_file import read_dotenv
-from gateway.problems import ConfigurationError, Problem
 from gateway.secret_store import SECRETS, ensure_secrets
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from gateway.config.problems import ConfigurationError, Problem
 from gateway.ollama_api import (
     Ollama,
     OllamaPullError,
@@ -14,13 +15,12 @@ from gateway.ollama_api import (
     with_tag,
 )
 from gateway.port_owner import is_taken, owner
-from gateway.problems import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.config_render import EffectiveConfig
-    from gateway.settings import Settings
+    from gateway.config.render import EffectiveConfig
+    from gateway.config.settings import Settings
 
 
 def require_free_port(settings: Settings) -> None:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 
 import backend_stub.settings
-import gateway.settings
+import gateway.config.settings
 import model_server.settings
-from gateway.prices import WORD
-from gateway.providers import BASE_VARIABLES, MODEL_VARIABLES, PROVIDERS
+from gateway.config.prices import WORD
+from gateway.config.providers import BASE_VARIABLES, MODEL_VARIABLES, PROVIDERS
 from support.stack import REPOSITORY
 
 EXAMPLE = (REPOSITORY / ".env.example").read_text()
 SETTINGS = (
-    gateway.settings.Settings,
+    gateway.config.settings.Settings,
     backend_stub.settings.Settings,
     model_server.settings.Settings,
 )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.config_document import read_config
-from gateway.config_render import EffectiveConfig, render
-from gateway.problems import ConfigurationError
-from gateway.providers import PROVIDERS
-from gateway.settings import load_settings
+from gateway.config.document import read_config
+from gateway.config.problems import ConfigurationError
+from gateway.config.providers import PROVIDERS
+from gateway.config.render import EffectiveConfig, render
+from gateway.config.settings import load_settings
 from support.provider_files import PROVIDER_FILES, active, shown
 from support.stack import REPOSITORY
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gateway.config_document import parse_config
-from gateway.config_render import EffectiveConfig, render
-from gateway.problems import ConfigurationError
-from gateway.settings import load_settings
+from gateway.config.document import parse_config
+from gateway.config.problems import ConfigurationError
+from gateway.config.render import EffectiveConfig, render
+from gateway.config.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

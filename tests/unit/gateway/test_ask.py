@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.ask import Summary, ask, read_question
+from gateway.config.settings import load_settings
 from gateway.running import GatewayAnswerError
-from gateway.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -140,7 +140,9 @@ def test_health_finds_a_gateway_that_starts(
     assert (code, capsys.readouterr().out) == (0, "healthy\n")
 
 
-@pytest.mark.parametrize("module", ["gateway.cli", "gateway.start_config", "gateway.migrate"])
+@pytest.mark.parametrize(
+    "module", ["gateway.cli", "gateway.config.checked", "gateway.database.migrate"]
+)
 def test_light_commands_import_nothing_heavy(module: str) -> None:
     """What runs often or first does not pay for LiteLLM or other large packages."""
     code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.config_document import parse_config, read_config
-from gateway.problems import ConfigurationError
+from gateway.config.document import parse_config, read_config
+from gateway.config.problems import ConfigurationError
 
 from .conftest import NAME, SHIPPED, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.config_render import EffectiveConfig
+    from gateway.config.render import EffectiveConfig
 
     Render = Callable[..., EffectiveConfig]
     Complaint = Callable[..., str]

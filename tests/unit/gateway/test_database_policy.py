@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from gateway.config.problems import ConfigurationError
+from gateway.config.settings import load_settings
 from gateway.database_policy import add_database_policy
-from gateway.problems import ConfigurationError
-from gateway.settings import load_settings
 
 
 def general(config: dict[str, Any] | None = None, **variables: str) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from gateway.database_url import database_url, for_prisma, for_psycopg, redacted
-from gateway.problems import ConfigurationError
-from gateway.settings import load_settings
+from gateway.config.problems import ConfigurationError
+from gateway.config.settings import load_settings
+from gateway.database.url import database_url, for_prisma, for_psycopg, redacted
 
 AWKWARD = "p@ss w:rd/%é'\"$`"
 

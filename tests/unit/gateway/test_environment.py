@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.environment import Environment
-from gateway.problems import ConfigurationError
+from gateway.config.environment import Environment
+from gateway.config.problems import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.fallbacks import Chain, cycles, unknown_aliases, without_left_out
+from gateway.config.fallbacks import Chain, cycles, unknown_aliases, without_left_out
 
 
 def test_long_circles_are_found_and_branches_are_not() -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from gateway.config_render import EffectiveConfig
+    from gateway.config.render import EffectiveConfig
 
 MODEL = "ollama_chat/llama3.2"
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gateway.huggingface import ROUTER, as_openai
+from gateway.config.huggingface import ROUTER, as_openai
 
 from .conftest import parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.config_render import EffectiveConfig
+    from gateway.config.render import EffectiveConfig
 
 LLAMA = "huggingface/meta-llama/Llama-3.1-8B-Instruct"
 

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.config.problems import ConfigurationError
 from gateway.keys.api import KeyApi, KeyApiError
 from gateway.keys.report import list_as_json, print_list, secret_as_json
 from gateway.keys.wish import Wish, as_request, nearest
-from gateway.problems import ConfigurationError
 
 MODELS = ["extraction-model", "explanation-model"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.migrate import migrate, sql_error
-from gateway.problems import ConfigurationError
-from gateway.settings import load_settings
+from gateway.config.problems import ConfigurationError
+from gateway.config.settings import load_settings
+from gateway.database.migrate import migrate, sql_error
 
 RECORDED = """A migration failed to apply. New migrations cannot be applied before ...
 

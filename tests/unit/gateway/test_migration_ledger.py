@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from gateway.migration_ledger import Migration, Row, compare, shipped_folder, shipped_migrations
+from gateway.database.ledger import Migration, Row, compare, shipped_folder, shipped_migrations
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway.config.problems import ConfigurationError
 from gateway.loopback_guard import is_from_here
 from gateway.native.embedded_postgres import embedded_postgres
 from gateway.native.environment import Folders, native_environment, ollama_address
 from gateway.native.preflight import look_at_ollama
 from gateway.ollama_api import Ollama, OllamaUnreachableError, nearest
 from gateway.port_owner import is_taken, owner
-from gateway.problems import ConfigurationError
 from support.fake_ollama import FakeOllama
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gateway.config_render import EffectiveConfig
+    from gateway.config.render import EffectiveConfig
 
 
 def environment(root: Path, shell: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.prices import is_priced, listed
+from gateway.config.prices import is_priced, listed
 
 
 @pytest.mark.parametrize(

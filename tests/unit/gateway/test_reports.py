@@ -11,13 +11,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from gateway.key_report import access
-from gateway.problems import ConfigurationError
-from gateway.settings import load_settings
-from gateway.spend import Spend, Sums, dollars, summed
-from gateway.spend_chart import svg
-from gateway.spend_period import Period, period
-from gateway.spend_report import as_csv, as_json, parse_by, print_table, sparkline
+from gateway.config.problems import ConfigurationError
+from gateway.config.settings import load_settings
+from gateway.keys.env_lines import access
+from gateway.spend.chart import svg
+from gateway.spend.period import Period, period
+from gateway.spend.query import Spend, Sums, dollars, summed
+from gateway.spend.report import as_csv, as_json, parse_by, print_table, sparkline
 
 NOVEMBER = Period(date(2026, 11, 22), date(2026, 11, 24))
 TODAY = date(2026, 11, 24)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.problems import ConfigurationError
+from gateway.config.problems import ConfigurationError
 from gateway.secret_store import ensure_secrets
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from gateway.spend_views import view_source, view_statements
+from gateway.spend.views import view_source, view_statements
 
 VIEWS = {
     "LiteLLM_VerificationTokenView",

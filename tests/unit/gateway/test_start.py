@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from gateway.config.checked import checked_config, write_config
+from gateway.config.problems import ConfigurationError
 from gateway.litellm_environment import add_quiet_settings, litellm_environment
-from gateway.problems import ConfigurationError
 from gateway.serve import _check_metrics_port
-from gateway.start_config import checked_config, write_config
 
 from .conftest import SHIPPED
 

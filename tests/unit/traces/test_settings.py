@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.problems import ConfigurationError
-from gateway.settings import load_settings
+from gateway.config.problems import ConfigurationError
+from gateway.config.settings import load_settings
 from gateway.traces.settings import ENDPOINT, HEADERS, TraceSettings, trace_settings
 
 

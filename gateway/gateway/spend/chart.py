@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from gateway.spend import dollars
+from gateway.spend.query import dollars
 
 if TYPE_CHECKING:
-    from gateway.spend import Spend
+    from gateway.spend.query import Spend
 
 WIDTH, HEIGHT = 960, 440
 LEFT, RIGHT, TOP, BOTTOM = 90, 240, 64, 56

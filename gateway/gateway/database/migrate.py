@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from gateway import report_views
-from gateway.database import reason, wait_for_database
-from gateway.database_url import database_url, redacted
-from gateway.migration_ledger import compare, read_rows, shipped_folder, shipped_migrations
-from gateway.prisma_cli import PrismaCli
-from gateway.problems import ConfigurationError, Problem
-from gateway.proxy_extras import finish_as_litellm_does, index_empty_tables
-from gateway.spend_views import create_missing_views, missing_views
-from gateway.takeover import tables, take_over
+from gateway.config.problems import ConfigurationError, Problem
+from gateway.database import report_views
+from gateway.database.connection import reason, wait_for_database
+from gateway.database.ledger import compare, read_rows, shipped_folder, shipped_migrations
+from gateway.database.prisma_cli import PrismaCli
+from gateway.database.proxy_extras import finish_as_litellm_does, index_empty_tables
+from gateway.database.takeover import tables, take_over
+from gateway.database.url import database_url, redacted
+from gateway.spend.views import create_missing_views, missing_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gateway.database import Connection
-    from gateway.migration_ledger import Ledger, Migration
-    from gateway.prisma_cli import Outcome
-    from gateway.settings import Settings
+    from gateway.config.settings import Settings
+    from gateway.database.connection import Connection
+    from gateway.database.ledger import Ledger, Migration
+    from gateway.database.prisma_cli import Outcome
 
 LOCK_KEY = int.from_bytes(b"llm_mig2", "big")
 """The advisory lock that LiteLLM's own migrations take (litellm_proxy_extras/migration_lock.py)."""

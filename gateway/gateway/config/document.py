@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gateway.problems import ConfigurationError, Problem
+from gateway.config.problems import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from gateway.database import DatabaseUnavailableError, connect
-from gateway.database_url import database_url, redacted
-from gateway.problems import ConfigurationError, Problem
-from gateway.spend import BY, Spend, Sums, dollars, read_cells, summed
+from gateway.config.problems import ConfigurationError, Problem
+from gateway.database.connection import DatabaseUnavailableError, connect
+from gateway.database.url import database_url, redacted
+from gateway.spend.query import BY, Spend, Sums, dollars, read_cells, summed
 from gateway.terminal import print_table as print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.settings import Settings
-    from gateway.spend_period import Period
+    from gateway.config.settings import Settings
+    from gateway.spend.period import Period
 
 BARS = "▁▂▃▄▅▆▇█"
 SPARKLINE_WIDTH = 60

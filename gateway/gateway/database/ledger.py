@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
 
 
 @dataclass(frozen=True)

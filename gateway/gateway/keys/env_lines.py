@@ -7,10 +7,10 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.problems import ConfigurationError, Problem
+from gateway.config.problems import ConfigurationError, Problem
 
 if TYPE_CHECKING:
-    from gateway.settings import Settings
+    from gateway.config.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from gateway.database_url import for_psycopg, redacted
+from gateway.database.url import for_psycopg, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.problems import ConfigurationError, Problem
+from gateway.config.problems import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

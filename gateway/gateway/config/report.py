@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.database_url import database_url, redacted
-from gateway.known_keys import FALLBACKS
+from gateway.config.known_keys import FALLBACKS
+from gateway.database.url import database_url, redacted
 
 if TYPE_CHECKING:
-    from gateway.config_render import EffectiveConfig
-    from gateway.settings import Settings
+    from gateway.config.render import EffectiveConfig
+    from gateway.config.settings import Settings
 
 
 def summary(settings: Settings, effective: EffectiveConfig) -> str:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway import known_keys
-from gateway.fallbacks import Chain, cycles, unknown_aliases
-from gateway.problems import Problem
-from gateway.providers import referenced
+from gateway.config import known_keys
+from gateway.config.fallbacks import Chain, cycles, unknown_aliases
+from gateway.config.problems import Problem
+from gateway.config.providers import referenced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway.config_document import ConfigDocument, Key
+    from gateway.config.document import ConfigDocument, Key
 
 SECRET_SETTINGS = {"master_key": "LITELLM_MASTER_KEY", "database_url": "DATABASE_URL"}
 

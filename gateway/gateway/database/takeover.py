@@ -9,14 +9,14 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from gateway.proxy_extras import without_own_indexes
+from gateway.database.proxy_extras import without_own_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.database import Connection
-    from gateway.migration_ledger import Migration
-    from gateway.prisma_cli import PrismaCli
+    from gateway.database.connection import Connection
+    from gateway.database.ledger import Migration
+    from gateway.database.prisma_cli import PrismaCli
 
 SHOWN_LINES = 12
 

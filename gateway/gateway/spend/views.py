@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
 
 _CREATE_VIEW = re.compile(r'^\s*CREATE (?:OR REPLACE )?VIEW "(?P<name>\w+)"')
 

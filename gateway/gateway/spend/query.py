@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gateway.database import Connection
-    from gateway.spend_period import Period
+    from gateway.database.connection import Connection
+    from gateway.spend.period import Period
 
 BY = ("day", "alias", "model", "key")
 """What rows can be summed by. The alias is what was asked for, the model who answered."""

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from gateway.config_document import read_config
-from gateway.config_render import EffectiveConfig, render
-from gateway.database_url import database_problems
-from gateway.key_strength import weakness
-from gateway.problems import ConfigurationError, Problem
-from gateway.settings import load_settings
+from gateway.config.document import read_config
+from gateway.config.key_strength import weakness
+from gateway.config.problems import ConfigurationError, Problem
+from gateway.config.render import EffectiveConfig, render
+from gateway.config.settings import load_settings
+from gateway.database.url import database_problems
 from gateway.traces.settings import trace_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from gateway.settings import Settings
+    from gateway.config.settings import Settings
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

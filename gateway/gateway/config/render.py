@@ -9,20 +9,20 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gateway.config_check import SECRET_SETTINGS, aliases, chains_of, check_document, section
-from gateway.environment import Environment
-from gateway.fallbacks import Chain, cycles, unknown_aliases, without_left_out
-from gateway.huggingface import as_openai
-from gateway.known_keys import FALLBACKS
-from gateway.prices import WORD, is_priced, price_settings, unpriced
-from gateway.problems import ConfigurationError, Problem
-from gateway.providers import BASE_VARIABLES, MODEL_VARIABLES, referenced
+from gateway.config.check import SECRET_SETTINGS, aliases, chains_of, check_document, section
+from gateway.config.environment import Environment
+from gateway.config.fallbacks import Chain, cycles, unknown_aliases, without_left_out
+from gateway.config.huggingface import as_openai
+from gateway.config.known_keys import FALLBACKS
+from gateway.config.prices import WORD, is_priced, price_settings, unpriced
+from gateway.config.problems import ConfigurationError, Problem
+from gateway.config.providers import BASE_VARIABLES, MODEL_VARIABLES, referenced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.config_document import ConfigDocument
-    from gateway.settings import Settings
+    from gateway.config.document import ConfigDocument
+    from gateway.config.settings import Settings
 
 CHAIN_VARIABLES = {
     "extraction-model": "extraction_fallbacks",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from gateway.problems import ConfigurationError, Problem
+from gateway.config.problems import ConfigurationError, Problem
 
 DEFAULT_DAYS = 30
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from gateway.environment import Environment
-from gateway.problems import ConfigurationError, Problem
+from gateway.config.environment import Environment
+from gateway.config.problems import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 IMAGE_CONFIG = Path("/etc/litellm/litellm_config.yaml")
-SOURCE_CONFIG = Path(__file__).parents[2] / "litellm" / "litellm_config.yaml"
+SOURCE_CONFIG = Path(__file__).parents[3] / "litellm" / "litellm_config.yaml"
 
 
 def _split_names(value: object) -> object:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
 
 SCHEMA = "gateway_reports"
 

@@ -16,7 +16,7 @@ from psycopg import sql
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway.database import Connection
+    from gateway.database.connection import Connection
 
 
 def without_own_indexes(script: str) -> str:
