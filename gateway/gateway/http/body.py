@@ -1,0 +1,111 @@
+"""From the bytes of a body to a request that every room can rely on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.errors import InvalidRequestError
+from gateway.http.validation import chat
+from gateway.http.validation.controls import take_controls
+from gateway.http.validation.fields import invalid
+from gateway.http.validation.operations import FIELDS, REQUIRED
+
+if TYPE_CHECKING:
+    from gateway.config.deployment import Beyond
+    from gateway.request import Controls, Operation
+
+LONGEST_MODEL = 256
+LONGEST_END_USER = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBody:
+    """A body that was read and found to be in order.
+
+    Attributes:
+        fields: what goes to a provider, without controls and without what is null.
+        model: the alias asked for.
+        controls: what is asked of the gateway.
+        beyond: why the request has to go to LiteLLM's proxy.
+        stream: whether the answer is to be streamed.
+    """
+
+    fields: dict[str, Any]
+    model: str
+    controls: Controls
+    beyond: list[Beyond]
+    stream: bool
+
+
+def parse_json(raw: bytes) -> dict[str, Any]:
+    """Return a body's JSON object.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequestError(f"the body is not JSON: {error}", param="request_body") from None
+    if not isinstance(body, dict):
+        raise InvalidRequestError("the body is no JSON object", param="request_body")
+    return body
+
+
+def model_of(body: dict[str, Any], in_path: str | None) -> str:
+    """Return the model that a request names, in its path or its body.
+
+    Raises:
+        InvalidRequestError: it names none.
+    """
+    model = in_path or body.get("model")
+    if not isinstance(model, str) or not model:
+        raise invalid("model", model, "the name of a model; GET /v1/models lists them")
+    if len(model) > LONGEST_MODEL:
+        raise InvalidRequestError(
+            f"'model' is longer than {LONGEST_MODEL} characters", param="model"
+        )
+    return model
+
+
+def end_user_of(body: dict[str, Any]) -> str | None:
+    """Return whom the request is made for: OpenAI's `user`, or None.
+
+    Raises:
+        InvalidRequestError: it is no string, or too long to be an id.
+    """
+    user = body.get("user")
+    if user is None or user == "":
+        return None
+    if not isinstance(user, str):
+        raise invalid("user", user, "a string")
+    if len(user) > LONGEST_END_USER:
+        raise InvalidRequestError(
+            f"'user' is longer than {LONGEST_END_USER} characters", param="user"
+        )
+    return user
+
+
+def read_fields(operation: Operation, body: dict[str, Any], model: str) -> ReadBody:
+    """Check a body whole; it is changed: what is for the gateway is taken out.
+
+    Raises:
+        InvalidRequestError: names the first field that is wrong.
+    """
+    chat.not_too_deep(body)
+    controls, beyond = take_controls(body)
+    for name in [name for name, value in body.items() if value is None]:
+        del body[name]
+    for name in REQUIRED[operation]:
+        if name not in body:
+            raise InvalidRequestError(f"Missing required parameter: '{name}'.", param=name)
+    checks = FIELDS[operation]
+    for name, value in body.items():
+        check = checks.get(name)
+        if check is not None:
+            check(name, value)
+    body["model"] = model
+    return ReadBody(body, model, controls, beyond, stream=body.get("stream") is True)

@@ -1,0 +1,61 @@
+"""GET /gateway/deployments: how each deployment is, for whoever holds the master key.
+
+With ?look=true each is looked at first, at an endpoint that costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from typing import TYPE_CHECKING, Any
+
+from gateway.http.asgi import answer_json
+
+if TYPE_CHECKING:
+    from gateway.http.asgi import Message, Send
+    from gateway.routing.router import Router
+
+LOOK_SECONDS = 3.0
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+class DeploymentPage:
+    """Answers for one path.
+
+    Args:
+        router: knows the deployments.
+        master_key: what the caller has to show. None lets everybody ask; the gateway starts
+            without one only on loopback.
+    """
+
+    def __init__(self, router: Router, master_key: str | None) -> None:
+        self._router = router
+        self._master_key = master_key
+
+    async def __call__(self, scope: Message, send: Send) -> None:
+        """Answer; no key is ever part of it."""
+        if not self._may_ask(scope):
+            error = {"message": "this page wants the master key", "code": "401"}
+            await answer_json(send, 401, {"error": error}, [_NO_STORE])
+            return
+        entries = self._router.status()
+        if scope.get("query_string") == b"look=true":
+            await self._look(entries)
+        await answer_json(send, 200, {"deployments": entries}, [_NO_STORE])
+
+    async def _look(self, entries: list[dict[str, Any]]) -> None:
+        import httpx  # noqa: PLC0415 -- only for this page
+
+        from gateway.reach import look  # noqa: PLC0415 -- as above
+
+        async with httpx.AsyncClient(timeout=LOOK_SECONDS) as client:
+            looks = (look(deployment, client) for deployment, _ in self._router.states)
+            seen = await asyncio.gather(*looks)
+        for entry, found in zip(entries, seen, strict=True):
+            entry |= {"reachable": found.reachable.value, "context": found.context}
+
+    def _may_ask(self, scope: Message) -> bool:
+        if self._master_key is None:
+            return True
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        return hmac.compare_digest(given, b"Bearer " + self._master_key.encode())

@@ -1,0 +1,194 @@
+"""An endpoint of OpenAI's API: a request's way through the rooms, and back."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from gateway.costs.bound import upper_bound
+from gateway.errors import GatewayError, InvalidRequestError, UnavailableError
+from gateway.http.answers import send_plain, send_stream
+from gateway.http.asgi import ClientGoneError, answer_error, read_body, replayed
+from gateway.http.body import end_user_of, model_of, parse_json, read_fields
+from gateway.http.booking import Booking
+from gateway.http.client import client_of
+from gateway.http.forms import parse_form
+from gateway.http.keys import request_id_of, secret_of
+from gateway.request import Operation, Request
+from gateway.routing.headers import response_headers
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gateway.http.asgi import Message, Receive, Send
+    from gateway.http.rooms import Rooms
+    from gateway.request import UploadedFile
+
+LOG = logging.getLogger(__name__)
+OK = 200
+INTERNAL_ERROR = 500
+
+
+class Endpoint:
+    """Answers the requests of OpenAI's API.
+
+    Args:
+        rooms: what a request meets on its way.
+        trusted_proxies: networks whose word on a caller's address is taken.
+    """
+
+    def __init__(self, rooms: Rooms, trusted_proxies: tuple[str, ...] = ()) -> None:
+        self._rooms = rooms
+        self._trusted_proxies = trusted_proxies
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Receive,
+        send: Send,
+        operation: Operation,
+        model_in_path: str | None = None,
+    ) -> None:
+        """Answer a request, whatever becomes of it."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        arrival = _Arrival(request_id_of(headers))
+        try:
+            await self._answer(scope, receive, send, operation, model_in_path, headers, arrival)
+        except ClientGoneError:
+            return
+        except GatewayError as error:
+            await self._refuse(send, arrival, error)
+        except Exception:
+            LOG.exception("request %s failed inside the gateway", arrival.id)
+            if not arrival.has_begun:
+                await self._refuse(send, arrival, GatewayError("the gateway failed; see its log"))
+
+    async def _answer(  # noqa: PLR0913, PLR0917 -- ASGI's three, and what was found out of them
+        self,
+        scope: Message,
+        receive: Receive,
+        send: Send,
+        operation: Operation,
+        model_in_path: str | None,
+        headers: dict[bytes, bytes],
+        arrival: _Arrival,
+    ) -> None:
+        rooms = self._rooms
+        secret = secret_of(headers)
+        caller = await rooms.access.identify(secret, route=scope["path"])
+        raw = await read_body(receive, rooms.models.max_body_bytes)
+        body, files = await _parsed(operation, raw, headers)
+        asked = model_of(body, model_in_path)
+        end_user = end_user_of(body)
+        if end_user is not None:
+            caller = await rooms.access.identify(secret, end_user=end_user, route=scope["path"])
+        alias = rooms.access.resolve(caller, asked)
+        if caller.beyond or rooms.models.beyond or alias in rooms.models.beyond_by_alias:
+            await self._hand_on(scope, raw, receive, send)
+            return
+        read = read_fields(operation, body, alias)
+        if read.beyond:
+            await self._hand_on(scope, raw, receive, send)
+            return
+        request = Request(
+            id=arrival.id,
+            operation=operation,
+            alias=alias,
+            body=read.fields,
+            size=len(raw),
+            caller=caller,
+            controls=read.controls,
+            client=client_of(scope, headers, self._trusted_proxies),
+            stream=read.stream,
+            files=files,
+            stored_request=dict(read.fields) if rooms.models.store_prompts else None,
+        )
+        arrival.request = request
+        await self.carry(request, asked, receive, send, arrival)
+
+    async def carry(
+        self, request: Request, asked: str, receive: Receive, send: Send, arrival: _Arrival
+    ) -> None:
+        """Carry a checked request through limits, routing and journal, and send its answer.
+
+        Args:
+            request: it.
+            asked: the model as the caller wrote it, which the answer shows.
+            receive: ASGI's, to notice that the caller hangs up.
+            send: ASGI's.
+            arrival: is told when the answer has begun.
+
+        Raises:
+            GatewayError: nobody answered, or a limit is reached; nothing was sent.
+        """
+        rooms = self._rooms
+        self._require_room()
+        usd, tokens = upper_bound(
+            rooms.models, request, rooms.router.reachable(request.alias, request.controls)
+        )
+        reservation = await rooms.limits.reserve(request.caller, usd, tokens)
+        booking = Booking(request, reservation, rooms.journal)
+        try:
+            answer = await rooms.router.answer(request)
+            arrival.limit_headers = reservation.headers
+            if answer.reply is not None:
+                await booking.book_durably()
+                arrival.has_begun = True
+                await send_plain(send, request, asked, answer.reply, reservation.headers)
+                self._finished(request, OK)
+            elif answer.stream is not None:
+                arrival.has_begun = True
+                status = await send_stream(
+                    receive, send, request, asked, answer.stream, reservation.headers, booking
+                )
+                self._finished(request, status)
+        finally:
+            booking.book()
+
+    def _require_room(self) -> None:
+        """Refuse a request whose cost could not be written down."""
+        journal = self._rooms.journal
+        if journal is not None and journal.stopped_because is not None:
+            raise UnavailableError(f"the spend journal is full: {journal.stopped_because}")
+
+    async def _hand_on(self, scope: Message, raw: bytes, receive: Receive, send: Send) -> None:
+        if self._rooms.proxy is None:
+            raise UnavailableError("this request is for LiteLLM's proxy, which does not run here")
+        await self._rooms.proxy(scope, replayed(raw, receive), send)
+
+    async def _refuse(self, send: Send, arrival: _Arrival, error: GatewayError) -> None:
+        headers = {"x-litellm-call-id": arrival.id}
+        if arrival.request is not None:
+            headers |= response_headers(arrival.request)
+            self._finished(arrival.request, error.status)
+        pairs = [
+            (name.encode(), value.encode("ascii", "replace")) for name, value in headers.items()
+        ]
+        await answer_error(send, error, pairs)
+
+    def _finished(self, request: Request, status: int) -> None:
+        for observer in self._rooms.observers:
+            observer.finished(request, status)
+
+
+class _Arrival:
+    """What is known of a request while it is being answered, also when it is refused."""
+
+    __slots__ = ("has_begun", "id", "limit_headers", "request")
+
+    def __init__(self, request_id: str) -> None:
+        self.id = request_id
+        self.request: Request | None = None
+        self.has_begun = False
+        self.limit_headers: dict[str, str] = {}
+
+
+async def _parsed(
+    operation: Operation, raw: bytes, headers: dict[bytes, bytes]
+) -> tuple[dict[str, Any], tuple[UploadedFile, ...]]:
+    if operation is not Operation.TRANSCRIPTION:
+        return parse_json(raw), ()
+    content_type = headers.get(b"content-type", b"")
+    if not content_type.startswith(b"multipart/form-data"):
+        raise InvalidRequestError("send the file as multipart/form-data", param="file")
+    return await parse_form(raw, headers)

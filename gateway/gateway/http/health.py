@@ -1,0 +1,72 @@
+"""GET /health: whether the gateway can do its work. Free, open, and never a paid call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answer to /health.
+
+    Attributes:
+        reasons: why the gateway cannot do its work; empty when it can.
+        models: how many aliases are loaded.
+        degraded: what does not work beside it: LiteLLM's pages and other APIs.
+        database_answers: whether it does; None without one.
+    """
+
+    reasons: tuple[str, ...]
+    models: int
+    degraded: tuple[str, ...] = ()
+    database_answers: bool | None = None
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status: 200 healthy or degraded, 503 not."""
+        return 503 if self.reasons else 200
+
+    def body(self) -> dict[str, object]:
+        """Return the JSON object that is answered."""
+        if self.reasons:
+            body: dict[str, object] = {"status": "unhealthy", "reasons": list(self.reasons)}
+        else:
+            body = {"status": "healthy", "models": self.models}
+        if self.degraded:
+            body["degraded"] = list(self.degraded)
+        return body
+
+
+class Health:
+    """Puts together what the parts know of themselves; nothing is asked for an answer.
+
+    Args:
+        models: how many aliases there are.
+        database_answers: returns whether the database does; None without one.
+        reasons: each returns why the gateway cannot do its work.
+        degraded: each returns what does not work beside it.
+    """
+
+    def __init__(
+        self,
+        models: int,
+        database_answers: Callable[[], bool | None],
+        reasons: Sequence[Callable[[], Sequence[str]]],
+        degraded: Sequence[Callable[[], Sequence[str]]] = (),
+    ) -> None:
+        self._models = models
+        self._database_answers = database_answers
+        self._reasons = reasons
+        self._degraded = degraded
+
+    def report(self) -> Report:
+        """Return the state of now."""
+        reasons = [reason for part in self._reasons for reason in part()]
+        if not self._models:
+            reasons.append("no model is loaded")
+        degraded = [text for part in self._degraded for text in part()]
+        return Report(tuple(reasons), self._models, tuple(degraded), self._database_answers())

@@ -1,0 +1,50 @@
+"""The key that a request carries, and the id that it goes by.
+
+The headers are LiteLLM's, in its order: proxy/auth/user_api_key_auth.py, `get_api_key`.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HEADERS = (
+    b"x-litellm-api-key",
+    b"authorization",
+    b"api-key",  # Azure's clients
+    b"x-api-key",  # Anthropic's
+    b"x-goog-api-key",
+    b"ocp-apim-subscription-key",
+)
+CALL_ID = b"x-litellm-call-id"
+_SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+LONGEST_KEY = 1024
+
+
+def secret_of(headers: Mapping[bytes, bytes]) -> str | None:
+    """Return the key of a request; None when there is none."""
+    for name in _HEADERS:
+        value = headers.get(name)
+        if value:
+            text = value[:LONGEST_KEY].decode("latin-1").strip()
+            scheme, _, rest = text.partition(" ")
+            return rest.strip() if rest and scheme.lower() in ("bearer", "basic") else text
+    return None
+
+
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+    """Return the id that the caller chose, or a new one.
+
+    A caller's has to be one that neither a log, a header nor a shell can stumble over: 1 to 128
+    letters, digits, dots, colons, hyphens and underscores.
+    """
+    given = headers.get(CALL_ID)
+    if given is not None:
+        text = given.decode("latin-1")
+        if _SANE.fullmatch(text) is not None:
+            return text
+    return str(uuid.uuid4())

@@ -1,0 +1,73 @@
+"""GET /models: what the key may ask for. Nobody is asked for it, and it costs nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from gateway.errors import GatewayError
+from gateway.http.asgi import answer_error, answer_json
+from gateway.http.keys import secret_of
+from gateway.http.paths import ONE_MODEL
+
+if TYPE_CHECKING:
+    from gateway.access.access import Access
+    from gateway.config.deployment import Models
+    from gateway.http.asgi import Message, Send
+
+CREATED = 1677610602
+"""LiteLLM's constant (constants.py, DEFAULT_MODEL_CREATED_AT_TIME): no alias has a birthday."""
+
+
+class ModelList:
+    """Answers for the list, and for one model of it.
+
+    Args:
+        models: everything that can be asked.
+        access: knows who asks.
+    """
+
+    def __init__(self, models: Models, access: Access) -> None:
+        self._models = models
+        self._access = access
+
+    async def __call__(self, scope: Message, send: Send) -> None:
+        """Answer."""
+        try:
+            secret = secret_of(dict(scope["headers"]))
+            caller = await self._access.identify(secret, route=scope["path"])
+            aliases = self._access.visible_aliases(caller)
+            name = _name_in(scope["path"])
+            if name is None:
+                entries = [self._entry(alias) for alias in aliases]
+                await answer_json(send, 200, {"data": entries, "object": "list"})
+            elif name in aliases:
+                await answer_json(send, 200, self._entry(name))
+            else:
+                message = (
+                    f"there is no model '{name[:100]}' for this key; GET /v1/models lists them"
+                )
+                raise GatewayError(
+                    message, status=404, type="invalid_request_error", code="model_not_found"
+                )
+        except GatewayError as error:
+            await answer_error(send, error)
+
+    def _entry(self, alias: str) -> dict[str, Any]:
+        entry: dict[str, Any] = {
+            "id": alias,
+            "object": "model",
+            "created": CREATED,
+            "owned_by": "openai",
+        }
+        deployments = self._models.of_alias(alias)
+        if deployments:
+            entry["mode"] = deployments[0].mode
+        return entry
+
+
+def _name_in(path: str) -> str | None:
+    for prefix in ONE_MODEL:
+        if path.startswith(prefix):
+            return unquote(path[len(prefix) :])
+    return None

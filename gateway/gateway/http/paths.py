@@ -1,0 +1,32 @@
+"""Which path is which operation, in every spelling that LiteLLM takes.
+
+Sources in LiteLLM: proxy/_types.py, `LiteLLMRoutes.openai_routes`; proxy_server.py's decorators.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from gateway.request import Operation
+
+PREFIXES = ("", "/v1", "/openai/v1", "/openai")
+IN_PATH = ("/openai/deployments/", "/engines/", "/v1/engines/")
+"""Before a model's name, and an operation's path behind it."""
+
+OPERATIONS: dict[str, Operation] = {
+    f"{prefix}{operation.path}": operation for prefix in PREFIXES for operation in Operation
+}
+MODELS = frozenset(f"{prefix}/models" for prefix in PREFIXES)
+ONE_MODEL = tuple(f"{prefix}/models/" for prefix in PREFIXES)
+
+
+def operation_in(path: str) -> tuple[Operation, str] | None:
+    """Return the operation and the model of a path that names both; None for any other path."""
+    for prefix in IN_PATH:
+        if path.startswith(prefix):
+            rest = path[len(prefix) :]
+            for operation in Operation:
+                model = rest.removesuffix(operation.path)
+                if model and len(model) < len(rest):
+                    return operation, unquote(model)
+    return None
