@@ -7,19 +7,18 @@ configured is `other`. So their number is bounded by that of the deployments.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Histogram
 
-from gateway.failover.failure import FailureKind
+from gateway.routing.failure import FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from prometheus_client import CollectorRegistry
 
-    from gateway.failover.record import RequestRecord
-    from gateway.failover.registry import Member, Registry
+    from gateway.config.deployment import Deployment, Models
+    from gateway.request import Attempt, Request
 
 OTHER = "other"
 """Stands for what is not in the configuration: a misspelt alias, a deployment of a caller's own."""
@@ -38,122 +37,134 @@ _TIMEOUTS_AND_LIMITS = frozenset({408, 429})
 
 
 class RequestMetrics:
-    """Counts; all but `prepare` are called on the event loop.
+    """Counts, on the event loop: every series is looked up once, at the start.
 
     Args:
         collected: where the metrics are collected.
-        deployments: those of the router.
+        models: whose deployments are counted.
     """
 
-    def __init__(self, collected: CollectorRegistry, deployments: Registry) -> None:
-        self._deployments = deployments
-        self._requests = Counter(
+    def __init__(self, collected: CollectorRegistry, models: Models) -> None:
+        self._aliases: dict[str, _AliasSeries] = {}
+        self._deployments: dict[str, _DeploymentSeries] = {}
+        requests = Counter(
             "gateway_requests",
             "Requests by the alias asked for and how they ended.",
             ("alias", "outcome"),
             registry=collected,
         )
-        self._fallbacks = Counter(
+        fallbacks = Counter(
             "gateway_fallbacks",
             "Requests for which another alias was asked than the one asked for.",
             ("alias",),
             registry=collected,
         )
-        self._attempts = Counter(
+        attempts = Counter(
             "gateway_attempts",
             "Calls to a deployment, retries and repairs too, by what came of them.",
             (*DEPLOYMENT, "outcome"),
             registry=collected,
         )
-        self._seconds = Histogram(
+        seconds = Histogram(
             "gateway_answer_seconds",
             "Seconds of answered requests, from their routing to the end of the answer.",
             ("alias",),
             buckets=SECONDS,
             registry=collected,
         )
-        self._first_token = Histogram(
+        first_token = Histogram(
             "gateway_first_token_seconds",
             "Seconds of streamed requests until their first token could leave.",
             ("alias",),
             buckets=SECONDS,
             registry=collected,
         )
-        self._tokens = Counter(
+        tokens = Counter(
             "gateway_tokens",
             "Tokens that were billed, by direction (input, output).",
             (*DEPLOYMENT, "direction"),
             registry=collected,
         )
-        self._cost = Counter(
+        cost = Counter(
             "gateway_cost_usd",
             "US dollars that were billed, those of answers thrown away too.",
             DEPLOYMENT,
             registry=collected,
         )
+        # One that begins to exist with its first failure would have no increase to be alarmed by.
+        for alias in (OTHER, *dict.fromkeys(each.alias for each in models.deployments)):
+            self._aliases[alias] = _AliasSeries(
+                {outcome: requests.labels(alias, outcome) for outcome in OUTCOMES},
+                fallbacks.labels(alias),
+                seconds.labels(alias),
+                first_token.labels(alias),
+            )
+        for deployment in models.deployments:
+            names = deployment_labels(deployment)
+            self._deployments[deployment.id] = _DeploymentSeries(
+                {outcome: attempts.labels(*names, outcome) for outcome in ATTEMPT_OUTCOMES},
+                tokens.labels(*names, DIRECTIONS[0]),
+                tokens.labels(*names, DIRECTIONS[1]),
+                cost.labels(*names),
+            )
 
-    def prepare(self) -> None:
-        """Makes the series of every deployment exist, at 0.
-
-        One that begins to exist with its first failure would have no increase to be alarmed by.
-        """
-        members = list(self._deployments)
-        for alias in {OTHER, *(member.target.alias for member in members)}:
-            self._fallbacks.labels(alias)
-            self._seconds.labels(alias)
-            self._first_token.labels(alias)
-            for outcome in OUTCOMES:
-                self._requests.labels(alias, outcome)
-        for member in members:
-            names = deployment_labels(member)
-            self._cost.labels(*names)
-            for direction in DIRECTIONS:
-                self._tokens.labels(*names, direction)
-            for outcome in ATTEMPT_OUTCOMES:
-                self._attempts.labels(*names, outcome)
-
-    def finished(self, record: RequestRecord, status: int) -> None:
-        """Counts a request that has ended.
+    def finished(self, request: Request, status: int) -> None:
+        """Count a request that has ended.
 
         Args:
-            record: of it.
+            request: it.
             status: the HTTP status that its caller got.
         """
-        alias = self._alias(record.alias)
-        for attempt in record.attempts:
-            self._attempts.labels(*self._who(attempt.deployment), attempt.outcome).inc()
+        for attempt in request.attempts:
+            self._count(attempt)
+        if request.is_canary:
+            return
+        series = self._aliases.get(request.alias) or self._aliases[OTHER]
         outcome = outcome_of(status)
-        self._requests.labels(alias, outcome).inc()
-        if record.fell_back:
-            self._fallbacks.labels(alias).inc()
+        series.requests[outcome].inc()
+        if request.fell_back:
+            series.fallbacks.inc()
         if outcome == "ok":
-            self._seconds.labels(alias).observe(time.monotonic() - record.started)
-        if record.first_token is not None:
-            self._first_token.labels(alias).observe(record.first_token - record.started)
+            series.seconds.observe(time.monotonic() - request.started)
+        last = request.last
+        if last is not None and last.first_token is not None:
+            series.first_token.observe(last.first_token - request.started)
 
-    def billed(self, payload: Mapping[str, Any]) -> None:
-        """Counts what an answer cost, from the payload that LiteLLM makes its spend row of."""
-        names = self._who(str(payload.get("model_id") or ""))
-        self._cost.labels(*names).inc(max(0.0, payload.get("response_cost") or 0.0))
-        for direction, name in zip(DIRECTIONS, ("prompt_tokens", "completion_tokens"), strict=True):
-            self._tokens.labels(*names, direction).inc(payload.get(name) or 0)
-
-    def _alias(self, asked: str) -> str:
-        return asked if any(m.target.alias == asked for m in self._deployments) else OTHER
-
-    def _who(self, deployment: str) -> tuple[str, str, str]:
-        member = self._deployments.get(deployment)
-        return (OTHER, OTHER, OTHER) if member is None else deployment_labels(member)
+    def _count(self, attempt: Attempt) -> None:
+        series = self._deployments.get(attempt.deployment.id)
+        if series is None:
+            return
+        series.attempts[attempt.outcome].inc()
+        bill = attempt.bill
+        if bill is not None:
+            series.cost.inc(bill.cost)
+            series.input.inc(bill.usage.prompt)
+            series.output.inc(bill.usage.completion)
 
 
-def deployment_labels(member: Member) -> tuple[str, str, str]:
-    """Returns the values of DEPLOYMENT's labels."""
-    target = member.target
-    return target.alias, target.full_model, target.deployment[:ID_LENGTH]
+@dataclass(frozen=True)
+class _AliasSeries:
+    requests: dict[str, Counter]
+    fallbacks: Counter
+    seconds: Histogram
+    first_token: Histogram
+
+
+@dataclass(frozen=True)
+class _DeploymentSeries:
+    attempts: dict[str, Counter]
+    input: Counter
+    output: Counter
+    cost: Counter
+
+
+def deployment_labels(deployment: Deployment) -> tuple[str, str, str]:
+    """Return the values of DEPLOYMENT's labels."""
+    return deployment.alias, deployment.full_model, deployment.id[:ID_LENGTH]
 
 
 def outcome_of(status: int) -> str:
-    """Returns how a request ended, of OUTCOMES, by the HTTP status that its caller got."""
+    """Return how a request ended, of OUTCOMES, by the HTTP status that its caller got."""
     if status < 400:  # noqa: PLR2004 -- HTTP's
         return "ok"
     return "failed" if status >= 500 or status in _TIMEOUTS_AND_LIMITS else "caller"  # noqa: PLR2004

@@ -18,17 +18,22 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from gateway.failover.failover import Failover
-    from gateway.health import Health
-    from gateway.journal.spend_journal import SpendJournal
+    from gateway.config.deployment import Models
+    from gateway.http.health import Health
     from gateway.metrics.budgets import KeyBudget
+    from gateway.routing.router import Router
+    from gateway.spend_journal.spend_journal import SpendJournal
 
 
 class MetricsServer:
-    """The metrics of one gateway; counts from its making on, listens from `start` on.
+    """The metrics of one gateway; listens from `start` on.
+
+    Attributes:
+        requests: counts them.
 
     Args:
-        failover: whose requests are counted.
+        models: whose requests are counted.
+        router: knows how the deployments are.
         health: of the gateway.
         journal: of costs; None without a database.
         budgets: returns the keys that have one; None without a database.
@@ -36,20 +41,20 @@ class MetricsServer:
 
     def __init__(
         self,
-        failover: Failover,
+        models: Models,
+        router: Router,
         health: Health,
         journal: SpendJournal | None,
         budgets: Callable[[], Sequence[KeyBudget]] | None,
     ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call] # a series for each series, with the time of its beginning
-        self._failover = failover
+        self._router = router
         self._health = health
         self._journal = journal
         self._budgets = budgets
         # Not the default registry: LiteLLM's own callback, should somebody use it, has that one.
         self._counted = CollectorRegistry()
-        self._requests = RequestMetrics(self._counted, failover.registry)
-        failover.callback.observer = self._requests
+        self.requests = RequestMetrics(self._counted, models)
 
     def start(self, host: str, port: int, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         """Listens, and returns what ends that.
@@ -77,10 +82,9 @@ class MetricsServer:
         looked = Looked(
             self._health,
             loop,
-            self._failover.registry,
+            self._router,
             self._journal,
             self._budgets,
-            self._requests.prepare,
         )
         collected = CollectorRegistry()
         collected.register(StateCollector(looked))

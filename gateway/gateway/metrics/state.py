@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from gateway import __version__
-from gateway.health import Report
+from gateway.http.health import Report
 from gateway.metrics.requests import DEPLOYMENT, deployment_labels
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from gateway.failover.registry import Registry
-    from gateway.health import Health
-    from gateway.journal.spend_journal import SpendJournal
+    from gateway.http.health import Health
     from gateway.metrics.budgets import KeyBudget
+    from gateway.routing.router import Router
+    from gateway.spend_journal.spend_journal import SpendJournal
 
 HEALTH_SECONDS = 4.0
 """After so long without an answer to its own question the event loop hangs; /health would, too."""
@@ -38,18 +38,16 @@ class Looked:
     Attributes:
         health: of the gateway.
         loop: on which it serves.
-        deployments: of the router.
+        router: has the deployments.
         journal: of costs; None without a database.
         budgets: returns the keys that have one; None without a database.
-        prepare: called first.
     """
 
     health: Health
     loop: asyncio.AbstractEventLoop
-    deployments: Registry
+    router: Router
     journal: SpendJournal | None
     budgets: Callable[[], Sequence[KeyBudget]] | None
-    prepare: Callable[[], None]
 
 
 class StateCollector(Collector):
@@ -69,7 +67,6 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yields the state of now."""
         looked = self._looked
-        looked.prepare()
         report = self._report()
         yield _gauge(
             "gateway_build_info",
@@ -77,19 +74,22 @@ class StateCollector(Collector):
             {"version": __version__, "litellm": version("litellm")},
         )
         yield from _health(report)
-        yield from _deployments(looked.deployments)
+        yield from _deployments(looked.router)
         if looked.journal is not None:
             yield from _journal(looked.journal)
         if looked.budgets is not None and report.database_answers:
             yield from _budgets(looked.budgets())
 
     def _report(self) -> Report:
-        asked = asyncio.run_coroutine_threadsafe(self._looked.health.report(), self._looked.loop)
+        asked = asyncio.run_coroutine_threadsafe(self._asked(), self._looked.loop)
         try:
             return asked.result(HEALTH_SECONDS)
         except (TimeoutError, FutureTimeoutError):  # two classes until Python 3.11
             asked.cancel()
             return Report((f"the gateway does not answer within {HEALTH_SECONDS:g} s",), 0)
+
+    async def _asked(self) -> Report:
+        return self._looked.health.report()
 
 
 def _health(report: Report) -> Iterator[Metric]:
@@ -106,18 +106,18 @@ def _health(report: Report) -> Iterator[Metric]:
         yield _gauge("gateway_database_up", text, {}, float(report.database_answers))
 
 
-def _deployments(deployments: Registry) -> Iterator[Metric]:
+def _deployments(router: Router) -> Iterator[Metric]:
     up = GaugeMetricFamily("gateway_deployment_up", "1 when it is in use.", labels=DEPLOYMENT)
     out = GaugeMetricFamily(
         "gateway_deployment_out_of_use",
         "1 for a deployment that is not asked, with the kind of failure that put it out of use.",
         labels=(*DEPLOYMENT, "reason"),
     )
-    for member in deployments:
-        labels = deployment_labels(member)
-        up.add_metric(labels, float(member.state.is_up))
-        if not member.state.is_up:
-            failure = member.state.failure
+    for deployment, state in router.states:
+        labels = deployment_labels(deployment)
+        up.add_metric(labels, float(state.is_up))
+        if not state.is_up:
+            failure = state.failure
             out.add_metric([*labels, failure.kind.value if failure else "on-trial"], 1)
     yield up
     yield out

@@ -20,11 +20,12 @@ from gateway import __version__
 from gateway.traces.spans import write_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
-    from gateway.failover.record import RequestRecord
-    from gateway.failover.report import Bill
+    from gateway.request import Request
     from gateway.traces.settings import TraceSettings
+
+LOG = logging.getLogger(__name__)
 
 STOP_SECONDS = 3.0
 """How long a gateway that stops tries to send the last spans."""
@@ -38,13 +39,11 @@ class Traces:
 
     Args:
         settings: where they go.
-        say: writes an event for people to the log, with its level.
     """
 
-    def __init__(self, settings: TraceSettings, say: Callable[[str, str], None]) -> None:
-        self._say = say
+    def __init__(self, settings: TraceSettings) -> None:
         logger = logging.getLogger("opentelemetry")
-        logger.handlers = [_Complaints(settings, say)]
+        logger.handlers = [_Complaints(settings)]
         logger.propagate = False
         service = {"service.name": settings.service, "service.version": __version__}
         self._provider = TracerProvider(resource=Resource.create(service), shutdown_on_exit=False)
@@ -52,12 +51,14 @@ class Traces:
         self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer("gateway")
 
-    def __call__(self, record: RequestRecord, status: str, bill: Bill) -> None:
-        """Writes the trace of a request; whatever happens here is not the request's affair."""
+    def finished(self, request: Request, status: int) -> None:
+        """Write the trace of a request; whatever happens here is not the request's affair."""
+        if request.is_canary:
+            return
         try:
-            write_spans(self._tracer, record, status, bill)
+            write_spans(self._tracer, request, status)
         except Exception as error:  # noqa: BLE001 -- as the docstring says
-            self._say(f"a trace could not be written: {error!r}", "WARNING")
+            LOG.warning("a trace could not be written: %r", error)
 
     def close(self) -> None:
         """Sends what is left, for STOP_SECONDS at most, and ends."""
@@ -71,11 +72,10 @@ class Traces:
 class _Complaints(logging.Handler):
     """Says in the gateway's log what OpenTelemetry's has, now and then, and without a secret."""
 
-    def __init__(self, settings: TraceSettings, say: Callable[[str, str], None]) -> None:
+    def __init__(self, settings: TraceSettings) -> None:
         super().__init__(logging.WARNING)
         self._url = settings.url
         self._secrets: Collection[str] = [value for value in settings.headers.values() if value]
-        self._say = say
         self._silent_until = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -86,6 +86,4 @@ class _Complaints(logging.Handler):
         message = record.getMessage()
         for secret in self._secrets:
             message = message.replace(secret, "…")
-        self._say(
-            f"traces do not reach {self._url}, requests go on without: {message[:300]}", "WARNING"
-        )
+        LOG.warning("traces do not reach %s, requests go on without: %s", self._url, message[:300])

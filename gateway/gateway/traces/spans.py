@@ -13,89 +13,88 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from gateway.request import Operation
+
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
-    from gateway.failover.record import Attempt, RequestRecord
-    from gateway.failover.report import Bill
+    from gateway.request import Attempt, Request
 
 _OPERATIONS = {
-    "acompletion": "chat",
-    "aembedding": "embeddings",
-    "atext_completion": "text_completion",
+    Operation.CHAT: "chat",
+    Operation.EMBEDDING: "embeddings",
+    Operation.COMPLETION: "text_completion",
 }
-"""LiteLLM's kinds of call, by their names in the conventions."""
+"""Kinds of request, by their names in the conventions; others go by their path."""
 
 _ERROR = 400
 """The first status of an error in HTTP."""
 
 
-def write_spans(tracer: Tracer, record: RequestRecord, status: str, bill: Bill) -> None:
+def write_spans(tracer: Tracer, request: Request, status: int) -> None:
     """Writes a span for the request, and under it one for each attempt."""
     now = time.monotonic()
-    operation = _OPERATIONS.get(record.call_type, record.call_type or "request")
+    operation = _OPERATIONS.get(request.operation, request.operation.path.strip("/"))
     span = tracer.start_span(
         operation,
-        _parent(record),
+        _parent(request),
         SpanKind.SERVER,
-        start_time=_wall_clock(record.started),
-        attributes=_of_request(record, operation, bill),
+        start_time=_wall_clock(request.started),
+        attributes=_of_request(request, operation),
     )
-    if status != "ok":
-        span.set_status(StatusCode.ERROR, status)
-        span.set_attribute("error.type", status.removeprefix("error "))
+    if status >= _ERROR:
+        span.set_status(StatusCode.ERROR, f"error {status}")
+        span.set_attribute("error.type", str(status))
     under_it = set_span_in_context(span)
-    following = [attempt.started for attempt in record.attempts[1:]]
+    following = [attempt.started for attempt in request.attempts[1:]]
     # strict would not do: a request that nobody could be asked for has no attempt, and still an end
-    for attempt, next_started in zip(record.attempts, [*following, now], strict=False):
+    for attempt, next_started in zip(request.attempts, [*following, now], strict=False):
         child = tracer.start_span(
-            f"{operation} {attempt.model}",
+            f"{operation} {attempt.deployment.full_model}",
             under_it,
             SpanKind.CLIENT,
             start_time=_wall_clock(attempt.started),
-            attributes=_of_attempt(record, attempt, operation),
+            attributes=_of_attempt(request, attempt, operation),
         )
         _tell_failure(child, attempt)
         child.end(_wall_clock(attempt.ended or next_started))
     span.end(_wall_clock(now))
 
 
-def _of_request(record: RequestRecord, operation: str, bill: Bill) -> dict[str, str | int | float]:
-    last = record.last
+def _of_request(request: Request, operation: str) -> dict[str, str | int | float]:
+    last = request.last
+    bill = last.bill if last is not None else None
     attributes: dict[str, str | int | float | None] = {
-        "request_id": record.request_id,
+        "request_id": request.id,
         "gen_ai.operation.name": operation,
-        "gen_ai.request.model": record.alias,
-        "gen_ai.response.model": last.model if last else None,
-        "gen_ai.usage.input_tokens": bill.prompt_tokens,
-        "gen_ai.usage.output_tokens": bill.completion_tokens,
-        "gateway.alias": last.alias if last else None,
-        "gateway.attempts": len(record.attempts),
-        "gateway.fallback": record.fell_back,
-        "gateway.cost_usd": None if bill.cost is None else bill.cost + record.wasted_cost,
+        "gen_ai.request.model": request.alias,
+        "gen_ai.response.model": last.deployment.full_model if last else None,
+        "gen_ai.usage.input_tokens": bill.usage.prompt if bill else None,
+        "gen_ai.usage.output_tokens": bill.usage.completion if bill else None,
+        "gateway.alias": last.deployment.alias if last else None,
+        "gateway.attempts": len(request.attempts),
+        "gateway.fallback": request.fell_back,
+        "gateway.cost_usd": request.cost if bill is None or bill.priced else None,
     }
     return {name: value for name, value in attributes.items() if value is not None}
 
 
-def _of_attempt(
-    record: RequestRecord, attempt: Attempt, operation: str
-) -> dict[str, str | int | float]:
-    provider, _, model = attempt.model.partition("/")
+def _of_attempt(request: Request, attempt: Attempt, operation: str) -> dict[str, str | int | float]:
     return {
-        "request_id": record.request_id,
+        "request_id": request.id,
         "gen_ai.operation.name": operation,
-        "gen_ai.provider.name": provider,
-        "gen_ai.request.model": model or provider,
-        "gateway.alias": attempt.alias,
-        "gateway.deployment": attempt.deployment,
+        "gen_ai.provider.name": attempt.deployment.provider,
+        "gen_ai.request.model": attempt.deployment.model,
+        "gateway.alias": attempt.deployment.alias,
+        "gateway.deployment": attempt.deployment.id,
         "gateway.outcome": attempt.outcome,
     }
 
 
 def _tell_failure(span: Span, attempt: Attempt) -> None:
     failure = attempt.failure
-    if failure is None and not attempt.broken_schema:
+    if failure is None and not attempt.broke_schema:
         return
     span.set_status(StatusCode.ERROR, attempt.outcome)
     span.set_attribute("error.type", attempt.outcome)
@@ -103,9 +102,9 @@ def _tell_failure(span: Span, attempt: Attempt) -> None:
         span.set_attribute("http.response.status_code", failure.status or 0)
 
 
-def _parent(record: RequestRecord) -> Context:
+def _parent(request: Request) -> Context:
     """Returns the caller's span, if it named one."""
-    return TraceContextTextMapPropagator().extract({"traceparent": record.traceparent})
+    return TraceContextTextMapPropagator().extract({"traceparent": request.client.traceparent})
 
 
 def _wall_clock(monotonic: float) -> int:
