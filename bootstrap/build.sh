@@ -20,7 +20,7 @@ build_images() {
   done
   # shellcheck disable=SC2086 # as above
   step build "building the stack's images" "the log names the failing line of a Dockerfile" \
-    compose_build litellm postgres backend-stub $services
+    compose_build gateway postgres backend-stub $services
   [ -z "$ollama_build" ] || wait "$ollama_build" || die "the Ollama build failed" "see above; what was built is kept"
   step build-ollama "building the model server's image" "the log names the failing line of ollama/Dockerfile" \
     compose_build ollama

@@ -48,7 +48,7 @@ restore() {
     read -r -p "type the project's name to go on: " answer || answer=
     [ "$answer" = "$(_project)" ] || die "not restored" "the answer was not $(_project)"
   fi
-  docker compose stop backend-stub litellm
+  docker compose stop backend-stub litellm gateway
   _archive restore ${replace:+"--replace"} <"$file" || die "not restored" "the lines above say why; ./run up starts what was there"
   say "go on with './run up'"
 }

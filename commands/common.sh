@@ -12,10 +12,10 @@ _project() { docker compose config | sed -nE 's/^name: (.*)$/\1/p'; }
 _gateway() {
   local piped=
   _engine_required
-  [ -n "$(docker compose ps --quiet --status running litellm 2>/dev/null)" ] ||
+  [ -n "$(docker compose ps --quiet --status running gateway 2>/dev/null)" ] ||
     die "the gateway is not running" "start the stack with './run up'"
   { [ -t 0 ] && [ -t 1 ]; } || piped=yes
-  docker compose exec ${piped:+"--no-TTY"} litellm gateway "$@"
+  docker compose exec ${piped:+"--no-TTY"} gateway gateway "$@"
 }
 
 # _state SERVICE: its health, or its state where that says more.

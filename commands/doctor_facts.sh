@@ -152,7 +152,7 @@ _facts_of_project() {
   done
   container=$(docker ps --quiet "${ours[@]}" --filter label=com.docker.compose.service=ollama | head -n 1)
   [ -z "$container" ] || _fact model_status docker exec "$container" model-server status --json
-  container=$(docker ps --quiet "${ours[@]}" --filter label=com.docker.compose.service=litellm --filter health=healthy | head -n 1)
+  container=$(docker ps --quiet "${ours[@]}" --filter label=com.docker.compose.service=gateway --filter health=healthy | head -n 1)
   [ -z "$container" ] || _fact deployments docker exec "$container" gateway models --json
   _fact cluster _cluster_versions "$1"
 }

@@ -5,7 +5,7 @@
 #   create NAME --budget USD [--duration 30d] [--models A,B] [--rpm N] [--tpm N] [--expires 30d]
 #   list | block NAME | unblock NAME | delete NAME | rotate NAME
 # Each takes --json and --help. A secret is shown once, by create and rotate.
-key() { _gateway key --base-url "http://$(_published litellm 4000)" "$@"; }
+key() { _gateway key --base-url "http://$(_published gateway 4000)" "$@"; }
 
 # spend [OPTIONS | role NAME] — what the requests cost, as a table, JSON, CSV or chart
 #   --by day,alias,model,key   --days N | --month 2026-11 | --from DATE --to DATE
@@ -76,5 +76,5 @@ models() {
 # check — check .env and litellm_config.yaml without starting anything
 check() {
   _engine_required
-  docker compose run --rm --no-deps --quiet-pull -T litellm check "$@"
+  docker compose run --rm --no-deps --quiet-pull -T gateway check "$@"
 }

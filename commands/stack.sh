@@ -56,7 +56,7 @@ status() {
 # _long_running: what runs for as long as the stack is up, in the order a request crosses it; then what
 # the profiles in use add.
 _long_running() {
-  printf '%s\n' backend-stub litellm ollama postgres
+  printf '%s\n' backend-stub gateway litellm ollama postgres
   docker compose config --services | grep -x -e scripted-upstream -e prometheus -e grafana || true
 }
 
@@ -66,7 +66,7 @@ _status() {
   for service in $(_long_running); do
     _table_row "$service" "$(_state "$service")" "$(_published_url "$service")" "$(_detail "$service")"
   done
-  if [ "$(_state litellm)" = healthy ]; then
+  if [ "$(_state gateway)" = healthy ]; then
     _overview 2>/dev/null || true # an older gateway knows no overview
     _model_notes
   fi
@@ -94,14 +94,14 @@ _status_as_json() {
       "$(_json_or_null "${url#internal}")" "$(_json_or_null "$(_detail "$service")")"
     separator=', '
   done
-  [ "$(_state litellm)" != healthy ] || today=$(_overview --json) || today=null
+  [ "$(_state gateway)" != healthy ] || today=$(_overview --json) || today=null
   printf '], "today": %s}\n' "$today"
 }
 
 _published_url() {
   case $1 in
     backend-stub) _url backend-stub 8000 ;;
-    litellm) _url litellm 4000 ;;
+    gateway) _url gateway 4000 ;;
     prometheus) _url prometheus 9090 | sed '/./s|$|/user/|' ;;
     grafana) _url grafana 3000 ;;
     *) printf 'internal\n' ;;
@@ -120,7 +120,7 @@ _json_or_null() {
 }
 
 # _overview [--json]: today and the database, in the gateway's words.
-_overview() { docker compose exec --no-TTY litellm gateway overview "$@" </dev/null; }
+_overview() { docker compose exec --no-TTY gateway gateway overview "$@" </dev/null; }
 
 # logs [--request ID] [OPTIONS] [SERVICE] — what the services wrote, or each line of one request by time
 # ID is the request_id of an answer, or a part of it. The other options are compose's: --follow (not with
@@ -181,15 +181,15 @@ _reason() {
 }
 
 # _model_notes: which deployments are out of use and why, and how good the extracting models' German is.
-_model_notes() { docker compose exec --no-TTY litellm gateway models --notes </dev/null 2>&1 || true; }
+_model_notes() { docker compose exec --no-TTY gateway gateway models --notes </dev/null 2>&1 || true; }
 
 # _upgrade_note: that the gateway runs another version than this checkout has. The name is the one that its
 # container was made from: compose shows an id instead once the same version was built anew.
 _upgrade_note() {
   local running wanted
-  running=$(docker compose ps --quiet litellm 2>/dev/null | sed -n 1p)
+  running=$(docker compose ps --quiet gateway 2>/dev/null | sed -n 1p)
   running=$(docker inspect --format '{{.Config.Image}}' "$running" 2>/dev/null) || return 0
-  wanted=$(docker compose config --images litellm | awk '/\/litellm:/ { image = $0 } END { print image }')
+  wanted=$(docker compose config --images gateway | awk '/\/gateway:/ { image = $0 } END { print image }')
   [ -z "$running" ] || [ "$running" = "$wanted" ] ||
     printf 'version %s runs, this checkout has %s: ./run upgrade\n' "${running##*:}" "${wanted##*:}"
 }
@@ -220,7 +220,7 @@ _wait_for_backend() {
 # _explain_failed_start: compose says which container failed; its own last words say why.
 _explain_failed_start() {
   local service
-  for service in secrets postgres migrate litellm ollama backend-stub prometheus; do
+  for service in secrets postgres migrate gateway litellm ollama backend-stub prometheus; do
     case $(_state "$service") in
       healthy | exited | "not running") ;;
       *) say "$service: $(_state "$service") $(_reason "$service")" ;;

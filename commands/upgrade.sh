@@ -14,7 +14,7 @@ upgrade() {
     *) die "upgrade does not know '$1'" "./run upgrade --help" ;;
   esac
   engine_ensure
-  [ "$(_state litellm)" = healthy ] ||
+  [ "$(_state "$(_old_gateway)")" = healthy ] ||
     die "the gateway is not healthy, so nobody could tell whether an upgrade works" \
       "mend it first: ./run status; './run up' starts this checkout's version without a way back"
   trap _undo EXIT
@@ -32,13 +32,16 @@ UNDO=_say_unchanged # one function for each part of the way
 STARTING=           # the process that starts services
 
 _upgrade_images() {
-  local service
+  local service image
   OLD_TAG=before-upgrade-$(_project)
   OLD_BEGAN=$(_gateway_began)
   say "1/3 images: those in use are kept as $OLD_TAG"
   for service in $(docker compose ps --orphans=false --services --status running); do
+    image=$(_image_in_use "$service")
+    # Before 0.2 the gateway was LiteLLM itself, in a service of that name.
+    [ "$service" != "$(_old_gateway)" ] || service=gateway
     OLD_SERVICES+=("$service")
-    docker tag "$(_image_in_use "$service")" "litellm-proxy-service/$service:$OLD_TAG"
+    [ "$service" = litellm ] || docker tag "$image" "litellm-proxy-service/$service:$OLD_TAG"
   done
   [ -z "$1" ] || build_images
   for service in $(docker compose config --images "${OLD_SERVICES[@]}"); do
@@ -51,7 +54,7 @@ _upgrade_backup() {
   say "2/3 backup: the gateway stops, answers under way end, their costs are booked"
   OLD_DATA=$(_new_backup -before-upgrade)
   UNDO=_start_old
-  docker compose --progress quiet stop backend-stub litellm
+  docker compose --progress quiet stop backend-stub litellm gateway
   (STACK_VERSION=$OLD_TAG backup "$OLD_DATA" >/dev/null) ||
     die "without a backup there would be no way back" "the lines above say why there is none"
 }
@@ -60,7 +63,7 @@ _upgrade_start() {
   say "3/3 start: migrations, then every service has to become healthy"
   UNDO=_go_back
   _start_services "${OLD_SERVICES[@]}" && return
-  { _last_lines 10 migrate && _last_lines 10 litellm; } | sed 's/^/  | /' >&2
+  { _last_lines 10 migrate && _last_lines 10 gateway; } | sed 's/^/  | /' >&2
   die "the new version does not start" "the lines above say why"
 }
 
@@ -88,7 +91,7 @@ _watch_services() {
     sleep 0.5
     [ "$SECONDS" -ge "$next" ] || continue
     said=$(_last_lines 1 migrate) || said=''
-    say "  ${said:-the database starts}; litellm: $(_state litellm)"
+    say "  ${said:-the database starts}; gateway: $(_state gateway)"
     next=$((SECONDS + 10))
   done
 }
@@ -117,7 +120,7 @@ _start_old() {
 _go_back() {
   local left data="the data of $OLD_DATA"
   say "going back to the version of before"
-  docker compose --progress quiet stop backend-stub litellm
+  docker compose --progress quiet stop backend-stub litellm gateway
   if _was_started; then
     left=$(_new_backup -failed-upgrade)
     if (backup "$left" >/dev/null); then say "what the new version wrote is kept in $left"; fi
@@ -141,7 +144,12 @@ _container() { docker compose ps --all --quiet "$1" 2>/dev/null | sed -n 1p; }
 
 _image_in_use() { docker inspect --format '{{.Image}}' "$(_container "$1")"; }
 
-_gateway_began() { docker inspect --format '{{.State.StartedAt}}' "$(_container litellm)"; }
+_gateway_began() { docker inspect --format '{{.State.StartedAt}}' "$(_container "$(_old_gateway)")"; }
+
+# _old_gateway: the service that has the gateway; of a stack of version 0.1 it is litellm.
+_old_gateway() {
+  if [ -z "$(_container gateway)" ] && [ -n "$(_container litellm)" ]; then printf 'litellm\n'; else printf 'gateway\n'; fi
+}
 
 # _was_started: whether the gateway ran since the upgrade began; a container that never did has year 1.
 _was_started() {

@@ -32,7 +32,7 @@ def main() -> None:
             "PLAIN_PORT": str(port),
         }
     )
-    services = ("litellm", "plain", "scripted-upstream")
+    services = ("gateway", "plain", "scripted-upstream")
     with stack:
         stack.compose("up", "--detach", "--no-build", "--wait", *services)
         key = stack.secret("backend_virtual_key")

@@ -30,7 +30,7 @@ PAUSE_SECONDS = 0.5
 
 def journal_mb(stack: Stack) -> float:
     """Return what the journal takes on the disk in MB."""
-    return int(stack.execute("litellm", "du", "-sk", "/var/lib/gateway-journal").split()[0]) / 1e3
+    return int(stack.execute("gateway", "du", "-sk", "/var/lib/gateway-journal").split()[0]) / 1e3
 
 
 def watch(stack: Stack, running: Load, minutes: float) -> None:
@@ -63,14 +63,14 @@ def main() -> None:
     """Take it away, bring it back, count."""
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else MINUTES
     with Stack(SCRIPTED_PROVIDERS) as stack:
-        stack.compose("up", "--detach", "--no-build", "--wait", "litellm", "scripted-upstream")
+        stack.compose("up", "--detach", "--no-build", "--wait", "gateway", "scripted-upstream")
         payer = make_payer(stack, "outage")
         with load(stack, payer, workers=WORKERS, pause=PAUSE_SECONDS) as running:
             running.grew_by(5, seconds=60)
             stack.compose("stop", "postgres")
             watch(stack, running, minutes)
             stack.compose("start", "postgres")
-            stack.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)
+            stack.wait_for("gateway", "healthy", seconds=GREEN_SECONDS)
             running.grew_by(5, seconds=60)
         back = time.monotonic()
         books = books_when_complete(stack, payer, running)

@@ -35,4 +35,4 @@ def start_plain(stack: Stack, name: str, key: str, config: str, *publish: str) -
     }
     environment = [part for pair in variables.items() for part in ("--env", "=".join(pair))]
     options = ["--detach", "--no-deps", *publish, "--name", name, *environment]
-    stack.compose("run", *options, "--entrypoint", "sh", "litellm", "-c", START)
+    stack.compose("run", *options, "--entrypoint", "sh", "gateway", "-c", START)

@@ -83,7 +83,7 @@ def main() -> None:
         fill(stack, rows)
         size = stack.sql("SELECT pg_total_relation_size('\"LiteLLM_SpendLogs\"') AS n")[0]["n"]
         print(f"{rows:,} rows, {int(size) / 1e9:.1f} GB")
-        stack.compose("up", "--detach", "--no-build", "--wait", "litellm")
+        stack.compose("up", "--detach", "--no-build", "--wait", "gateway")
         made = stack.run("key", "create", "bench", "--budget", "1000", "--json").stdout
         watch(stack, json.loads(made)["api_key"], rows)
 

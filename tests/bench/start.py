@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROUNDS = 3
 BUDGET_SECONDS = 15
 BUDGET_GATEWAY_MB = 600
-BUDGET_IMAGES_MB = {"litellm": 800, "backend-stub": 200}
+BUDGET_IMAGES_MB = {"gateway": 800, "backend-stub": 200}
 MEGABYTE = 1_000_000
 
 
@@ -69,7 +69,7 @@ model_list:
 
 def plain(stack: Stack, key: str) -> float:
     """Return the same for LiteLLM's own command line, everything around it already running."""
-    stack.compose("stop", "litellm", "backend-stub")
+    stack.compose("stop", "gateway", "backend-stub")
     name = f"{stack.project}-plain"
     started = time.monotonic()
     start_plain(stack, name, key, PLAIN_CONFIG % stack.shell["OLLAMA_MODEL"], "--service-ports")
@@ -90,7 +90,7 @@ def must_run(stack: Stack, name: str) -> None:
 
 def gateway_megabytes(stack: Stack) -> float:
     """Return what the gateway's container holds in memory without the page cache, in MB."""
-    container = stack.container("litellm")
+    container = stack.container("gateway")
     text = stack.command("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", container)
     number, unit = text.stdout.split("/")[0].strip()[:-3], text.stdout.split("/")[0].strip()[-3:]
     return float(number) * {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}[unit] / MEGABYTE

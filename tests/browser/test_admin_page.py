@@ -198,7 +198,7 @@ def test_switched_off_it_is_gone(stack: Stack) -> None:
     """A gateway with DISABLE_ADMIN_UI has no page and no way to sign in, and serves all else."""
     name = f"{stack.project}-without-admin-page"
     stack.compose(
-        "run", "--detach", "--no-deps", "--name", name, "litellm", DISABLE_ADMIN_UI="true"
+        "run", "--detach", "--no-deps", "--name", name, "gateway", DISABLE_ADMIN_UI="true"
     )
     try:
         address = stack.command(

@@ -18,5 +18,5 @@ def spending() -> Iterator[Stack]:
     """Yield a gateway on the scripted upstream, whose Ollama falls back to its OpenAI."""
     fallback = {"EXTRACTION_FALLBACKS": "extraction-model-openai"}
     with Stack(SCRIPTED_PROVIDERS | fallback) as running:
-        running.compose("up", "--detach", "--no-build", "--wait", "litellm", "scripted-upstream")
+        running.compose("up", "--detach", "--no-build", "--wait", "gateway", "scripted-upstream")
         yield running

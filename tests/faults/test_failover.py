@@ -29,8 +29,8 @@ def two_providers() -> Iterator[Stack]:
             "OPENAI_API_BASE": "http://scripted-upstream:9000/v1",
         }
     ) as running:
-        running.compose("up", "--detach", "--no-build", "litellm", "ollama", "scripted-upstream")
-        running.wait_for("litellm", "healthy", seconds=120)
+        running.compose("up", "--detach", "--no-build", "gateway", "ollama", "scripted-upstream")
+        running.wait_for("gateway", "healthy", seconds=120)
         running.wait_for("ollama", "healthy", seconds=120)
         running.wait_for("scripted-upstream", "healthy", seconds=60)
         yield running

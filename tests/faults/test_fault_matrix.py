@@ -85,9 +85,9 @@ def matrix() -> Iterator[Stack]:
             "PROBE_CALLS": "off",  # or the upstream would be asked more often than by the requests
         }
     ) as running:
-        running.compose("up", "--detach", "--no-build", "litellm", "scripted-upstream")
+        running.compose("up", "--detach", "--no-build", "gateway", "scripted-upstream")
         running.wait_for("scripted-upstream", "healthy", seconds=60)
-        running.wait_for("litellm", "healthy", seconds=180)
+        running.wait_for("gateway", "healthy", seconds=180)
         put_in_force(running, script())
         yield running
 
@@ -157,8 +157,8 @@ def played(matrix: Stack) -> list[Round]:
     for batch in BATCHES:
         if batch is not BATCHES[0]:
             configured(batch)
-            matrix.compose("restart", "litellm")
-            matrix.wait_for("litellm", "healthy", seconds=120)
+            matrix.compose("restart", "gateway")
+            matrix.wait_for("gateway", "healthy", seconds=120)
         # LiteLLM loads the rest of itself with its first request, for seconds in which nothing else
         # moves; so many callers at once would then find their time for connecting gone.
         assert play(matrix, key, WARM_UP, batch[0]).status == 200

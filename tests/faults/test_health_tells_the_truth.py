@@ -28,7 +28,7 @@ def stopped_postgres(stack: Stack) -> Iterator[None]:
     yield
     stack.compose("start", "postgres")
     stack.wait_for("postgres", "healthy", seconds=GREEN_SECONDS)
-    stack.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)
+    stack.wait_for("gateway", "healthy", seconds=GREEN_SECONDS)
 
 
 def test_without_its_database_the_gateway_is_unhealthy_and_says_why(
@@ -36,7 +36,7 @@ def test_without_its_database_the_gateway_is_unhealthy_and_says_why(
     stopped_postgres: None,  # noqa: ARG001 # the fault itself
 ) -> None:
     """Stop Postgres: unhealthy within 30 s, and /health and status name the database."""
-    stack.wait_for("litellm", "unhealthy", seconds=RED_SECONDS + 5)
+    stack.wait_for("gateway", "unhealthy", seconds=RED_SECONDS + 5)
 
     answer = requests.get(f"{stack.gateway_url}/health", timeout=10)
     assert answer.status_code == 503
@@ -46,18 +46,18 @@ def test_without_its_database_the_gateway_is_unhealthy_and_says_why(
 
 def test_a_virtual_key_works_again_with_no_restart(stack: Stack, client: openai.OpenAI) -> None:
     """Postgres stops and starts: the same gateway process serves a virtual key again."""
-    started = stack.inspect("litellm")["State"]["StartedAt"]
+    started = stack.inspect("gateway")["State"]["StartedAt"]
     stack.compose("stop", "postgres")
-    stack.wait_for("litellm", "unhealthy", seconds=RED_SECONDS + 5)
+    stack.wait_for("gateway", "unhealthy", seconds=RED_SECONDS + 5)
 
     stack.compose("start", "postgres")
 
-    stack.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)
+    stack.wait_for("gateway", "healthy", seconds=GREEN_SECONDS)
     answer = client.chat.completions.create(
         model="extraction-model", messages=[{"role": "user", "content": "Hallo"}], max_tokens=5
     )
     assert answer.choices
-    assert stack.inspect("litellm")["State"]["StartedAt"] == started
+    assert stack.inspect("gateway")["State"]["StartedAt"] == started
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_virtual_key_works_again_with_no_restart(stack: Stack, client: openai.
     [
         ("postgres", "postgres"),
         ("ollama", "ollama serve"),
-        ("litellm", "gateway serve"),
+        ("gateway", "gateway serve"),
         ("backend-stub", "backend_stub"),
     ],
 )
@@ -82,15 +82,15 @@ def test_a_hung_service_is_unhealthy(stack: Stack, service: str, process: str) -
 
 def test_a_killed_gateway_comes_back(stack: Stack, client: openai.OpenAI) -> None:
     """SIGKILL: the engine restarts it and a virtual key works again."""
-    before = stack.inspect("litellm")["State"]["Pid"]
-    signal(stack, "KILL", process_of(stack, "litellm", "gateway serve"))
+    before = stack.inspect("gateway")["State"]["Pid"]
+    signal(stack, "KILL", process_of(stack, "gateway", "gateway serve"))
 
     until(
-        lambda: stack.inspect("litellm")["State"]["Pid"] not in {0, before},
+        lambda: stack.inspect("gateway")["State"]["Pid"] not in {0, before},
         seconds=GREEN_SECONDS,
         what="a new gateway process",
     )
-    stack.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)
+    stack.wait_for("gateway", "healthy", seconds=GREEN_SECONDS)
     assert client.models.list().data
 
 
@@ -123,7 +123,7 @@ def signal(stack: Stack, name: str, pid: str) -> None:
 
 def test_with_the_gateway_down_the_backend_says_when_to_come_back(stack: Stack) -> None:
     """Gateway stopped: 503 with Retry-After and a reason, not a trace."""
-    stack.compose("stop", "litellm")
+    stack.compose("stop", "gateway")
     try:
         answer = requests.post(
             f"{stack.backend_url}/extract", json={"text": "Der Hund schläft."}, timeout=60
@@ -132,5 +132,5 @@ def test_with_the_gateway_down_the_backend_says_when_to_come_back(stack: Stack) 
         assert int(answer.headers["Retry-After"]) > 0
         assert answer.json()["error"]["message"]
     finally:
-        stack.compose("start", "litellm")
-        stack.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)
+        stack.compose("start", "gateway")
+        stack.wait_for("gateway", "healthy", seconds=GREEN_SECONDS)

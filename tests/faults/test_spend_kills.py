@@ -63,7 +63,7 @@ def kill(stack: Stack, *services: str) -> None:
 
 def kill_the_gateway(stack: Stack) -> None:
     """SIGKILL the gateway."""
-    kill(stack, "litellm")
+    kill(stack, "gateway")
 
 
 def kill_postgres(stack: Stack) -> None:
@@ -73,7 +73,7 @@ def kill_postgres(stack: Stack) -> None:
 
 def kill_everything(stack: Stack) -> None:
     """SIGKILL all there is, as when the machine's power fails."""
-    kill(stack, "postgres", "scripted-upstream", "litellm")
+    kill(stack, "postgres", "scripted-upstream", "gateway")
 
     def scripted() -> bool:
         play(stack, BAD_DAY)
@@ -84,7 +84,7 @@ def kill_everything(stack: Stack) -> None:
 
 def kill_the_query_engine(stack: Stack) -> None:
     """SIGKILL Prisma's engine inside of the gateway's container."""
-    stack.execute("litellm", "python", "-c", KILL_ENGINE)
+    stack.execute("gateway", "python", "-c", KILL_ENGINE)
 
 
 def kill_the_appliers_connection(stack: Stack) -> None:

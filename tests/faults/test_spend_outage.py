@@ -55,7 +55,7 @@ def test_answers_go_on_without_postgres_and_are_booked_after_it(
             assert running.refused == refused
         finally:
             spending.compose("start", "postgres")
-        spending.wait_for("litellm", "healthy", seconds=GREEN_SECONDS)
+        spending.wait_for("gateway", "healthy", seconds=GREEN_SECONDS)
         running.grew_by(5, seconds=30)
 
     books = check_books(spending, payer, running)
@@ -72,7 +72,7 @@ def test_a_full_disk_stops_loudly_and_loses_nothing(make_stack: Callable[..., St
         "JOURNAL_MAX_MB": "4",
     }
     stack = make_stack(**SCRIPTED_PROVIDERS, **small)
-    stack.compose("up", "--detach", "--no-build", "--wait", "litellm", "scripted-upstream")
+    stack.compose("up", "--detach", "--no-build", "--wait", "gateway", "scripted-upstream")
     payer = make_payer(stack, "full")
 
     def refused() -> list[requests.Response]:

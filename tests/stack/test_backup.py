@@ -128,7 +128,7 @@ def restored(backup: Backup) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def going_on(restored: Stack) -> Stack:
     """Return the restored project, started as usual."""
-    restored.compose("up", "--detach", "--no-build", "--wait", "litellm", "scripted-upstream")
+    restored.compose("up", "--detach", "--no-build", "--wait", "gateway", "scripted-upstream")
     return restored
 
 
@@ -168,7 +168,7 @@ def test_a_stored_provider_key_still_decrypts(going_on: Stack) -> None:
     value = rows[0]["credential_values"]["api_key"]
 
     assert PROVIDER_KEY not in value
-    assert going_on.execute("litellm", "python", "-c", DECRYPT, value).strip() == PROVIDER_KEY
+    assert going_on.execute("gateway", "python", "-c", DECRYPT, value).strip() == PROVIDER_KEY
 
 
 def test_keys_and_reports_go_on(going_on: Stack, backup: Backup) -> None:
@@ -189,7 +189,7 @@ def test_a_stack_with_data_is_not_overwritten_unasked(going_on: Stack, backup: B
     assert (refused.returncode, unsure.returncode) == (1, 1)
     assert "the database is not empty" in refused.stderr
     assert "the answer was not" in unsure.stderr
-    assert going_on.health("litellm") == "healthy"
+    assert going_on.health("gateway") == "healthy"
     assert going_on.sql('SELECT count(*) FROM "LiteLLM_SpendLogs"') == before
 
 
@@ -223,7 +223,7 @@ def superuser(stack: Stack) -> psycopg.Connection[tuple[object, ...]]:
     """Return a connection of the database's superuser."""
     return psycopg.connect(
         host=stack.address("postgres", "database"),
-        dbname="litellm",
+        dbname="gateway",
         user="postgres",
         password=stack.execute("postgres", "cat", "/run/postgres-secrets/postgres_password"),
         autocommit=True,

@@ -94,8 +94,8 @@ def test_a_spent_budget_is_still_spent_after_a_kill(priced_stack: Stack) -> None
     secret = key(priced_stack, 5 * COST)
     assert parallel(priced_stack, secret)[HTTPStatus.OK] == 5
 
-    priced_stack.compose("kill", "litellm")
-    priced_stack.compose("up", "--detach", "--no-build", "--wait", "litellm")
+    priced_stack.compose("kill", "gateway")
+    priced_stack.compose("up", "--detach", "--no-build", "--wait", "gateway")
 
     assert exceeded(priced_stack, secret)
 
@@ -113,7 +113,7 @@ def test_without_the_database_budgets_go_on_in_memory(priced_stack: Stack) -> No
         assert made_up.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     finally:
         priced_stack.compose("start", "postgres")
-        priced_stack.wait_for("litellm", "healthy", seconds=OUTAGE_SECONDS)
+        priced_stack.wait_for("gateway", "healthy", seconds=OUTAGE_SECONDS)
 
     assert exceeded(priced_stack, secret)
 
@@ -121,7 +121,7 @@ def test_without_the_database_budgets_go_on_in_memory(priced_stack: Stack) -> No
 @pytest.fixture
 def refusing(priced_stack: Stack) -> Iterator[Stack]:
     """Yield the stack with a gateway that refuses while the database is away."""
-    up = ("up", "--detach", "--no-build", "--wait", "litellm")
+    up = ("up", "--detach", "--no-build", "--wait", "gateway")
     priced_stack.compose(*up, DATABASE_DOWN_POLICY="refuse")
     yield priced_stack
     priced_stack.compose("start", "postgres")

@@ -63,7 +63,7 @@ def test_two_migrations_at_once_are_safe(make_stack: Callable[..., Stack]) -> No
         done = list(pool.map(lambda _: migrate(stack), range(2)))
 
     assert [each.returncode for each in done] == [0, 0]
-    stack.compose("up", "--detach", "--wait", "litellm")
+    stack.compose("up", "--detach", "--wait", "gateway")
     rows = stack.sql("SELECT count(*) AS n FROM _prisma_migrations")
     assert (applied(stack), rows[0]["n"]) == (MIGRATIONS, MIGRATIONS)
 
@@ -77,13 +77,13 @@ def test_a_failed_migration_stops_the_stack_with_its_name_and_error(
     # Forgotten by the history, it is tried again, on a table that exists.
     stack.sql("DELETE FROM _prisma_migrations WHERE migration_name = %s", FAILS_TWICE)
 
-    done = stack.compose("up", "--detach", "--no-build", "litellm", check=False)
+    done = stack.compose("up", "--detach", "--no-build", "gateway", check=False)
 
     assert done.returncode != 0
     log = stack.logs("migrate")
     assert FAILS_TWICE in log
     assert "already exists" in log
-    assert not stack.compose("ps", "--quiet", "litellm").stdout.strip()
+    assert not stack.compose("ps", "--quiet", "gateway").stdout.strip()
 
 
 def test_the_spend_views_exist(stack: Stack) -> None:
@@ -119,7 +119,7 @@ def test_a_password_may_hold_any_character(
     else:
         stack = make_stack(GATEWAY_DB_PASSWORD_FILE=str(password_file))
 
-    stack.compose("up", "--detach", "--no-build", "--wait", "litellm")
+    stack.compose("up", "--detach", "--no-build", "--wait", "gateway")
 
     assert stack.secret("gateway_db_password") == AWKWARD
     assert applied(stack) == MIGRATIONS

@@ -30,7 +30,7 @@ try:
 except SystemExit as end:
     code = end.code
 seconds = time.process_time()
-print(json.dumps({"code": code, "seconds": seconds, "imported": "litellm" in sys.modules}))
+print(json.dumps({"code": code, "seconds": seconds, "imported": "gateway" in sys.modules}))
 """
 
 
@@ -145,7 +145,7 @@ def test_what_the_gate_found_is_said(models_stack: Stack) -> None:
     """Not measured at first; after a whole run below the bar, that, with its figures."""
     missing = f"{PRICED} (openai/gpt-4o-mini): german not measured yet"
     assert missing in models_stack.run("status").stdout
-    assert missing in models_stack.compose("logs", "--no-log-prefix", "litellm").stdout
+    assert missing in models_stack.compose("logs", "--no-log-prefix", "gateway").stdout
 
     gate = models_stack.run("models", "gate", PRICED, "--concurrency", "4", check=False)
 
@@ -213,7 +213,7 @@ def test_a_wrong_setting_stops_before_litellm_is_imported(
 ) -> None:
     """In under 2 s of computing, with what was set and what may be; `check` says the same."""
     done = models_stack.compose(
-        *("exec", "--no-TTY", "--env", f"{variable}={value}", "litellm"),
+        *("exec", "--no-TTY", "--env", f"{variable}={value}", "gateway"),
         *("python", "-c", WATCHED, command),
     )
 
@@ -226,7 +226,7 @@ def test_a_wrong_setting_stops_before_litellm_is_imported(
 
 def test_a_chain_that_ends_up_empty_is_said(models_stack: Stack) -> None:
     """Without the only fallback's key, `gateway check` says so."""
-    shown = models_stack.execute("litellm", "env", "OPENAI_API_KEY=", "gateway", "check")
+    shown = models_stack.execute("gateway", "env", "OPENAI_API_KEY=", "gateway", "check")
 
     assert f"fallback {FREE} -> {PRICED} left out: OPENAI_API_KEY is unset" in shown
     assert f"{FREE} has no fallback" in shown

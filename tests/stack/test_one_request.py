@@ -128,7 +128,7 @@ def test_a_repaired_request_has_one_id_from_the_backend_to_the_spend_rows(
     assert [row["call_id"] for row in rows] == [request_id, f"{request_id}-2", f"{request_id}-3"]
     assert {row["session_id"] for row in rows} == {uuid.UUID(request_id).hex}
 
-    for service, component in (("backend-stub", "backend-stub"), ("litellm", "gateway")):
+    for service, component in (("backend-stub", "backend-stub"), ("gateway", "gateway")):
         (line,) = [
             each for each in lines(stack, service, request_id) if each["message"] == "request"
         ]
@@ -160,7 +160,7 @@ def test_a_stream_that_fell_back_keeps_its_id(stack: Stack, collector: Collector
     (row,) = spend_rows(stack, request_id, 1)
     assert row["alias"] == PRICED
     until(
-        lambda: [each["message"] for each in lines(stack, "litellm", request_id)] == ["request"],
+        lambda: [each["message"] for each in lines(stack, "gateway", request_id)] == ["request"],
         seconds=SECONDS,
         what="the gateway's line",
     )
@@ -217,5 +217,5 @@ def test_a_collector_that_hangs_keeps_no_request_and_no_stop(
 
     assert {answer.status_code for answer in answers} == {200}
     assert max(answer.elapsed.total_seconds() for answer in answers) < 5
-    stack.compose("stop", "litellm")
-    assert stack.inspect("litellm")["State"]["ExitCode"] == 143  # SIGTERM's; a kill has 137
+    stack.compose("stop", "gateway")
+    assert stack.inspect("gateway")["State"]["ExitCode"] == 143  # SIGTERM's; a kill has 137

@@ -117,7 +117,7 @@ def test_a_switch_makes_only_gateway_and_backend_anew(
 ) -> None:
     """`docker compose up -d` with another file leaves database and local model alone."""
     counted(f"switch to {boot.name}: {boot.seconds:.0f} s, beside other tests")
-    assert boot.remade == {"litellm", "backend-stub"}
+    assert boot.remade == {"gateway", "backend-stub"}
 
 
 def test_the_backend_is_answered_by_that_provider(boot: Boot) -> None:

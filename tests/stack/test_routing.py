@@ -80,8 +80,8 @@ def routed() -> Iterator[Stack]:
 def start(stack: Stack, strategy: str, timeout: int = GIVEN_UP_SECONDS) -> str:
     """Start the gateway with a strategy, the upstream's books empty; return the backend's key."""
     variables = {"ROUTING_STRATEGY": strategy, "REQUEST_TIMEOUT": str(timeout)}
-    stack.compose("up", "--detach", "--no-build", "litellm", **variables)
-    stack.wait_for("litellm", "healthy", seconds=120)
+    stack.compose("up", "--detach", "--no-build", "gateway", **variables)
+    stack.wait_for("gateway", "healthy", seconds=120)
     play(stack, SCRIPT)
     return stack.secret("backend_virtual_key")
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from support.stack import Stack
 
-IMAGES = ("litellm", "postgres", "ollama", "backend-stub")
+IMAGES = ("gateway", "postgres", "ollama", "backend-stub")
 NAMES = ("litellm_master_key", "litellm_salt_key", "gateway_db_password", "backend_virtual_key")
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from support.stack import Stack
 
-SERVICES = ("backend-stub", "litellm", "ollama", "postgres")
+SERVICES = ("backend-stub", "gateway", "ollama", "postgres")
 NETWORK_WORDS = ("pulling", "fetching", "downloading", "stand-in")
 
 
@@ -32,7 +32,7 @@ def test_status_shows_service_url_health_and_model(stack: Stack) -> None:
 
     assert set(SERVICES) <= lines.keys()
     assert all("healthy" in lines[service] for service in SERVICES)
-    assert f"http://127.0.0.1:{stack.litellm_port}" in lines["litellm"]
+    assert f"http://127.0.0.1:{stack.litellm_port}" in lines["gateway"]
     assert f"http://127.0.0.1:{stack.backend_port}" in lines["backend-stub"]
     assert MODEL in lines["ollama"]
     assert "ready" in lines["ollama"]
@@ -67,7 +67,7 @@ def test_logs_of_one_request_come_from_every_service_by_time(stack: Stack) -> No
 
     services = [line.split("-1 ")[0] for line in lines]
     times = [line.split("| ")[1].split()[0] for line in lines]
-    assert {"backend-stub", "litellm"} <= set(services)
+    assert {"backend-stub", "gateway"} <= set(services)
     assert times == sorted(times)
     assert all(request_id in line for line in lines)
     assert unknown.returncode == 1
@@ -111,7 +111,7 @@ def test_nothing_but_gateway_and_backend_is_published(stack: Stack) -> None:
     }
 
     assert published["postgres"] == published["ollama"] == []
-    for service in ("litellm", "backend-stub"):
+    for service in ("gateway", "backend-stub"):
         assert [address["HostIp"] for ports in published[service] for address in ports] == [
             "127.0.0.1"
         ]
@@ -151,7 +151,7 @@ def test_plain_compose_fails_a_model_pull_loudly_and_the_gateway_is_healthy(
 
     stack.compose("up", "--detach", "--no-build")
 
-    stack.wait_for("litellm", "healthy", seconds=120)
+    stack.wait_for("gateway", "healthy", seconds=120)
     stack.wait_for("ollama", "unhealthy", seconds=180)
     lines = stack.run("status").stdout
     assert re.search(r"^litellm +healthy", lines, re.MULTILINE)

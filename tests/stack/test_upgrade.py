@@ -61,7 +61,7 @@ def running() -> Iterator[Stack]:
     with Stack() as stack:
         try:
             tag = year_old_version(stack)
-            stack.compose(*("up", "--detach", "--no-build", "--wait", "litellm"), STACK_VERSION=tag)
+            stack.compose(*("up", "--detach", "--no-build", "--wait", "gateway"), STACK_VERSION=tag)
             fill(stack)
             yield stack
         finally:
@@ -86,7 +86,7 @@ def test_an_upgrade_that_fails_is_undone(
 ) -> None:
     """The old image serves again on the old rows, after one bad or 163 good migrations."""
     wanted = columns(running)
-    before, image = contents(running, wanted), running.inspect("litellm")["Image"]
+    before, image = contents(running, wanted), running.inspect("gateway")["Image"]
     tag = version(running, "failing", changes, base=base.format(project=running.project))
     done = running.run("upgrade", "--no-build", check=False, STACK_VERSION=tag)
 
@@ -97,7 +97,7 @@ def test_an_upgrade_that_fails_is_undone(
     assert columns(running) == wanted
     assert contents(running, wanted) == before
     assert len(before[SPEND]) == REQUESTS
-    assert running.inspect("litellm")["Image"] == image
+    assert running.inspect("gateway")["Image"] == image
     assert requests.get(running.gateway_url, timeout=10).status_code == HTTPStatus.OK
 
 

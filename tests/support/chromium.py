@@ -41,7 +41,7 @@ START_SECONDS = 60
 BACKEND = "http://backend-stub:8000"
 """The page's address for a browser on the stack's own network."""
 
-GATEWAY = "http://litellm:4000"
+GATEWAY = "http://gateway:4000"
 """The gateway's, for the same browser."""
 
 

@@ -84,7 +84,7 @@ def stack() -> Iterator[Stack]:
 def priced_stack() -> Iterator[Stack]:
     """Yield a running gateway whose OpenAI (priced) and Ollama (free) are the scripted upstream."""
     with Stack(SCRIPTED_PROVIDERS) as running:
-        running.compose("up", "--detach", "--no-build", "--wait", "litellm", "scripted-upstream")
+        running.compose("up", "--detach", "--no-build", "--wait", "gateway", "scripted-upstream")
         yield running
 
 

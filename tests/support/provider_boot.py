@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from support.provider_wire import Wire
     from support.stack import Stack
 
-SERVICES = ("backend-stub", "litellm", "ollama", "postgres", "scripted-upstream")
+SERVICES = ("backend-stub", "gateway", "ollama", "postgres", "scripted-upstream")
 SECONDS = 60
 
 

@@ -184,7 +184,7 @@ class Stack:
 
     def memory_mb(self) -> float:
         """Return the resident memory of the gateway's processes in MB."""
-        text = self.execute("litellm", "sh", "-c", "cat /proc/[0-9]*/status")
+        text = self.execute("gateway", "sh", "-c", "cat /proc/[0-9]*/status")
         lines = [line for line in text.splitlines() if line.startswith("VmRSS")]
         return sum(int(line.split()[1]) for line in lines) / 1e3
 
@@ -195,13 +195,13 @@ class Stack:
 
     def secret(self, name: str) -> str:
         """Return a secret of the running gateway, e.g. "litellm_master_key"."""
-        return self.execute("litellm", "cat", f"/run/gateway-secrets/{name}")
+        return self.execute("gateway", "cat", f"/run/gateway-secrets/{name}")
 
     def database(self) -> psycopg.Connection[dict[str, Any]]:
         """Return a connection as the gateway's role, straight to the container's address."""
         return psycopg.connect(
             host=self.address("postgres", "database"),
-            dbname="litellm",
+            dbname="gateway",
             user="gateway",
             password=self.execute("postgres", "cat", "/run/postgres-secrets/gateway_db_password"),
             connect_timeout=5,
