@@ -135,7 +135,7 @@ _NO_STORE = (b"cache-control", b"no-store")
 def _with_cors(scope: Message, send: Send) -> Send:
     """Return a `send` that lets a page of another origin read the answer, as LiteLLM's does.
 
-    Any origin, and no cookies: such a page has to know a key. LiteLLM's: proxy_server.py, `origins`.
+    Any origin, and no cookies: such a page has to know a key. See proxy_server.py, `origins`.
     """
     if not any(name == b"origin" for name, _ in scope["headers"]):
         return send

@@ -26,7 +26,7 @@ def operation_in(path: str) -> tuple[Operation, str] | None:
         if path.startswith(prefix):
             rest = path[len(prefix) :]
             for operation in Operation:
-                model = rest.removesuffix(operation.path)
-                if model and len(model) < len(rest):
-                    return operation, unquote(model)
+                if rest.endswith(operation.path):
+                    model = unquote(rest.removesuffix(operation.path))
+                    return (operation, model) if model.strip("/") else None
     return None
