@@ -37,21 +37,22 @@ class ModelList:
             secret = secret_of(dict(scope["headers"]))
             caller = await self._access.identify(secret, route=scope["path"])
             aliases = self._access.visible_aliases(caller)
-            name = _name_in(scope["path"])
-            if name is None:
-                entries = [self._entry(alias) for alias in aliases]
-                await answer_json(send, 200, {"data": entries, "object": "list"})
-            elif name in aliases:
-                await answer_json(send, 200, self._entry(name))
-            else:
-                message = (
-                    f"there is no model '{name[:100]}' for this key; GET /v1/models lists them"
-                )
-                raise GatewayError(
-                    message, status=404, type="invalid_request_error", code="model_not_found"
-                )
+            content = self._found(_name_in(scope["path"]), self._access.visible_aliases(caller))
+            await answer_json(send, 200, content)
         except GatewayError as error:
             await answer_error(send, error)
+
+    def _found(self, name: str | None, aliases: list[str]) -> dict[str, Any]:
+        if name is None:
+            return {"data": [self._entry(alias) for alias in aliases], "object": "list"}
+        if name in aliases:
+            return self._entry(name)
+        raise GatewayError(
+            f"there is no model '{name[:100]}' for this key; GET /v1/models lists them",
+            status=404,
+            type="invalid_request_error",
+            code="model_not_found",
+        )
 
     def _entry(self, alias: str) -> dict[str, Any]:
         entry: dict[str, Any] = {
