@@ -205,7 +205,7 @@ class Router:
     ) -> Answer | NoAnswer:
         """Return a deployment's answer, in the schema that the request asks for."""
         if self._repairs and "response_format" in request.body:
-            schema = schema_of(request)
+            schema = await schema_of(request)
             if schema is not None:
                 return await self._in_schema(schema, group, tracked, request)
         return await self._attempts.ask(tracked, request)

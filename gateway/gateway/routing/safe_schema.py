@@ -1,7 +1,8 @@
-"""Callers' JSON schemas, checked so that none can keep the event loop busy.
+"""Callers' JSON schemas, checked so that none can keep the gateway busy.
 
-A schema may hold a regular expression that takes ages on some text, or references that double with
-each level. What would cost too much is taken as kept.
+A schema may hold a regular expression that takes ages on some text, references that double with
+each level, or thousands of alternatives for each item of a list. What costs too much is taken as
+kept.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from jsonschema import validators
 from referencing import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    Check = Callable[[Any, Any, Any, Any], Iterable[jsonschema.ValidationError] | None]
 
 Schema = dict[str, Any]
 
@@ -24,11 +27,10 @@ NOTHING_FROM_THE_NET: Registry[Any] = Registry()
 
 MOST_STEPS = 1_000_000
 """Steps of a regular expression's search, at most, by its form and the text's length."""
+MOST_CHOICES = 16
+"""Alternatives and optional parts of a regular expression, each of which may double the steps."""
 
-MOST_REFERENCES = 2_000
-"""References followed in one check."""
-
-QUANTIFIED_GROUP = re.compile(r"\\[1-9]|\(\?P=|\)[*+{]")
+UNBOUNDED_PATTERN = re.compile(r"\\[1-9]|\(\?P=|\)[*+{]")
 """Backreferences, and groups that repeat: their cost may grow exponentially."""
 REPEATED = re.compile(r"[*+]|\{\d*,\d*\}")
 OPTIONAL = re.compile(r"[?|]")
@@ -38,63 +40,18 @@ class TooMuchError(Exception):
     """A check would take too long."""
 
 
-def is_cheap(pattern: str, length: int) -> bool:
-    """Return whether a regular expression is searched quickly in any text of this length.
+class Budget(jsonschema.FormatChecker):
+    """The keywords that one check may look at; a validator carries it as its format checker.
 
-    Without groups that repeat, backtracking is bounded by the text's length to the power of the
-    number of repetitions (and of the places where a match may begin), times two for each choice.
+    Args:
+        keywords: how many.
     """
-    if QUANTIFIED_GROUP.search(pattern):
-        return False
-    exponent = len(REPEATED.findall(pattern)) + (not pattern.startswith("^"))
-    choices = len(OPTIONAL.findall(pattern))
-    return choices < 16 and (length + 1) ** min(exponent, 8) * 2**choices <= MOST_STEPS  # noqa: PLR2004 -- 2 ** 16 is too much already
 
-
-def validator_class_for(schema: Schema) -> Any:  # noqa: ANN401 -- jsonschema makes its classes
-    """Return the validator of a schema's draft, bounded."""
-    return _bounded(validators.validator_for(schema, default=jsonschema.Draft202012Validator))
-
-
-@lru_cache(maxsize=16)
-def _bounded(draft: Any) -> Any:  # noqa: ANN401 -- as above
-    follow = draft.VALIDATORS.get("$ref")
-
-    def pattern(
-        validator: Any,  # noqa: ANN401 -- as above
-        value: str,
-        instance: object,
-        schema: Schema,
-    ) -> Iterator[jsonschema.ValidationError]:
-        del validator, schema
-        if not isinstance(instance, str) or not is_cheap(value, len(instance)):
-            return
-        if not re.search(value, instance):
-            yield jsonschema.ValidationError(f"{instance!r} does not match {value!r}")
-
-    def reference(
-        validator: Any,  # noqa: ANN401 -- as above
-        value: str,
-        instance: object,
-        schema: Schema,
-    ) -> Iterator[jsonschema.ValidationError]:
-        counter = validator.format_checker
-        if isinstance(counter, ReferenceCounter):
-            counter.count()
-        yield from follow(validator, value, instance, schema)
-
-    extend: Any = validators.extend  # it has no types
-    return extend(draft, {"pattern": pattern, "$ref": reference})
-
-
-class ReferenceCounter(jsonschema.FormatChecker):
-    """Counts the references of one check. It travels where a validator carries its formats."""
-
-    def __init__(self) -> None:
+    def __init__(self, keywords: int) -> None:
         super().__init__(formats=())
-        self._left = MOST_REFERENCES
+        self._left = keywords
 
-    def count(self) -> None:
+    def spend(self) -> None:
         """Count one more.
 
         Raises:
@@ -103,6 +60,26 @@ class ReferenceCounter(jsonschema.FormatChecker):
         self._left -= 1
         if self._left < 0:
             raise TooMuchError
+
+
+def is_cheap(pattern: str, length: int) -> bool:
+    """Return whether a regular expression is searched quickly in any text of this length.
+
+    Without groups that repeat, backtracking is bounded by the text's length to the power of the
+    number of repetitions (and of the places where a match may begin), times two for each choice.
+    """
+    if UNBOUNDED_PATTERN.search(pattern):
+        return False
+    exponent = len(REPEATED.findall(pattern)) + (not pattern.startswith("^"))
+    choices = len(OPTIONAL.findall(pattern))
+    if choices >= MOST_CHOICES:
+        return False
+    return bool((length + 1) ** min(exponent, 8) * 2**choices <= MOST_STEPS)
+
+
+def bounded_class_for(schema: Schema) -> Any:  # noqa: ANN401 -- jsonschema makes its classes
+    """Return the validator of a schema's draft, held to a `Budget`."""
+    return _bounded(validators.validator_for(schema, default=jsonschema.Draft202012Validator))
 
 
 def holds(schema: object, names: frozenset[str]) -> bool:
@@ -117,3 +94,34 @@ def holds(schema: object, names: frozenset[str]) -> bool:
         elif isinstance(value, list):
             waiting.extend(value)
     return False
+
+
+@lru_cache(maxsize=16)
+def _bounded(draft: Any) -> Any:  # noqa: ANN401 -- as above
+    checks = {name: _counted(check) for name, check in draft.VALIDATORS.items()}
+    extend: Any = validators.extend  # it has no types
+    return extend(draft, {**checks, "pattern": _counted(_pattern)})
+
+
+def _counted(check: Check) -> Check:
+    def counted(
+        validator: Any,  # noqa: ANN401 -- as above
+        value: Any,  # noqa: ANN401 -- as above
+        instance: Any,  # noqa: ANN401 -- as above
+        schema: Any,  # noqa: ANN401 -- as above
+    ) -> Iterator[jsonschema.ValidationError]:
+        if isinstance(validator.format_checker, Budget):
+            validator.format_checker.spend()
+        yield from check(validator, value, instance, schema) or ()
+
+    return counted
+
+
+def _pattern(
+    validator: object, value: str, instance: object, schema: object
+) -> Iterator[jsonschema.ValidationError]:
+    del validator, schema
+    if not isinstance(instance, str) or not is_cheap(value, len(instance)):
+        return
+    if not re.search(value, instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {value!r}")

@@ -6,7 +6,7 @@ https://platform.openai.com/docs/guides/structured-outputs
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jsonschema
@@ -16,22 +16,35 @@ from referencing.exceptions import Unresolvable
 
 from gateway.routing.safe_schema import (
     NOTHING_FROM_THE_NET,
-    ReferenceCounter,
+    Budget,
     Schema,
     TooMuchError,
+    bounded_class_for,
     holds,
-    validator_class_for,
 )
 
 Message = dict[str, Any]
 LONGEST_VALUE = 200
-LONGEST_SCHEMA = 64 << 10
+LONGEST_SCHEMA = 32 << 10
 LONGEST_ANSWER = 1 << 20
-SHORT = 16 << 10
-"""Characters of schema and answer together that are checked in a moment."""
+"""In bytes; what is longer is not checked."""
+
+SHORT = 2 << 10
+"""Bytes of a schema and an answer that are checked in a moment."""
+KEYWORDS_AT_ONCE = 300
+KEYWORDS = 20_000
+"""Keywords that a check may look at on the event loop, and beside it: some ms, about a second."""
 
 UNBOUNDED = frozenset({"patternProperties", "$dynamicRef", "$recursiveRef"})
 """Keywords whose cost is not bounded here; a schema that has one is the provider's to keep to."""
+
+MOST_KNOWN = 64
+_KNOWN: dict[bytes, RequestedSchema | None] = {}
+"""Schemas by their JSON: reading one takes far longer than checking an answer, and callers ask for
+the same again and again."""
+
+_BESIDE = ThreadPoolExecutor(1, "schema")
+"""One thread for all, so that schemas never take more than half of the interpreter's time."""
 
 
 class RequestedSchema:
@@ -45,34 +58,41 @@ class RequestedSchema:
     def __init__(self, schema: Schema, size: int) -> None:
         self._schema = schema
         self._size = size
-        self._class = validator_class_for(schema)
+        self._class = bounded_class_for(schema)
 
     async def violation(self, answer: str) -> str | None:
         """Return how an answer breaks the schema, in words that a model understands, or None."""
         if len(answer) > LONGEST_ANSWER:
             return None
         if self._size + len(answer) <= SHORT:
-            return self._violation(answer)
-        return await asyncio.to_thread(self._violation, answer)
+            try:
+                return self._violation(answer, KEYWORDS_AT_ONCE)
+            except TooMuchError:
+                pass
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(_BESIDE, self._violation, answer, KEYWORDS)
+        except TooMuchError:
+            return None
 
-    def _violation(self, answer: str) -> str | None:
+    def _violation(self, answer: str, keywords: int) -> str | None:
         try:
             value = orjson.loads(answer)
         except ValueError as error:
             return f"it is not JSON: {error}"
         validator = self._class(
-            self._schema, registry=NOTHING_FROM_THE_NET, format_checker=ReferenceCounter()
+            self._schema, registry=NOTHING_FROM_THE_NET, format_checker=Budget(keywords)
         )
         try:
             worst = best_match(validator.iter_errors(value))
-        except (Unresolvable, TooMuchError, RecursionError):
-            return None  # what the schema asks for is not known here, or not in time
+        except (Unresolvable, RecursionError):
+            return None  # what the schema asks for is not known here
         if worst is None:
             return None
         return f"at {worst.json_path}: {_shortened(worst.message)}"
 
 
-def requested_schema(response_format: object) -> RequestedSchema | None:
+async def requested_schema(response_format: object) -> RequestedSchema | None:
     """Return the schema in a request's response_format, or None when there is none to keep to."""
     if not isinstance(response_format, dict) or response_format.get("type") != "json_schema":
         return None
@@ -84,25 +104,28 @@ def requested_schema(response_format: object) -> RequestedSchema | None:
         text = orjson.dumps(schema)
     except TypeError:  # deeper than orjson goes
         return None
-    return _known(text) if len(text) <= LONGEST_SCHEMA else None
+    if len(text) > LONGEST_SCHEMA:
+        return None
+    if text in _KNOWN:
+        return _KNOWN[text]
+    found = await asyncio.get_running_loop().run_in_executor(_BESIDE, _read, text)
+    if len(_KNOWN) >= MOST_KNOWN:
+        _KNOWN.clear()
+    _KNOWN[text] = found
+    return found
 
 
-@lru_cache(maxsize=32)
-def _known(text: bytes) -> RequestedSchema | None:
-    """Return a schema; one that is none is the provider's to refuse.
-
-    It is kept, because checking it takes longer than checking an answer, and callers ask for the
-    same again and again.
-    """
+def _read(text: bytes) -> RequestedSchema | None:
+    """Return a schema; one that is none is the provider's to refuse."""
     schema = orjson.loads(text)
     if holds(schema, UNBOUNDED):
         return None
+    draft = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
-        found = RequestedSchema(schema, len(text))
-        found._class.check_schema(schema)  # noqa: SLF001 -- its own class, made above
+        draft.check_schema(schema)
     except (jsonschema.SchemaError, RecursionError):
         return None
-    return found
+    return RequestedSchema(schema, len(text))
 
 
 def repair_messages(messages: list[Message], answer: str, broken: str) -> list[Message]:

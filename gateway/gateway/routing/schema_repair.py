@@ -6,7 +6,6 @@ import copy
 from typing import TYPE_CHECKING
 
 from gateway.request import Operation
-from gateway.routing.schema_check import repair_messages, requested_schema
 
 if TYPE_CHECKING:
     from gateway.request import Request
@@ -14,11 +13,17 @@ if TYPE_CHECKING:
     from gateway.routing.schema_check import RequestedSchema
 
 
-def schema_of(request: Request) -> RequestedSchema | None:
+async def schema_of(request: Request) -> RequestedSchema | None:
     """Return the schema that a request wants its answer in; None for any answer."""
-    if request.operation is not Operation.CHAT:
+    wanted = request.body.get("response_format")
+    if request.operation is not Operation.CHAT or not isinstance(wanted, dict):
         return None
-    return requested_schema(request.body.get("response_format"))
+    if wanted.get("type") != "json_schema":
+        return None
+    # A tenth of a second to import: not for a start, and not for those who want no schema.
+    from gateway.routing.schema_check import requested_schema  # noqa: PLC0415 -- as said
+
+    return await requested_schema(wanted)
 
 
 def text_of(answer: Answer) -> str | None:
@@ -43,6 +48,8 @@ def repair_request(request: Request, text: str, broken: str) -> Request:
         text: the answer that broke the schema.
         broken: how, in words that a model understands.
     """
+    from gateway.routing.schema_check import repair_messages  # noqa: PLC0415 -- as above
+
     again = copy.copy(request)
     messages = repair_messages(request.body.get("messages") or [], text, broken)
     again.body = {**request.body, "messages": messages}
