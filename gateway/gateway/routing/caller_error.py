@@ -1,0 +1,131 @@
+"""What a caller is told when nobody answered: soon, clearly, and when to ask again.
+
+What it says is about the alias that was asked for, unless the last one refused the request: that is
+something that a caller can act on. A provider's 401 is never handed on, a caller would take it for
+a refusal of its own key.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from gateway.errors import (
+    AuthenticationError,
+    GatewayError,
+    InvalidRequestError,
+    RateLimitError,
+    UnavailableError,
+)
+from gateway.routing.deployment_state import Condition
+from gateway.routing.deployments import CLOCK, earliest_return
+from gateway.routing.failure import FailureKind, Refusal
+from gateway.routing.selection import Obstacle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.request import Request
+    from gateway.routing.failure import Failure
+    from gateway.routing.outcome import NoAnswer
+    from gateway.routing.tracked import TrackedDeployment
+
+BAD_GATEWAY = 502
+NO_MODEL_KEPT_THE_SCHEMA = "no model kept to the requested JSON schema"
+"""The backend knows this error by these words (backend-stub/backend_stub/failures.py)."""
+
+PASSES = frozenset({Obstacle.BUSY, Obstacle.AT_LIMIT, Obstacle.OVER_BUDGET})
+"""Obstacles that are a limit, and end by themselves."""
+
+
+def caller_error(
+    request: Request, ends: Sequence[NoAnswer], deployments: Sequence[TrackedDeployment]
+) -> GatewayError:
+    """Return what to tell the caller.
+
+    Args:
+        request: which nobody answered.
+        ends: of each alias that was tried, in order; at least one.
+        deployments: of all of these.
+    """
+    first, last = ends[0], ends[-1]
+    for end in (first, last):
+        own = _own_fault(end)
+        if own is not None:
+            return own
+    now = CLOCK()
+    if any(not each.state.in_cooldown for each in deployments):
+        return _passing(request, ends)
+    wait = max(1, math.ceil(earliest_return(deployments, now)))
+    states = "; ".join(sorted({each.describe() for each in deployments}))
+    message = f"no model is available for {request.alias}, try again in {wait} s ({states})"
+    if {each.state.condition for each in deployments} == {Condition.LIMITED}:
+        return RateLimitError(message, retry_after=wait)
+    return UnavailableError(message, retry_after=wait)
+
+
+def _own_fault(end: NoAnswer) -> GatewayError | None:
+    """Return what is about the request itself, or about its answers; None if nothing is."""
+    if end.broken:
+        message = f"{NO_MODEL_KEPT_THE_SCHEMA}: {end.alias} did not answer in it: {end.broken}"
+        return GatewayError(message, status=BAD_GATEWAY)
+    if end.nobody is not None:
+        return _obstacle_of_the_request(end)
+    failure = end.failure
+    if failure is None or failure.kind is not FailureKind.REQUEST:
+        return None
+    return _refused(failure)
+
+
+def _obstacle_of_the_request(end: NoAnswer) -> GatewayError | None:
+    obstacle = end.nobody.obstacle if end.nobody is not None else None
+    if obstacle is Obstacle.UNKNOWN:
+        return InvalidRequestError(
+            f"there is no model named {end.alias[:200]}; GET /v1/models lists those that there are",
+            param="model",
+            code="model_not_found",
+        )
+    if obstacle is Obstacle.CONTEXT:
+        return InvalidRequestError(
+            f"the prompt is too long for {end.alias}",
+            param="messages",
+            code=Refusal.CONTEXT_WINDOW.value,
+        )
+    if obstacle is Obstacle.TAGS:
+        # LiteLLM's status for it: proxy/_types.py ProxyException
+        return AuthenticationError(f"{end.alias} is not for the tags of this request")
+    return None
+
+
+def _refused(failure: Failure) -> GatewayError:
+    status = failure.status or InvalidRequestError.status
+    return GatewayError(
+        failure.message or f"the provider refused the request with status {status}",
+        status=status,
+        type=failure.error_type or InvalidRequestError.type,
+        param=failure.error_param,
+        code=failure.error_code or (failure.refusal.value if failure.refusal else None),
+    )
+
+
+def _passing(request: Request, ends: Sequence[NoAnswer]) -> GatewayError:
+    """Return what to tell of deployments that gave no answer and are in use nevertheless.
+
+    They answered 5xx, but not often enough to be in cooldown; or broke the connection, and a health
+    check reached them again before the caller was told; or are at a limit of ours.
+    """
+    failures = [(each.deployment.alias, each.failure) for each in request.attempts if each.failure]
+    limits = [
+        (end.alias, end.nobody) for end in ends if end.nobody and end.nobody.obstacle in PASSES
+    ]
+    states = {f"{alias}: {failure}" for alias, failure in failures}
+    states.update(f"{alias}: {nobody.obstacle.value}" for alias, nobody in limits)
+    first = ends[0]
+    asked = first.failure.retry_after if first.failure is not None else None
+    wait = max(1, math.ceil(asked or min((nobody.wait for _, nobody in limits), default=0)))
+    message = f"no model answered for {request.alias}, try again in {wait} s"
+    told = f"{message} ({'; '.join(sorted(states))})" if states else message
+    limited = all(failure.kind is FailureKind.LIMITED for _, failure in failures)
+    if states and limited:
+        return RateLimitError(told, retry_after=wait)
+    return UnavailableError(told, retry_after=wait)

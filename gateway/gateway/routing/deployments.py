@@ -1,0 +1,151 @@
+"""All deployments: what their attempts say about them, and what is told about that in the log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from gateway.routing.canary import takes_canary_requests
+from gateway.routing.deployment_state import Condition, DeploymentState
+from gateway.routing.failure import FailureKind
+from gateway.routing.load import Load
+from gateway.routing.tracked import TrackedDeployment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from gateway.config.deployment import Deployment, Models, Protocol
+    from gateway.providers.reply import Provider
+    from gateway.routing.failure import Failure
+    from gateway.routing.settings import FailoverSettings
+
+LOG = logging.getLogger(__name__)
+CLOCK = time.monotonic
+
+
+class Deployments:
+    """Every deployment with its state.
+
+    Args:
+        models: the configuration.
+        providers: who asks deployments, by their protocol.
+        settings: of failover.
+
+    Attributes:
+        in_trouble: is called when a deployment is in cooldown, to see when it is back.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        providers: Mapping[Protocol, Provider],
+        settings: FailoverSettings,
+    ) -> None:
+        samples = int(models.router.strategy_args.get("max_latency_list_size", 10))
+        self._all = tuple(
+            TrackedDeployment(
+                each,
+                providers[each.protocol],
+                DeploymentState(settings, takes_canary_requests(each, settings.canary_requests)),
+                Load(each, samples),
+            )
+            for each in models.deployments
+        )
+        self._refused_keys: set[str] = set()
+        self.in_trouble: Callable[[], None] = lambda: None
+
+    def __iter__(self) -> Iterator[TrackedDeployment]:
+        return iter(self._all)
+
+    def by_alias(self) -> dict[str, tuple[TrackedDeployment, ...]]:
+        """Return the deployments of each alias."""
+        found: dict[str, list[TrackedDeployment]] = {}
+        for each in self._all:
+            found.setdefault(each.deployment.alias, []).append(each)
+        return {alias: tuple(deployments) for alias, deployments in found.items()}
+
+    def record_failure(self, tracked: TrackedDeployment, failure: Failure, started: float) -> None:
+        """Record a failed attempt that began at `started`.
+
+        What cannot be reached is out of reach for every alias that lives at the same base URL.
+        """
+        if failure.kind is FailureKind.REQUEST:
+            return
+        base = tracked.deployment.base
+        affected: Iterable[TrackedDeployment] = (tracked,)
+        if failure.kind is FailureKind.UNREACHABLE and base is not None:
+            affected = [each for each in self._all if each.deployment.base == base]
+        now = CLOCK()
+        for each in affected:
+            if each.state.record_failure(failure, started=started, now=now):
+                self._log_cooldown(each)
+        if any(each.state.in_cooldown for each in affected):
+            self.in_trouble()
+
+    def record_success(self, tracked: TrackedDeployment, now: float) -> None:
+        """Record an answer."""
+        if tracked.state.record_success(now):
+            LOG.info("%s is back in use", tracked)
+
+    def record_health_check(self, tracked: TrackedDeployment, *, good: bool) -> None:
+        """Record what a health check found."""
+        if tracked.state.record_health_check(CLOCK(), good=good):
+            LOG.info("%s is back in use", tracked)
+
+    def begin_attempt(self, tracked: TrackedDeployment, now: float) -> None:
+        """Record that an attempt begins."""
+        tracked.load.begin(now)
+        if tracked.state.on_trial and tracked.state.begin_attempt(now):
+            self.in_trouble()
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return one entry for each deployment: which it is, and how it is."""
+        return [_status(each) for each in self._all]
+
+    def _log_cooldown(self, tracked: TrackedDeployment) -> None:
+        """Log that a deployment is in cooldown; of a refused key once, and never the key."""
+        state = tracked.state
+        if state.condition is not Condition.UNAUTHORISED:
+            LOG.warning("%s is in cooldown: %s", tracked, state.failure)
+            return
+        if tracked.deployment.id in self._refused_keys:
+            return
+        self._refused_keys.add(tracked.deployment.id)
+        LOG.error(
+            "%s is in cooldown: the provider refused the key in %s (%s); set a valid one and "
+            "restart",
+            tracked,
+            key_variable(tracked.deployment, os.environ) or "its api_key",
+            state.failure,
+        )
+
+
+def key_variable(deployment: Deployment, variables: Mapping[str, str]) -> str | None:
+    """Return the name of the variable that holds a deployment's key, which a log may name."""
+    if not deployment.key:
+        return None
+    names = sorted(name for name, value in variables.items() if value == deployment.key)
+    named_so = [name for name in names if name.endswith(("_KEY", "_TOKEN"))]
+    return next(iter(named_so or names), None)
+
+
+def earliest_return(deployments: Iterable[TrackedDeployment], now: float) -> float:
+    """Return the seconds until one of the deployments can be back; 0 when one is in use."""
+    return min((each.state.retry_in(now) for each in deployments), default=0.0)
+
+
+def _status(tracked: TrackedDeployment) -> dict[str, Any]:
+    deployment, state = tracked.deployment, tracked.state
+    now = CLOCK()
+    return {
+        "alias": deployment.alias,
+        "deployment": deployment.id,
+        "model": deployment.full_model,
+        "condition": state.condition.value,
+        "reason": str(state.failure) if state.in_cooldown else None,
+        "key": key_variable(deployment, os.environ),
+        "seconds": round(now - state.since, 1) if state.since else None,
+        "retry_in": round(state.retry_in(now), 1),
+    }

@@ -1,0 +1,61 @@
+"""Which aliases are tried after one that did not answer.
+
+Source: LiteLLM 1.106.2, router.py `async_function_with_fallbacks_common_utils` and
+router_utils/fallback_event_handlers.py. A request's own list holds for every kind of failure.
+Where there are chains for prompts that are too long (or that a filter refuses), only these hold for
+such a failure, for every alias; else the general ones do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.routing.failure import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.config.deployment import RouterSettings
+    from gateway.request import Request
+
+EVERY_ALIAS = "*"
+
+
+class FallbackRules:
+    """The configured chains.
+
+    Args:
+        router: where they are.
+    """
+
+    def __init__(self, router: RouterSettings) -> None:
+        self._general = dict(router.fallbacks)
+        if router.default_fallbacks:
+            self._general.setdefault(EVERY_ALIAS, router.default_fallbacks)
+        self._by_refusal = {
+            Refusal.CONTEXT_WINDOW: router.context_window_fallbacks,
+            Refusal.CONTENT_POLICY: router.content_policy_fallbacks,
+        }
+
+    def after(self, alias: str, request: Request, refusal: Refusal | None) -> tuple[str, ...]:
+        """Return the aliases to try after one, in order.
+
+        Args:
+            alias: which did not answer; if it has no chain, the request's first one's holds.
+            request: whose.
+            refusal: why a provider refused the request; None for every other failure.
+        """
+        controls = request.controls
+        if controls.disable_fallbacks:
+            return ()
+        if controls.fallbacks is not None:
+            return controls.fallbacks
+        chains = (self._by_refusal[refusal] if refusal else None) or self._general
+        return _found(chains, alias, request.alias)
+
+
+def _found(chains: Mapping[str, tuple[str, ...]], *names: str) -> tuple[str, ...]:
+    for name in (*names, EVERY_ALIAS):
+        if name in chains:
+            return chains[name]
+    return ()

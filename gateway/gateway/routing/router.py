@@ -1,0 +1,236 @@
+"""From a request to an answer: an alias's deployments, again where it helps, then fallbacks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from gateway.routing.answer import Answer
+from gateway.routing.attempts import CLOCK, Attempts
+from gateway.routing.caller_error import caller_error
+from gateway.routing.deployments import Deployments
+from gateway.routing.failure import AttemptFailedError
+from gateway.routing.fallbacks import FallbackRules
+from gateway.routing.outcome import NoAnswer
+from gateway.routing.provider_budgets import ProviderBudgets
+from gateway.routing.recovery import Recovery
+from gateway.routing.retries import RetryRules
+from gateway.routing.schema_repair import repair_request, schema_of, text_of
+from gateway.routing.selection import Nobody, Obstacle, Selection
+from gateway.routing.strategies import strategy_named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from gateway.config.deployment import Deployment, Models, Protocol
+    from gateway.providers.reply import Provider
+    from gateway.request import Bill, Request, Usage
+    from gateway.routing.deployment_state import DeploymentState
+    from gateway.routing.schema_check import RequestedSchema
+    from gateway.routing.selection import Group
+    from gateway.routing.settings import FailoverSettings
+    from gateway.routing.tracked import TrackedDeployment
+
+
+class Router:
+    """Finds an answer to each request.
+
+    Args:
+        models: the configuration.
+        providers: who asks deployments, by their protocol.
+        settings: of failover.
+        bill: says what an answer cost.
+        record_canary: is told of each canary request that was answered, to have it billed.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        providers: Mapping[Protocol, Provider],
+        settings: FailoverSettings,
+        bill: Callable[[Deployment, Request, Usage], Bill],
+        record_canary: Callable[[Request], None],
+    ) -> None:
+        router = models.router
+        budgets = ProviderBudgets(router.provider_budgets)
+        self._router = router
+        self._repairs = settings.schema_repair
+        self._deployments = Deployments(models, providers, settings)
+        self._attempts = Attempts(models, self._deployments, budgets, bill)
+        self._recovery = Recovery(
+            self._deployments, self._attempts, settings, router.connect_timeout, record_canary
+        )
+        self._deployments.in_trouble = self._recovery.watch
+        self._retries = RetryRules(router)
+        self._fallbacks = FallbackRules(router)
+        strategy = strategy_named(router.strategy, router.strategy_args)
+        self._selection = Selection(router, strategy, budgets)
+        self._groups = {
+            alias: self._selection.group(alias, found)
+            for alias, found in self._deployments.by_alias().items()
+        }
+
+    @property
+    def states(self) -> Iterator[tuple[Deployment, DeploymentState]]:
+        """Every deployment, and how it is."""
+        return ((each.deployment, each.state) for each in self._deployments)
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return one entry for each deployment: which it is, and how it is."""
+        return self._deployments.status()
+
+    def start(self) -> None:
+        """Begin to check deployments in cooldown; a running event loop is needed."""
+        if any(state.in_cooldown for _, state in self.states):
+            self._recovery.watch()
+
+    async def close(self) -> None:
+        """Stop checking deployments."""
+        await self._recovery.close()
+
+    async def answer(self, request: Request) -> Answer:
+        """Return an answer; the request's attempts tell how it came to it, whatever happens.
+
+        Raises:
+            GatewayError: nobody answered.
+        """
+        alias = self._alias(request.alias)
+        found = await self._ask_alias(alias, request)
+        if isinstance(found, Answer):
+            return found
+        return await self._fall_back(found, request)
+
+    def _alias(self, name: str) -> str:
+        """Return the alias that a name stands for (model_group_alias)."""
+        other = self._router.group_aliases
+        return other[name][0] if other and name in other and name not in self._groups else name
+
+    async def _fall_back(self, first: NoAnswer, request: Request) -> Answer:
+        """Return another alias's answer: depth first, each alias once.
+
+        Raises:
+            GatewayError: nobody answered.
+        """
+        ends = [first]
+        seen = {first.alias}
+        waiting = self._next(first, request)
+        while waiting and len(ends) <= self._router.max_fallbacks:
+            alias = waiting.pop(0)
+            if alias in seen or alias not in self._groups:  # a request may name any
+                continue
+            seen.add(alias)
+            found = await self._ask_alias(alias, request)
+            if isinstance(found, Answer):
+                return found
+            ends.append(found)
+            waiting = [*self._next(found, request), *waiting]
+        groups = [self._groups[end.alias] for end in ends if end.alias in self._groups]
+        deployments = [each for group in groups for each in group.deployments]
+        raise caller_error(request, ends, deployments)
+
+    def _next(self, end: NoAnswer, request: Request) -> list[str]:
+        allowed = request.caller.models
+        own = request.controls.fallbacks is not None
+        return [
+            self._alias(name)
+            for name in self._fallbacks.after(end.alias, request, end.refusal)
+            if not own or allowed is None or name in allowed
+        ]
+
+    async def _ask_alias(self, alias: str, request: Request) -> Answer | NoAnswer:
+        """Return an answer of an alias, its deployments of the lowest order first."""
+        group = self._groups.get(alias)
+        if group is None:
+            return NoAnswer(alias, nobody=Nobody(Obstacle.UNKNOWN))
+        found = await self._ask_group(group, request, None)
+        if len(group.orders) == 1:
+            return found
+        for order in group.orders[:-1]:
+            if isinstance(found, Answer) or found.refusal is not None:
+                break
+            later = await self._ask_group(group, request, order)
+            if isinstance(later, Answer) or later.nobody is None:
+                found = later
+        return found
+
+    async def _ask_group(
+        self, group: Group, request: Request, above: int | None
+    ) -> Answer | NoAnswer:
+        """Return an answer of a group: attempts, as many as retries are allowed."""
+        choose = self._selection.choose
+        chosen = choose(group, request, CLOCK(), (), above)
+        if isinstance(chosen, Nobody) and chosen.obstacle is Obstacle.BUSY:
+            chosen = await self._wait_for_room(group, request, above, chosen)
+        if isinstance(chosen, Nobody):
+            return NoAnswer(group.alias, nobody=chosen)
+        failed: set[TrackedDeployment] = set()
+        retries: int | None = None
+        retry = 0
+        while True:
+            try:
+                return await self._ask(group, chosen, request)
+            except AttemptFailedError as error:
+                failure = error.failure
+            last = request.attempts[-1].deployment
+            failed.update(each for each in group.deployments if each.deployment is last)
+            if retries is None:
+                retries = self._retries.retries(request, last, failure)
+            elif not self._retries.go_on(request, group.alias, failure):
+                retries = 0
+            if retry >= retries:
+                return NoAnswer(group.alias, failure)
+            if sum(not each.state.in_cooldown for each in group.deployments) == 1:
+                await asyncio.sleep(self._retries.pause(failure, retry))
+            following = choose(group, request, CLOCK(), failed, above)
+            if isinstance(following, Nobody):
+                return NoAnswer(group.alias, failure)
+            chosen = following
+            retry += 1
+
+    async def _wait_for_room(
+        self, group: Group, request: Request, above: int | None, found: Nobody
+    ) -> TrackedDeployment | Nobody:
+        """Return a deployment that has room after all, if no other alias could answer instead."""
+        if self._fallbacks.after(group.alias, request, None):
+            return found
+        for retry in range(self._retries.waits(request)):
+            await asyncio.sleep(self._retries.pause_for_room(retry))
+            chosen = self._selection.choose(group, request, CLOCK(), (), above)
+            if not isinstance(chosen, Nobody):
+                return chosen
+        return found
+
+    async def _ask(
+        self, group: Group, tracked: TrackedDeployment, request: Request
+    ) -> Answer | NoAnswer:
+        """Return a deployment's answer, in the schema that the request asks for."""
+        if self._repairs and "response_format" in request.body:
+            schema = await schema_of(request)
+            if schema is not None:
+                return await self._in_schema(schema, group, tracked, request)
+        return await self._attempts.ask(tracked, request)
+
+    async def _in_schema(
+        self,
+        schema: RequestedSchema,
+        group: Group,
+        tracked: TrackedDeployment,
+        request: Request,
+    ) -> Answer | NoAnswer:
+        """Return an answer in the schema: this one's, its repair, or another deployment's."""
+        asked = {tracked}
+        while True:
+            asking = request
+            for _ in ("answer", "repair"):
+                answer = await self._attempts.ask(tracked, asking, to_the_end=True)
+                text = text_of(answer)
+                broken = None if text is None else await schema.violation(text)
+                if text is None or broken is None:
+                    return answer
+                answer.attempt.broke_schema = True
+                asking = repair_request(request, text, broken)
+            chosen = self._selection.choose(group, request, CLOCK(), asked)
+            if isinstance(chosen, Nobody) or chosen in asked:
+                return NoAnswer(group.alias, broken=broken or "")
+            tracked = chosen
+            asked.add(tracked)

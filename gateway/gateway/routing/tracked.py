@@ -1,0 +1,48 @@
+"""A deployment with all that is known of it while the process runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gateway.routing.failure import FailureKind
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from gateway.config.deployment import Deployment
+    from gateway.providers.reply import Provider
+    from gateway.routing.deployment_state import DeploymentState
+    from gateway.routing.load import Load
+
+
+@dataclass(slots=True, eq=False)
+class TrackedDeployment:
+    """A deployment, how it is and what it is doing.
+
+    Attributes:
+        deployment: as configured.
+        provider: asks it.
+        state: whether it is in use.
+        load: what it is doing.
+        canaries: canary requests to it that are under way.
+    """
+
+    deployment: Deployment
+    provider: Provider
+    state: DeploymentState
+    load: Load
+    canaries: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __str__(self) -> str:
+        return f"{self.deployment.alias} ({self.deployment.full_model})"
+
+    def describe(self) -> str:
+        """Return why it is in cooldown, in the words of the caller's error."""
+        reason = self.state.failure or self.state.condition.value
+        return f"{self.deployment.alias}: {reason}"
+
+    @property
+    def reason(self) -> FailureKind:
+        """What put it in cooldown."""
+        return self.state.failure.kind if self.state.failure else FailureKind.UNREACHABLE

@@ -1,0 +1,134 @@
+"""Which alias is tried after which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.access.caller import Caller
+from gateway.errors import GatewayError
+from gateway.request import Controls
+from gateway.routing.failure import Failure
+from unit.routing import fakes
+from unit.routing.fakes import deployment, routing, run
+
+ALIASES = [deployment(alias) for alias in ("first", "second", "third", "fourth")]
+
+
+def asked_by(
+    failures: dict[str, Failure], controls: Controls | None = None, **router: Any
+) -> list[str]:  # noqa: ANN401 -- settings
+    """Return the aliases that a request for `first` goes to, in order."""
+    asked: list[str] = []
+
+    async def test() -> None:
+        async with routing(*ALIASES, num_retries=0, **router) as made:
+            made.provider.default.update(failures)
+            try:
+                await made.ask(controls=controls or Controls())
+            except GatewayError:
+                pass
+            asked.extend(name for name, _, _ in made.provider.asked)
+
+    run(test())
+    return asked
+
+
+GENERAL = {"first": ("second",)}
+
+
+@pytest.mark.parametrize(
+    "failure", [fakes.DEAD, fakes.ERROR, fakes.BAD, fakes.TOO_LONG, fakes.REFUSED]
+)
+def test_the_general_chain_holds_where_there_is_no_special_one(failure: Failure) -> None:
+    """For every kind of failure, a refusal too, as in LiteLLM."""
+    assert asked_by({"first": failure}, fallbacks=GENERAL) == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "setting"),
+    [(fakes.TOO_LONG, "context_window_fallbacks"), (fakes.REFUSED, "content_policy_fallbacks")],
+)
+def test_a_refusal_has_a_chain_of_its_own(failure: Failure, setting: str) -> None:
+    """It is taken instead of the general one, and by no other failure."""
+    chains = {"fallbacks": GENERAL, setting: {"first": ("third",)}}
+    assert asked_by({"first": failure}, **chains) == ["first", "third"]
+    assert asked_by({"first": fakes.DEAD}, **chains) == ["first", "second"]
+
+
+def test_a_special_chain_for_another_alias_ends_it() -> None:
+    """LiteLLM falls back from a refusal by special chains alone, once there are any."""
+    special = {"second": ("third",)}
+    found = asked_by({"first": fakes.TOO_LONG}, fallbacks=GENERAL, context_window_fallbacks=special)
+    assert found == ["first"]
+
+
+def test_default_fallbacks_hold_for_who_has_none() -> None:
+    """An alias without a chain goes to the default one; one with a chain to its own."""
+    assert asked_by({"first": fakes.DEAD}, default_fallbacks=("third",)) == ["first", "third"]
+    found = asked_by({"first": fakes.DEAD}, fallbacks=GENERAL, default_fallbacks=("third",))
+    assert found == ["first", "second"]
+
+
+def test_chains_are_followed_depth_first_and_each_alias_once() -> None:
+    """A fallback's own fallbacks come before its siblings, and circles end."""
+    chains = {"first": ("second", "fourth"), "second": ("third", "first"), "third": ("second",)}
+    dead = {alias: fakes.DEAD for alias in ("first", "second", "third", "fourth")}
+    assert asked_by(dead, fallbacks=chains) == ["first", "second", "third", "fourth"]
+
+
+def test_no_more_aliases_are_tried_than_allowed() -> None:
+    """max_fallbacks counts those after the first."""
+    chains = {"first": ("second", "third", "fourth")}
+    dead = {alias: fakes.DEAD for alias in ("first", "second", "third")}
+    assert asked_by(dead, fallbacks=chains, max_fallbacks=2) == ["first", "second", "third"]
+    assert asked_by(dead, fallbacks=chains, max_fallbacks=0) == ["first"]
+
+
+@pytest.mark.parametrize("failure", [fakes.DEAD, fakes.TOO_LONG])
+def test_a_requests_own_fallbacks_win_and_can_be_refused(failure: Failure) -> None:
+    """They replace the configured ones for every kind of failure; what there is not is left out."""
+    own = Controls(fallbacks=("nonsense", "third"))
+    assert asked_by({"first": failure}, own, fallbacks=GENERAL) == ["first", "third"]
+    none = Controls(disable_fallbacks=True)
+    assert asked_by({"first": failure}, none, fallbacks=GENERAL) == ["first"]
+
+
+def test_a_requests_own_fallbacks_give_access_to_nothing() -> None:
+    """An alias that the key may not ask for is none that it may fall back to."""
+
+    async def test() -> None:
+        async with routing(*ALIASES, num_retries=0) as made:
+            made.provider.default["first"] = fakes.DEAD
+            caller = Caller(models=frozenset({"first", "third"}))
+            controls = Controls(fallbacks=("second", "third"))
+            await made.ask(caller=caller, controls=controls)
+            assert made.outcomes()[-1] == ("third", "answered")
+            assert made.provider.calls("second") == 0
+
+    run(test())
+
+
+def test_a_name_may_stand_for_an_alias() -> None:
+    """model_group_alias: another name for the same deployments."""
+
+    async def test() -> None:
+        async with routing(*ALIASES, group_aliases={"other": ("first", False)}) as made:
+            await made.ask("other")
+            assert made.outcomes() == [("first", "answered")]
+
+    run(test())
+
+
+def test_an_unknown_model_is_the_callers_mistake() -> None:
+    """400 with the field, and the name comes back bounded."""
+
+    async def test() -> None:
+        async with routing() as made:
+            with pytest.raises(GatewayError) as told:
+                await made.ask("x" * 5000)
+            assert (told.value.status, told.value.param) == (400, "model")
+            assert len(told.value.message) < 400
+
+    run(test())
