@@ -1,0 +1,118 @@
+"""Delete rows of requests that are older than SPEND_RETENTION.
+
+The same tables as LiteLLM 1.106.2 with `maximum_spend_logs_retention_period`
+(proxy/db/db_transaction_queue/spend_log_cleanup.py): spend logs, and the index of the tools they
+used. Its other periods (health checks, auto-router sessions, daily tags) have their own settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+
+from gateway.jobs.durations import seconds_of
+
+if TYPE_CHECKING:
+    from gateway.jobs.election import AsyncConnection
+
+LOG = logging.getLogger(__name__)
+
+BATCH = 1000
+RUN_SECONDS = 300.0
+STATEMENT_SECONDS = 30.0
+PAUSE_SECONDS = 0.1
+"""Between two batches, so that requests get their turn."""
+MOST_FAILURES = 3
+
+DELETES = {
+    "LiteLLM_SpendLogs": (("request_id",), "startTime"),
+    "LiteLLM_SpendLogToolIndex": (("request_id", "tool_name"), "start_time"),
+}
+"""Every table that rows are deleted from, with its key's columns and that of its age."""
+
+_DELETE = """
+DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {age} < %s LIMIT %s)
+"""
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What one run did.
+
+    Attributes:
+        rows: that were deleted.
+        is_all: whether no older ones are left; the next run goes on otherwise.
+    """
+
+    rows: int
+    is_all: bool
+
+
+async def delete_old_rows(
+    connection: AsyncConnection,
+    retention: str,
+    now: datetime,
+    *,
+    seconds: float = RUN_SECONDS,
+    pause: float = PAUSE_SECONDS,
+) -> Deleted:
+    """Delete a batch of each table in turn, until nothing is left or the time is up.
+
+    Args:
+        connection: that commits each statement by itself.
+        retention: LiteLLM's notation, such as 90d.
+        now: in UTC.
+        seconds: the longest that this may take.
+        pause: seconds between two batches.
+
+    Raises:
+        psycopg.Error: three batches in a row failed, or the connection broke.
+    """
+    moment = now.astimezone(timezone.utc)
+    cutoff = (moment - timedelta(seconds=seconds_of(retention, moment))).replace(tzinfo=None)
+    deadline = time.monotonic() + seconds
+    tables = list(DELETES)
+    rows = failures = 0
+    while tables and time.monotonic() < deadline:
+        table = tables.pop(0)
+        try:
+            deleted = await _delete_batch(connection, table, cutoff, deadline)
+        except psycopg.Error as error:
+            failures += 1
+            if connection.closed or failures >= MOST_FAILURES:
+                raise
+            LOG.warning("a batch of old rows was not deleted: %s", type(error).__name__)
+            deleted = BATCH  # there may be more
+        else:
+            failures = 0
+            rows += deleted
+        if deleted == BATCH:
+            tables.append(table)
+            await asyncio.sleep(pause)
+    return Deleted(rows, is_all=not tables)
+
+
+async def _delete_batch(
+    connection: AsyncConnection, table: str, cutoff: datetime, deadline: float
+) -> int:
+    key, age = DELETES[table]
+    left = min(STATEMENT_SECONDS, max(0.001, deadline - time.monotonic()))
+    statement = sql.SQL(_DELETE).format(
+        table=sql.Identifier(table),
+        key=sql.SQL(", ").join(map(sql.Identifier, key)),
+        age=sql.Identifier(age),
+    )
+    async with connection.transaction():
+        for limit in ("statement_timeout", "lock_timeout"):
+            await connection.execute(
+                "SELECT set_config(%s, %s, true)", [limit, f"{max(1, int(left * 1000))}ms"]
+            )
+        cursor = await connection.execute(statement, [cutoff, BATCH])
+        return cursor.rowcount

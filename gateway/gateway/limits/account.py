@@ -1,0 +1,128 @@
+"""What is known of one key, team, user …: its spend, and what is open against it."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import TYPE_CHECKING
+
+from gateway.limits.refusals import SCOPES
+from gateway.limits.window import Window
+
+if TYPE_CHECKING:
+    from gateway.access.caller import Entity
+    from gateway.limits.waiter import Waiter
+
+PRECISION = 1e-9
+"""Share of a budget that counts as nothing: sums of floating-point numbers are not exact."""
+
+
+class Account:
+    """The spend of one entity, between two looks into the database.
+
+    `settled` is a snapshot's spend and the costs that this gateway has journaled since: those whose
+    position is later than the snapshot's. Both are exact for any order in which costs are
+    applied and snapshots are read, for a snapshot says how far the journal was when it was read.
+
+    A snapshot that names no journal, or another one, cannot say which of this gateway's costs it
+    holds. Those not known to be applied when it is first seen count as missing in it, all others as
+    included: rather a cost counted twice for a moment than a budget that leaks.
+
+    Attributes:
+        entity: the newest snapshot seen.
+        replaced: the one before it, which requests that began earlier may still show.
+        settled: US dollars spent, as far as they are known.
+        reserved: US dollars, the bounds of the requests under way.
+        open: how many requests are under way.
+        costs: journaled costs that a snapshot still to come may lack: position, US dollars.
+        waiting: requests that wait for room, in the order in which they came.
+        spent_from: a budget counts as spent from here; infinite without one.
+        top: what spend and reservations may reach together; infinite without a budget.
+        max_parallel: requests at once; None for no limit.
+        window: the current minute; None when nothing is limited by the minute.
+        is_unlimited: whether nothing of it can refuse a request.
+        header: the beginning of the names of its response headers.
+    """
+
+    __slots__ = (
+        "costs",
+        "entity",
+        "header",
+        "is_unlimited",
+        "max_parallel",
+        "open",
+        "replaced",
+        "reserved",
+        "settled",
+        "spent_from",
+        "top",
+        "waiting",
+        "window",
+    )
+
+    def __init__(self, entity: Entity) -> None:
+        self.settled = entity.spend
+        self.reserved = 0.0
+        self.open = 0
+        self.costs: deque[tuple[int, float]] = deque()
+        self.waiting: dict[Waiter, None] = {}
+        self.replaced: Entity | None = None
+        self.window: Window | None = None
+        self.header = f"x-ratelimit-{SCOPES[entity.kind]}"
+        self._read(entity)
+
+    def is_news(self, entity: Entity) -> bool:
+        """Return whether a snapshot is newer than the one in use."""
+        if entity is self.entity or entity is self.replaced:
+            return False
+        now, then = entity.position, self.entity.position
+        return now.journal != then.journal or now.at >= then.at
+
+    def adopt(self, entity: Entity, journal: str, applied: int) -> None:
+        """Put a newer snapshot in the place of the one in use.
+
+        Args:
+            entity: the snapshot.
+            journal: this gateway's journal, to which `costs` belong.
+            applied: how far that is known to be in the database.
+        """
+        position = entity.position
+        included = position.at if position.journal == journal else applied
+        self.settled = math.fsum(
+            (entity.spend, *(cost for at, cost in self.costs if at > included))
+        )
+        self.replaced = self.entity
+        self._read(entity)
+
+    def fold(self, applied: int) -> None:
+        """Forget the journaled costs up to a position that every snapshot to come includes."""
+        costs = self.costs
+        while costs and costs[0][0] <= applied:
+            costs.popleft()
+
+    def is_forgettable(self, now: float, applied: int) -> bool:
+        """Return whether a new account would be as good as this one."""
+        return (
+            self.top == math.inf
+            and not self.open
+            and not self.waiting
+            and (self.window is None or self.window.is_idle(now))
+            and all(at <= applied for at, _ in self.costs)
+        )
+
+    def _read(self, entity: Entity) -> None:
+        self.entity = entity
+        budget = entity.max_budget
+        # LiteLLM takes NaN and infinity for no budget, too (auth_checks.py, GHSA-2rv4-xv66-fpjg).
+        has_budget = budget is not None and math.isfinite(budget)
+        self.top = budget * (1 + PRECISION) if budget is not None and has_budget else math.inf
+        self.spent_from = (
+            budget * (1 - PRECISION) if budget is not None and has_budget else math.inf
+        )
+        self.max_parallel = entity.max_parallel
+        if entity.rpm is None and entity.tpm is None:
+            self.window = None
+        else:
+            self.window = self.window or Window()
+            self.window.rpm, self.window.tpm = entity.rpm, entity.tpm
+        self.is_unlimited = not has_budget and self.window is None and entity.max_parallel is None
