@@ -12,7 +12,7 @@ from gateway.access.beyond import found as found_beyond
 from gateway.access.caller import Caller, Position
 from gateway.access.entities import UI_TEAM, increase, key_name, of_caller, of_end_user
 from gateway.access.granted import rules_of
-from gateway.access.rows import FOREVER, Common, Found, Row, Wanted, moment, name_map, names
+from gateway.access.rows import FOREVER, Common, Found, Row, Wanted, moment, names
 from gateway.config.deployment import Beyond
 
 if TYPE_CHECKING:

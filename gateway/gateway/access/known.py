@@ -120,23 +120,12 @@ class KnownCallers:
         """
         if (self._unknown.get(key) or 0.0) > self._clock():
             raise refusals.unknown_key()
-        wanted = key if isinstance(key, Wanted) else Wanted(key)
-        for _ in range(ATTEMPTS):
-            then = self._history.now
-            try:
-                common = await self._read_common()
-                found = await self._reader.callers.get(wanted)
-            except DatabaseAwayError as error:
-                old = self._identities.peek(key)
-                if old is None or not self._may_serve_old():
-                    raise refusals.database_away() from error
-                return old
-            kept = self._keep(key, found, common, then)
-            if kept is None:
-                raise refusals.unknown_key()
-            if not kept.is_stale:
+        identity = await self._read(key)
+        for _ in range(ATTEMPTS - 1):
+            if not identity.is_stale or not self._database.answers:
                 break
-        return kept
+            identity = await self._read(key)
+        return identity
 
     async def for_end_user(self, identity: Identity, end_user_id: str) -> Caller:
         """Return a caller who asks for an end user.
@@ -207,6 +196,21 @@ class KnownCallers:
 
     def __len__(self) -> int:
         return len(self._identities)
+
+    async def _read(self, key: Key) -> Identity:
+        then = self._history.now
+        try:
+            common = await self._read_common()
+            found = await self._reader.callers.get(_wanted(key))
+        except DatabaseAwayError as error:
+            old = self._identities.peek(key)
+            if old is None or not self._may_serve_old():
+                raise refusals.database_away() from error
+            return old
+        identity = self._keep(key, found, common, then)
+        if identity is None:
+            raise refusals.unknown_key()
+        return identity
 
     def _keep(self, key: Key, found: Found, common: Common, then: int) -> Identity | None:
         wanted = _wanted(key)

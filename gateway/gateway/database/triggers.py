@@ -15,7 +15,10 @@ from psycopg import sql
 if TYPE_CHECKING:
     from gateway.database.connection import Connection
 
-SCHEMA = "gateway"
+SCHEMA = "gateway_data"
+"""Not `gateway`: a schema named as a role comes first in its search_path, so that every table and
+view which LiteLLM's role `gateway` makes without a schema would land there."""
+
 CHANNEL = "gateway_access"
 EVERYTHING = "everything"
 """The payload for a change that no single row stands for."""
@@ -89,12 +92,13 @@ _EACH = 3
 FINGERPRINT = hashlib.sha256(repr((_FUNCTION, _CREATE, TABLES, IGNORED)).encode()).hexdigest()
 """Stands in the function's comment: what the triggers were made from."""
 
+_NAMES = ", ".join(f"""'"{name}"'""" for name in TABLES)
 HAS_TRIGGERS = f"""
 SELECT count(*) = {_EACH * len(TABLES)} FROM pg_trigger
-JOIN pg_class ON pg_class.oid = tgrelid
-WHERE left(tgname, {len(_PREFIX) + 1}) = '{_PREFIX}_' AND tgenabled = 'O'
-    AND pg_class.relnamespace = current_schema()::regnamespace
+WHERE left(tgname, {len(_PREFIX) + 1}) = '{_PREFIX}_' AND tgenabled = 'O' AND tgrelid IN
+    (SELECT to_regclass(name) FROM unnest(ARRAY[{_NAMES}]) AS name)
 """  # noqa: S608 -- constants of ours
+"""Whether all triggers are there, of whatever text."""
 
 
 def are_current(connection: Connection) -> bool:
