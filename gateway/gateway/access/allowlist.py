@@ -1,0 +1,154 @@
+"""Which models a caller may ask for: LiteLLM's rules, on the names that are configured.
+
+auth_checks.py, 1.106.2: `_can_object_call_model` 4618, `check_model_access_helper` 4549,
+`can_key_call_model` 5177, `can_team_access_model` 5360, `check_team_member_model_access` 6299,
+`can_user_call_model` 5539, `can_customer_access_model` 5510.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping  # noqa: TC003 -- dataclasses look them up
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.config.deployment import Models
+
+ALL_PROXY_MODELS = "all-proxy-models"
+ALL_TEAM_MODELS = "all-team-models"
+NO_DEFAULT_MODELS = "no-default-models"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowlist:
+    """The models of one that may set them.
+
+    Attributes:
+        kind: key, team, user or customer, as LiteLLM's error has it.
+        models: names, access groups, wildcards and LiteLLM's special names; empty for all.
+        instead: lists that may grant what `models` does not: those of access groups.
+        aliases_count: whether the name of a team's alias is granted by that.
+        none: whether it grants nothing at all.
+    """
+
+    kind: str
+    models: tuple[str, ...]
+    instead: tuple[tuple[str, ...], ...] = ()
+    aliases_count: bool = False
+    none: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it grants everything."""
+        return not self.none and (
+            not self.models or "*" in self.models or ALL_PROXY_MODELS in self.models
+        )
+
+
+class Catalogue:
+    """The configured names, and what rules need to know of them."""
+
+    def __init__(self, models: Models) -> None:
+        self.aliases = tuple(dict.fromkeys(each.alias for each in models.deployments))
+        self.group_targets = {
+            name: target for name, (target, _) in models.router.group_aliases.items()
+        }
+        hidden = {name for name, (_, is_hidden) in models.router.group_aliases.items() if is_hidden}
+        self.names = tuple(dict.fromkeys((*self.aliases, *self.group_targets)))
+        self.shown = tuple(name for name in self.names if name not in hidden)
+        groups: dict[str, set[str]] = defaultdict(set)
+        for group, members in models.access_groups.items():
+            for alias in members:
+                groups[alias].add(group)
+        self._groups = {alias: frozenset(found) for alias, found in groups.items()}
+        self._providers = {
+            alias: frozenset(each.provider for each in models.of_alias(alias))
+            for alias in self.aliases
+        }
+
+    def groups_of(self, name: str) -> frozenset[str]:
+        """Return the access groups of the configuration that a name is in."""
+        return self._groups.get(self.group_targets.get(name, name), frozenset())
+
+    def fits(self, name: str, pattern: str) -> bool:
+        """Return whether a wildcard, such as `openai/*`, means a name.
+
+        LiteLLM takes the provider of a bare name from its model map; here it is that of its
+        deployments. `identity.py` sends keys with such wildcards to LiteLLM.
+        """
+        candidates = [name]
+        if "/" not in name:
+            providers = self._providers.get(self.group_targets.get(name, name), ())
+            candidates += [f"{provider}/{name}" for provider in providers]
+        try:
+            compiled = re.compile(f"^{pattern.replace('*', '.*')}$")
+        except re.error:
+            return False
+        return any(compiled.match(candidate) for candidate in candidates)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All lists that hold for a caller, and the names that it has for models.
+
+    Attributes:
+        lists: in the order in which LiteLLM asks them.
+        team_aliases: the team's names for models, which come first.
+        key_aliases: the key's.
+    """
+
+    lists: tuple[Allowlist, ...] = ()
+    team_aliases: Mapping[str, str] = field(default_factory=dict)
+    key_aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def denied_by(self, name: str, catalogue: Catalogue) -> str | None:
+        """Return whose list denies a name, None when it may be asked for."""
+        for allowlist in self.lists:
+            if not self._grants(allowlist, name, catalogue):
+                return allowlist.kind
+        return None
+
+    def aliases(self) -> dict[str, str]:
+        """Return what each of its names for models stands for, the key's after the team's."""
+        if not self.team_aliases and not self.key_aliases:
+            return {}
+        after_team = {**{name: name for name in self.key_aliases}, **self.team_aliases}
+        return {name: self.key_aliases.get(to, to) for name, to in after_team.items()}
+
+    def allowed(self, catalogue: Catalogue) -> frozenset[str] | None:
+        """Return the names that may be asked for, None for all."""
+        if all(each.is_open for each in self.lists):
+            return None
+        names: Iterable[str] = (*catalogue.names, *self.team_aliases, *self.key_aliases)
+        return frozenset(name for name in names if self.denied_by(name, catalogue) is None)
+
+    def _grants(self, allowlist: Allowlist, name: str, catalogue: Catalogue) -> bool:
+        if allowlist.none:
+            return False
+        team_aliases = self.team_aliases if allowlist.aliases_count else {}
+        after_team = team_aliases.get(name, name)
+        after_key = self.key_aliases.get(after_team, after_team)
+        sent = self.key_aliases.get(after_key, after_key)
+        if sent != after_team:
+            candidates = [sent]  # a key's alias is judged by what it stands for
+        else:
+            target = catalogue.group_targets.get(name)
+            candidates = [name, *([target] if target else [])]
+        return any(
+            candidate in team_aliases or _lists(models, candidate, catalogue)
+            for models in (allowlist.models, *allowlist.instead)
+            for candidate in candidates
+        )
+
+
+def _lists(models: tuple[str, ...], name: str, catalogue: Catalogue) -> bool:
+    groups = catalogue.groups_of(name)
+    return (
+        not models
+        or name in models
+        or ALL_PROXY_MODELS in models
+        or any(each in groups for each in models)
+        or any("*" in each and catalogue.fits(name, each) for each in models)
+    )

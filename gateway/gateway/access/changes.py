@@ -1,0 +1,166 @@
+"""Hears of changes in LiteLLM's tables, or has them looked for where no notification passes.
+
+A connection of its own listens. A notification to oneself, sent through the other connections
+every few seconds, shows that both are alive and that notifications pass: behind PgBouncer in
+transaction mode they do not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+import psycopg
+
+from gateway.access.database import DatabaseAwayError
+from gateway.database.triggers import CHANNEL, EVERYTHING, HAS_TRIGGERS
+
+if TYPE_CHECKING:
+    from gateway.access.database import Connection, Database
+
+LOG = logging.getLogger(__name__)
+
+TICK = 0.5
+"""Seconds that a notification is waited for before the state is looked at."""
+
+PROBE_EVERY = 5.0
+PROBE_SECONDS = 3.0
+LOOK_EVERY = 2.0
+TRY_LISTENING_EVERY = 60.0
+RETRY_SECONDS = 0.5
+
+
+class Follower(Protocol):
+    """Who wants to know."""
+
+    def changed(self, row: tuple[str, ...]) -> None:
+        """Take note that a row has changed."""
+
+    def changed_unheard(self) -> None:
+        """Take note that anything may have changed."""
+
+    async def look(self) -> None:
+        """Read again what is in use; called every LOOK_EVERY seconds where nothing is heard."""
+
+
+class Changes:
+    """Follows the database for as long as `run` runs.
+
+    Attributes:
+        is_heard: whether notifications pass and the triggers that send them are there.
+    """
+
+    def __init__(self, database: Database, follower: Follower) -> None:
+        self._database = database
+        self._follower = follower
+        self._name = secrets.token_hex(8)
+        self._heard_at = 0.0
+        self._sent_at = 0.0
+        self.is_heard = False
+        self.tried = asyncio.Event()
+
+    async def run(self) -> None:
+        """Listen, again and again, until cancelled."""
+        while True:
+            try:
+                connection = await self._database.connect()
+                try:
+                    await self._follow(connection)
+                finally:
+                    connection.pgconn.finish()
+            except DatabaseAwayError:
+                pass
+            except (psycopg.Error, OSError) as error:
+                self._database.lost(error)
+            except Exception:
+                LOG.exception("following the database's changes failed; trying again")
+            self.is_heard = False
+            self._follower.changed_unheard()
+            self.tried.set()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _follow(self, connection: Connection) -> None:
+        """Hand on changes until the connection breaks, or says nothing any more."""
+        await connection.execute(f"LISTEN {CHANNEL}".encode())
+        self._heard_at = self._sent_at = 0.0
+        passes = await self._passes(connection)
+        has_triggers = await self._has_triggers()
+        self._follower.changed_unheard()
+        self.is_heard = passes and has_triggers
+        self.tried.set()
+        if not self.is_heard:
+            LOG.warning(
+                "%s: keys are read again every %g s",
+                "the triggers of `gateway migrate` are missing"
+                if passes
+                else "the database's notifications do not pass (PgBouncer in transaction mode?)",
+                LOOK_EVERY,
+            )
+            await self._look()
+            return
+        while True:
+            await self._receive(connection, TICK)
+            if not self._database.answers:
+                return  # another connection found it away: see whether this one is alive
+            if self._sent_at > self._heard_at + PROBE_SECONDS:
+                raise DatabaseAwayError("a notification to oneself did not come")
+            if time.monotonic() - self._sent_at > PROBE_EVERY:
+                await self._send()
+
+    async def _passes(self, connection: Connection) -> bool:
+        """Return whether a notification that another connection sends arrives here."""
+        await self._send()
+        end = time.monotonic() + PROBE_SECONDS
+        while not self._heard_at and time.monotonic() < end:
+            await self._receive(connection, TICK, stop_after=1)
+        return self._heard_at > 0
+
+    async def _send(self) -> None:
+        await self._database.fetch(
+            "SELECT pg_notify(%(channel)s, %(name)s)", {"channel": CHANNEL, "name": self._name}
+        )
+        self._sent_at = time.monotonic()
+
+    async def _has_triggers(self) -> bool:
+        rows = await self._database.fetch(HAS_TRIGGERS, {})
+        return bool(rows[0][0])
+
+    async def _receive(
+        self, connection: Connection, seconds: float, stop_after: int | None = None
+    ) -> None:
+        async with contextlib.aclosing(
+            connection.notifies(timeout=seconds, stop_after=stop_after)
+        ) as notifications:
+            async for each in notifications:
+                if each.payload == self._name:
+                    self._heard_at = time.monotonic()
+                else:
+                    self._hand_on(each.payload)
+
+    def _hand_on(self, payload: str) -> None:
+        row = _row(payload)
+        if row is not None:
+            self._follower.changed(row)
+        elif payload == EVERYTHING:
+            self._follower.changed_unheard()
+
+    async def _look(self) -> None:
+        """Have everything in use read again and again, and try to listen once in a while."""
+        end = time.monotonic() + TRY_LISTENING_EVERY
+        while time.monotonic() < end:
+            await asyncio.sleep(LOOK_EVERY)
+            await self._follower.look()
+
+
+def _row(payload: str) -> tuple[str, ...] | None:
+    """Return the row that a notification names, None for what is no such notification."""
+    try:
+        parts: Any = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+    return tuple(map(str, parts)) if isinstance(parts, list) else None

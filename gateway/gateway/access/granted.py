@@ -1,0 +1,69 @@
+"""The lists of models that hold for a caller, from the rows that stand behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.access import allowlist
+from gateway.access.allowlist import Allowlist, Rules
+from gateway.access.entities import PROXY_ADMIN
+from gateway.access.rows import name_map, names
+
+if TYPE_CHECKING:
+    from gateway.access.rows import Found
+
+
+def rules_of(found: Found, team_id: str | None) -> Rules:
+    """Return the lists of models that hold, in LiteLLM's order."""
+    key, team, owner = found["key"], found["team"], found["owner"]
+    lists = []
+    models = names(key.get("models"))
+    if allowlist.ALL_TEAM_MODELS not in models:
+        groups = _of_groups(found, names(key.get("access_group_ids")))
+        lists.append(Allowlist("key", models, (groups,) if groups else (), aliases_count=True))
+    if team:
+        models = tuple(
+            allowlist.ALL_PROXY_MODELS if name == allowlist.ALL_TEAM_MODELS else name
+            for name in names(team.get("models"))
+        )
+        groups = _of_groups(found, names(team.get("access_group_ids")))
+        granted = _granted_by_key(found, team_id)
+        instead = tuple(each for each in (groups, granted) if each)
+        lists.append(Allowlist("team", models, instead, aliases_count=True))
+        lists.append(Allowlist("team", names(found["member_budget"].get("allowed_models"))))
+    if team_id is None and owner and owner.get("user_role") != PROXY_ADMIN:
+        models = names(owner.get("models"))
+        if allowlist.NO_DEFAULT_MODELS in models:
+            lists.append(Allowlist("key", (), none=True))  # the type that LiteLLM gives it
+        else:
+            lists.append(Allowlist("user", models))
+    return Rules(
+        lists=tuple(each for each in lists if not each.is_open),
+        team_aliases=name_map(found["team_aliases"].get("aliases")),
+        key_aliases=name_map(key.get("aliases")),
+    )
+
+
+def _of_groups(found: Found, ids: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for group in found.access_groups
+        if group["access_group_id"] in ids
+        for name in names(group["access_model_names"])
+    )
+
+
+def _granted_by_key(found: Found, team_id: str | None) -> tuple[str, ...]:
+    """Return what the key's access groups grant in spite of its team: those assigned to it."""
+    key = found["key"]
+    ids = names(key.get("access_group_ids"))
+    return tuple(
+        name
+        for group in found.access_groups
+        if group["access_group_id"] in ids
+        and (
+            team_id in names(group["assigned_team_ids"])
+            or key.get("token") in names(group["assigned_key_ids"])
+        )
+        for name in names(group["access_model_names"])
+    )

@@ -1,0 +1,146 @@
+"""Reads callers from the database: each once, however many wait, and many in one statement."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from gateway.access import refusals, statements
+from gateway.access.database import DatabaseAwayError
+from gateway.access.rows import Common, Found, Wanted, by_name
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable, Sequence
+
+    from gateway.access.database import Database
+
+MOST_AT_ONCE = 200
+MOST_WAITING = 2_000
+RUNNING = 2
+"""Statements under way at once for one kind of look-up."""
+
+K = TypeVar("K", bound="Hashable")
+
+
+class LookUps(Generic[K]):
+    """Look-ups of one kind: joined while they wait, and refused when too many do."""
+
+    def __init__(self, read: Callable[[Sequence[K]], Awaitable[Sequence[Found]]]) -> None:
+        self._read = read
+        self._waiting: dict[K, asyncio.Future[Found]] = {}
+        self._under_way: dict[K, asyncio.Future[Found]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def get(self, wanted: K) -> Found:
+        """Return what the database has of one.
+
+        Raises:
+            DatabaseAwayError: the database does not answer.
+            UnavailableError: too many others wait.
+        """
+        future = self._under_way.get(wanted) or self._waiting.get(wanted)
+        if future is None:
+            if len(self._waiting) >= MOST_WAITING:
+                raise refusals.too_many_lookups()
+            future = self._waiting[wanted] = asyncio.get_running_loop().create_future()
+            if len(self._tasks) < RUNNING:
+                task = asyncio.create_task(self._work())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(future)
+
+    async def close(self) -> None:
+        """Stop; who waits is told that the database is away."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while self._waiting:
+            batch = {key: self._waiting.pop(key) for key in list(self._waiting)[:MOST_AT_ONCE]}
+            self._under_way.update(batch)
+            error: Exception = DatabaseAwayError("stopped")
+            found: Sequence[Found] = ()
+            try:
+                found = await self._read(tuple(batch))
+            except Exception as reading:  # noqa: BLE001 -- it is for those who wait
+                error = reading
+            finally:
+                for key in batch:
+                    del self._under_way[key]
+                for number, future in enumerate(batch.values()):
+                    if future.done():
+                        continue
+                    if number < len(found):
+                        future.set_result(found[number])
+                    else:
+                        future.set_exception(error)
+                        future.exception()  # nobody may wait any more
+
+
+class Reader:
+    """Everything that is read about callers.
+
+    Attributes:
+        callers: keys, or a user and a team without one.
+        end_users: end users, by their ids.
+    """
+
+    def __init__(self, database: Database, journal_id: str, default_budget: str | None) -> None:
+        self._database = database
+        self._journal_id = journal_id
+        self._default_budget = default_budget
+        self._has_positions = False
+        self.callers: LookUps[Wanted] = LookUps(self.read_callers)
+        self.end_users: LookUps[str] = LookUps(self.read_end_users)
+
+    async def read_callers(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """Return what the database has of some, in their order and in one snapshot."""
+        values = {
+            "keys": [each.token for each in wanted],
+            "users": [each.user_id for each in wanted],
+            "teams": [each.team_id for each in wanted],
+        }
+        rows = await self._fetch(statements.callers, values)
+        return [
+            Found(by_name(row[2:-1], statements.KEY_VALUES), _position(row[1]), row[-1] or ())
+            for row in rows
+        ]
+
+    async def read_end_users(self, wanted: Sequence[str]) -> list[Found]:
+        """Return the same of end users."""
+        rows = await self._fetch(statements.end_users, {"end_users": list(wanted)})
+        return [
+            Found(by_name(row[2:], statements.END_USER_VALUES), _position(row[1])) for row in rows
+        ]
+
+    async def read_common(self) -> Common:
+        """Return what holds for everybody."""
+        values = {"default_budget": self._default_budget}
+        (row,) = await self._database.fetch(statements.COMMON, values)
+        default = by_name(row[2:], statements.DEFAULT_VALUES).get("end_user_default", {})
+        return Common(frozenset(row[0]), frozenset(row[1]), default)
+
+    async def close(self) -> None:
+        """Stop all look-ups."""
+        await self.callers.close()
+        await self.end_users.close()
+
+    async def _fetch(
+        self, statement: Callable[..., str], values: dict[str, Any]
+    ) -> list[tuple[Any, ...]]:
+        if not self._has_positions:
+            ((self._has_positions,),) = await self._database.fetch(statements.HAS_POSITIONS, {})
+        text = statement(with_position=self._has_positions)
+        self._has_positions, known = False, self._has_positions  # should the table go again
+        rows = await self._database.fetch(text, {**values, "journal": self._journal_id})
+        self._has_positions = known
+        return sorted(rows, key=_number)
+
+
+def _number(row: tuple[Any, ...]) -> int:
+    return int(row[0])
+
+
+def _position(value: int | None) -> int:
+    return -1 if value is None else value
