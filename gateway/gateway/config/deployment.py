@@ -165,6 +165,7 @@ class Models:
         disable_spend_logs: whether no spend rows are written, only totals.
         access_groups: group → aliases, from `model_info.access_groups`.
         max_body_bytes: the longest request body.
+        library: litellm_settings that the worker sets on LiteLLM's library.
         wildcards: the deployments of a wildcard for a name that it takes in; None without one.
     """
 
@@ -176,6 +177,7 @@ class Models:
     disable_spend_logs: bool = False
     access_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_body_bytes: int = 32 << 20
+    library: Mapping[str, Any] = field(default_factory=dict)
     wildcards: Callable[[str], tuple[Deployment, ...]] | None = None
     _by_name: dict[str, tuple[Deployment, ...]] = field(
         default_factory=dict, init=False, repr=False

@@ -64,6 +64,8 @@ def price_of(provider: str, model: str, parameters: Entry, info: Entry) -> dict[
         return _slice(_with_inherited(own, backend))
     for name in names:
         entry = lookup(provider, name)
+        if provider == "together_ai" and "input_cost_per_token" not in entry:
+            entry = price_list().get(_together_size(name), entry)
         if entry:
             return _slice(entry)
     return {}
@@ -80,6 +82,15 @@ def lookup(provider: str, model: str) -> Entry:
     wanted = [name.lower() for name in candidates]
     lowered = {name.lower(): entry for name, entry in known.items() if name.lower() in wanted}
     return next((lowered[n] for n in wanted if n in lowered and _is_of(lowered[n], provider)), {})
+
+
+def _together_size(model: str) -> str:
+    """Return the entry for Together's unlisted models of this size (llms/together_ai)."""
+    size = re.search(r"(\d+)b", model.lower())
+    sizes = ((4, "up-to-4b"), (8, "4.1b-8b"), (21, "8.1b-21b"), (41, "21.1b-41b"))
+    sizes += ((80, "41.1b-80b"), (110, "81.1b-110b"))
+    fits = (name for most, name in sizes if size is not None and int(size[1]) <= most)
+    return f"together-ai-{next(fits, '')}"
 
 
 def provider_of_bare(model: str) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from gateway.costs.extras import is_reported, search_cost
+from gateway.costs.extras import is_reported, reports_search, search_cost
 from gateway.costs.rates import number, unit
 from gateway.costs.tariff import Tariff, tariff_of
 from gateway.costs.tokens import count, plain_cost, token_cost
@@ -24,6 +24,7 @@ _SERVED_AS_STANDARD = frozenset({"default", "standard"})
 _PRICED_TIERS = frozenset({"flex", "balanced", "priority", "fast", "ultrafast"})
 _DASHSCOPE = frozenset({"dashscope", "qwencloud", "qwen_ai_platform"})
 _REPORTS_COST = frozenset({"openrouter", "xai"})
+_SPECIAL = frozenset({"openrouter", "xai", "perplexity", "vertex_ai", "anthropic", *_DASHSCOPE})
 _LONG_FOR_GOOGLE = 128_000
 
 
@@ -54,14 +55,16 @@ def bill(
         cost = tariff.per_second * _seconds(request)
     else:
         cost = _tokens(tariff, usage, _service_tier(deployment, usage, request))
-        if usage.raw or usage.searched:
+        if (usage.raw or usage.searched) and reports_search(usage):
             cost += search_cost(tariff.provider, tariff.model, tariff.price, usage, request)
     return Bill(usage, cost * tariff.multiplier + tariff.fixed, tariff.is_priced)
 
 
-def _tokens(tariff: Tariff, usage: Usage, service_tier: object) -> float:
+def _tokens(tariff: Tariff, usage: Usage, service_tier: object) -> float:  # noqa: PLR0911 -- one for each way of billing
     provider, raw = tariff.provider, usage.raw
     rates = tariff.rates(usage.prompt, service_tier)
+    if provider not in _SPECIAL:
+        return token_cost(rates, tariff.price, usage)
     if provider in _REPORTS_COST and is_reported(usage):
         return float(raw["cost"])
     if provider == "perplexity":

@@ -121,11 +121,9 @@ def _whole(body: Mapping[str, Any], name: str) -> int:
 
 
 def _searches(body: Mapping[str, Any]) -> bool:
-    if "web_search_options" in body:
-        return True
-    tools = body.get("tools")
-    return bool(tools) and any(
-        type(tool) is dict and tool.get("type") != "function" for tool in tools
+    tools = body.get("tools") or ()
+    return "web_search_options" in body or any(
+        isinstance(tool, dict) and tool.get("type") != "function" for tool in tools
     )
 
 

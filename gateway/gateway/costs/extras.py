@@ -59,6 +59,19 @@ def search_cost(  # noqa: PLR0911 -- one for each way of asking for searches
     return 0.0
 
 
+def reports_search(usage: Usage) -> bool:
+    """Return whether an answer says anything of searches, none among them."""
+    if usage.searched:
+        return True
+    raw = usage.raw
+    if "server_tool_use" in raw or "server_side_tool_usage_details" in raw:
+        return True
+    details = raw.get("prompt_tokens_details")
+    return isinstance(details, dict) and (
+        "web_search_requests" in details or "google_maps_grounding_requests" in details
+    )
+
+
 def is_reported(usage: Usage) -> bool:
     """Return whether the provider says itself what its answer cost, in `usage.cost`."""
     cost = usage.raw.get("cost")

@@ -43,6 +43,7 @@ class Tariff:
         points: lengths of a prompt above which another price holds.
         bands: service tier's suffix, and whether it is off-peak → rates below each point, and
             beyond the last.
+        off_peak: hours with prices of their own; None without any.
         per_second: US dollars a second of the call; None when tokens are paid.
         multiplier: of the whole: a region's, a discount, a margin.
         fixed: US dollars more for each answer.
@@ -55,6 +56,7 @@ class Tariff:
     is_priced: bool
     points: tuple[int, ...]
     bands: Mapping[tuple[str, bool], tuple[Rates, ...]] = field(repr=False)
+    off_peak: Mapping[str, Any] | None
     per_second: float | None
     multiplier: float
     fixed: float
@@ -64,8 +66,9 @@ class Tariff:
         suffix = ""
         if service_tier is not None and isinstance(service_tier, str):
             suffix = SERVICE_TIERS.get(service_tier.lower(), "")
-        rules = self.price.get("off_peak_pricing")
-        off_peak = rules is not None and is_off_peak(rules, datetime.now(timezone.utc))
+        off_peak = self.off_peak is not None and is_off_peak(
+            self.off_peak, datetime.now(timezone.utc)
+        )
         bands = self.bands.get((suffix, off_peak)) or self.bands["", off_peak]
         return bands[bisect_left(self.points, prompt_tokens)] if self.points else bands[0]
 
@@ -116,6 +119,7 @@ def _make(deployment: Deployment) -> Tariff:
             for suffix in suffixes
             for off_peak in windows
         },
+        off_peak=price["off_peak_pricing"] if len(windows) > 1 else None,
         per_second=_per_second(deployment.mode if "mode" in price else None, price),
         multiplier=(number(price.get("cost_multiplier")) or 1.0) * _of_region(deployment),
         fixed=number(price.get("cost_fixed")) or 0.0,
