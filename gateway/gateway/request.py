@@ -100,6 +100,9 @@ class Usage:
         reasoning: of the answer, spent on thinking.
         raw: the provider's `usage`, for the caller and the spend row; {} when it sent none.
         counted: whether the gateway counted the tokens, because the provider did not.
+        service_tier: the tier that the answer says it was served at; None when it does not.
+        searched: whether the answer cites pages of the web (an annotation of `url_citation`), for
+            which some models ask a price of their own.
     """
 
     prompt: int = 0
@@ -109,6 +112,8 @@ class Usage:
     reasoning: int = 0
     raw: Mapping[str, Any] = field(default_factory=dict)
     counted: bool = False
+    service_tier: str | None = None
+    searched: bool = False
 
     @property
     def total(self) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 -- dataclasses look it up at run time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping  # noqa: TC003 -- dataclasses look it up at run time
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -165,6 +165,8 @@ class Models:
         disable_spend_logs: whether no spend rows are written, only totals.
         access_groups: group → aliases, from `model_info.access_groups`.
         max_body_bytes: the longest request body.
+        library: litellm_settings that the worker sets on LiteLLM's library.
+        wildcards: the deployments of a wildcard for a name that it takes in; None without one.
     """
 
     deployments: tuple[Deployment, ...]
@@ -175,6 +177,11 @@ class Models:
     disable_spend_logs: bool = False
     access_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_body_bytes: int = 32 << 20
+    library: Mapping[str, Any] = field(default_factory=dict)
+    wildcards: Callable[[str], tuple[Deployment, ...]] | None = None
+    _by_name: dict[str, tuple[Deployment, ...]] = field(
+        default_factory=dict, init=False, repr=False
+    )
     _by_alias: dict[str, tuple[Deployment, ...]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -183,8 +190,26 @@ class Models:
         """Return the deployments of an alias, () for one that nobody configured."""
         return self._by_alias.get(alias, ())
 
+    def match(self, alias: str) -> tuple[Deployment, ...]:
+        """Return the deployments that a request for `alias` may go to, () for none.
+
+        A name of `model_group_alias` comes before one of the model list, that before a wildcard
+        (`openai/*`): as in LiteLLM's router. What is returned has `alias` as its alias.
+        """
+        found = self._by_name.get(alias)
+        if found is None and self.wildcards is not None:
+            return self.wildcards(alias)
+        return found or ()
+
     def __post_init__(self) -> None:
         by_alias: dict[str, list[Deployment]] = {}
         for deployment in self.deployments:
             by_alias.setdefault(deployment.alias, []).append(deployment)
         self._by_alias.update({alias: tuple(found) for alias, found in by_alias.items()})
+        self._by_name.update(
+            {name: all_ for name, all_ in self._by_alias.items() if "*" not in name}
+        )
+        for name, (alias, _) in self.router.group_aliases.items():
+            self._by_name[name] = tuple(
+                replace(deployment, alias=name) for deployment in self.of_alias(alias)
+            )
