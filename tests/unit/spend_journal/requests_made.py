@@ -72,11 +72,11 @@ def record(number: int, size: int = 0) -> Record:
 
 
 def append(journal: Journal, records: Sequence[Record]) -> None:
-    """Append records, each when the one before is durable."""
+    """Append records, and return when they are durable."""
 
     async def write() -> None:
-        for each in records:
-            _, done = journal.append(each.encoded(), wake=True)
+        durable = [journal.append(each.encoded(), wake=True)[1] for each in records]
+        for done in durable:
             await done
 
     asyncio.run(write())
