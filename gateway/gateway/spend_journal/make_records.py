@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.access.caller import Kind
 from gateway.spend_journal.record import MARK, Record
+from gateway.spend_journal.row_parts import (
+    agent_tags,
+    cache_savings,
+    cost_breakdown,
+    iso,
+    trace_id,
+    usage_object,
+)
 from gateway.spend_journal.stored_text import shortened
 
 if TYPE_CHECKING:
@@ -33,10 +41,6 @@ LITTELM_INTERNAL_HEALTH_SERVICE_ACCOUNT_NAME in litellm/constants.py."""
 UNKNOWN_MODEL = "unknown-model"
 """What stands in the row of a request for a model that nobody configured, so that no caller's text
 gets into totals: UNKNOWN_MODEL_SPEND_LOG_MODEL in litellm/constants.py."""
-
-MOST_SECONDS = 600
-_SECONDS: dict[int, str] = {}
-"""Seconds since the epoch as text: formatting one takes longer than the rest of a row's times."""
 
 _NAMES_A_MODEL = 429
 """A refusal below this status may be about a model's name that a caller made up."""
@@ -87,9 +91,9 @@ def _record(
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.completion,
         "total_tokens": usage.prompt + usage.completion,
-        "startTime": _iso(attempt.started_at),
-        "endTime": _iso(end),
-        "completionStartTime": _iso(
+        "startTime": iso(attempt.started_at),
+        "endTime": iso(end),
+        "completionStartTime": iso(
             end
             if attempt.first_token is None
             else attempt.started_at + attempt.first_token - attempt.started
@@ -104,11 +108,11 @@ def _record(
     if deployment.base:
         row["api_base"] = deployment.base
     metadata = _common(row, request)
-    metadata["usage_object"] = _usage_object(bill)
+    metadata["usage_object"] = usage_object(bill)
     metadata["attempted_retries"] = attempt.number - 1
     metadata["original_model_group"] = request.alias
     if bill.priced:
-        metadata["cost_breakdown"] = _breakdown(bill)
+        metadata["cost_breakdown"] = cost_breakdown(bill)
     facts: dict[str, Any] = metadata[MARK]
     if not bill.priced:
         facts["unpriced"] = True
@@ -131,7 +135,7 @@ def _record(
         row=row,
         charged=_besides(request.caller),
         tools=attempt.tool_names,
-        saved=_saved(attempt, bill) if usage.cached or usage.cache_written else 0.0,
+        saved=cache_savings(attempt, bill) if usage.cached or usage.cache_written else 0.0,
         has_row=has_row,
     )
 
@@ -143,9 +147,9 @@ def _failure(request: Request, status: int, error: GatewayError | None, *, has_r
     row: dict[str, Any] = {
         "request_id": request.id,
         "call_type": request.operation.call_type,
-        "startTime": _iso(now - seconds),
-        "endTime": _iso(now),
-        "completionStartTime": _iso(now),
+        "startTime": iso(now - seconds),
+        "endTime": iso(now),
+        "completionStartTime": iso(now),
         "request_duration_ms": int(seconds * 1000),
         "model": UNKNOWN_MODEL,
         "status": "failure",
@@ -187,12 +191,12 @@ def _common(row: dict[str, Any], request: Request) -> dict[str, Any]:
         _whose(row, metadata, caller)
     if client.user_agent and not request.is_canary:
         metadata["user_agent"] = client.user_agent
-        tags += _agent_tags(client.user_agent)
+        tags += agent_tags(client.user_agent)
     if client.address:
         row["requester_ip_address"] = client.address
     if tags:
         row["request_tags"] = tags
-    row["session_id"] = controls.session_id or _trace_id(client.traceparent) or request.id
+    row["session_id"] = controls.session_id or trace_id(client.traceparent) or request.id
     kept = controls.metadata.get("spend_logs_metadata")
     if kept:
         metadata["spend_logs_metadata"] = kept
@@ -239,65 +243,3 @@ def _besides(caller: Caller) -> list[tuple[str, str]]:
         if entity.kind not in _ROW_SAYS
         and entity.id != (caller.user_id if entity.kind is Kind.USER else caller.end_user_id)
     ]
-
-
-def _agent_tags(user_agent: str) -> list[str]:
-    """Return what LiteLLM adds: _get_user_agent_tags in litellm_core_utils/litellm_logging.py."""
-    whole = f"User-Agent: {user_agent}"
-    name, slash, _ = user_agent.partition("/")
-    return [f"User-Agent: {name}", whole] if slash else [whole]
-
-
-def _trace_id(traceparent: str) -> str:
-    """Return the trace's id: https://www.w3.org/TR/trace-context/#traceparent-header."""
-    parts = traceparent.split("-")
-    return parts[1] if len(parts) > 3 else ""  # noqa: PLR2004 -- version, trace, parent, flags
-
-
-def _usage_object(bill: Bill) -> dict[str, Any]:
-    usage = bill.usage
-    known = {
-        **usage.raw,
-        "prompt_tokens": usage.prompt,
-        "completion_tokens": usage.completion,
-        "total_tokens": usage.prompt + usage.completion,
-    }
-    if (usage.cached or usage.cache_written) and "prompt_tokens_details" not in known:
-        known["prompt_tokens_details"] = {
-            "cached_tokens": usage.cached,
-            "cache_creation_tokens": usage.cache_written,
-        }
-    return known
-
-
-def _breakdown(bill: Bill) -> dict[str, float]:
-    known = {"total_cost": bill.cost, "original_cost": bill.cost}
-    if bill.input_cost is not None:
-        known["input_cost"] = bill.input_cost
-        known["output_cost"] = bill.cost - bill.input_cost
-    return known
-
-
-def _saved(attempt: Attempt, bill: Bill) -> float:
-    """Return what the prompt cache saved: the discount on reads less the premium on writes.
-
-    As calculate_prompt_caching_savings in litellm/litellm_core_utils/llm_cost_calc/utils.py, at the
-    deployment's ordinary prices: tiers by length and hour are left out of this one statistic.
-    """
-    price = attempt.deployment.price
-    base = price.get("input_cost_per_token") or 0.0
-    read = price.get("cache_read_input_token_cost")
-    write = price.get("cache_creation_input_token_cost") or base
-    discount = max(base - (base if read is None else read), 0.0)
-    return float(bill.usage.cached * discount - bill.usage.cache_written * (write - base))
-
-
-def _iso(seconds: float) -> str:
-    """Return seconds since the epoch as ISO 8601, in UTC, to the millisecond."""
-    whole = int(seconds)
-    text = _SECONDS.get(whole)
-    if text is None:
-        if len(_SECONDS) >= MOST_SECONDS:
-            _SECONDS.clear()
-        text = _SECONDS[whole] = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-    return f"{text}.{int((seconds - whole) * 1000):03d}Z"
