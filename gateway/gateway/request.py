@@ -129,11 +129,13 @@ class Bill:
         usage: what it used.
         cost: US dollars.
         priced: whether a price is known; else `cost` is 0 and means nothing.
+        input_cost: of `cost`, what the prompt cost; None when that is not known.
     """
 
     usage: Usage
     cost: float = 0.0
     priced: bool = True
+    input_cost: float | None = None
 
 
 @dataclass(slots=True)
@@ -152,6 +154,7 @@ class Attempt:
         response_id: the provider's id of the answer, "" for none.
         bill: what it cost; None while that is not known, and when nothing was produced.
         stored_answer: the answer, only where the configuration stores answers in spend rows.
+        tool_names: of the tools that the answer calls, for LiteLLM's tables of tool use.
     """
 
     deployment: Deployment
@@ -165,6 +168,7 @@ class Attempt:
     response_id: str = ""
     bill: Bill | None = None
     stored_answer: Any = None
+    tool_names: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> str:

@@ -1,0 +1,58 @@
+"""Places in a journal, as numbers that grow, and how far a folder was read."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_OFFSET_BITS = 40
+"""A file has less than a terabyte, and there are 2²³ of them before a number is full."""
+
+_POSITION = "position"
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A place between two lines.
+
+    Attributes:
+        number: of the file.
+        offset: in it.
+    """
+
+    number: int
+    offset: int
+
+    @property
+    def at(self) -> int:
+        """The same as one number, which grows from record to record."""
+        return self.number << _OFFSET_BITS | self.offset
+
+
+def header(journal: str) -> bytes:
+    """Return the line that each file of a journal begins with."""
+    return json.dumps({"journal": journal}).encode()
+
+
+def stored_place(folder: Path) -> Place:
+    """Return where the next reading of a folder begins; what is lost means: at the front."""
+    try:
+        stored = json.loads((folder / _POSITION).read_text(encoding="ascii"))
+        return Place(int(stored["number"]), int(stored["offset"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Place(0, 0)
+
+
+def store_place(folder: Path, place: Place) -> None:
+    """Note where the next reading begins. Losing it is harmless: nothing is applied twice."""
+    path = folder / _POSITION
+    temporary = folder / f"{_POSITION}.new.{os.getpid()}"
+    temporary.write_text(
+        json.dumps({"number": place.number, "offset": place.offset}), encoding="ascii"
+    )
+    temporary.replace(path)

@@ -1,0 +1,122 @@
+"""The journal's files: numbered, of one size, filled with zeros before they are written to.
+
+A file whose blocks exist needs one flush of the device to be safe instead of two (its length does
+not change), and a disk that is full shows while the next file is made, never in the middle of a
+record. So one file is always made ahead; when it cannot be, there is still a whole file for the
+answers that are under way.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUFFIX = ".journal"
+_ZEROS = bytes(1 << 20)
+
+
+class JournalFullError(Exception):
+    """There is no room for another file: the bound is reached, or the disk is full."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One file that is written to.
+
+    Attributes:
+        number: its place in the order.
+        descriptor: of the open file.
+        size: bytes it can hold.
+    """
+
+    number: int
+    descriptor: int
+    size: int
+
+    def close(self) -> None:
+        """Make it durable and closes it."""
+        os.fdatasync(self.descriptor)
+        os.close(self.descriptor)
+
+
+def path_of(folder: Path, number: int) -> Path:
+    """Return the path of a file."""
+    return folder / f"{number:012d}{SUFFIX}"
+
+
+def numbers(folder: Path) -> list[int]:
+    """Return the numbers of the files that are there, in order."""
+    return sorted(int(path.name.removesuffix(SUFFIX)) for path in folder.glob(f"*{SUFFIX}"))
+
+
+def used_bytes(folder: Path) -> int:
+    """Return what all files take together."""
+    return sum(size_of(path) for path in folder.glob(f"*{SUFFIX}"))
+
+
+def make_segment(
+    folder: Path, number: int, size: int, *, limit: int, begin: bytes = b""
+) -> Segment:
+    """Return a new file, its blocks allocated and durable.
+
+    Args:
+        folder: where.
+        number: of the file.
+        size: in bytes.
+        limit: bytes that all files may take together.
+        begin: what it begins with.
+
+    Raises:
+        JournalFullError: with the reason.
+        OSError: the disk fails otherwise.
+    """
+    if used_bytes(folder) + size > limit:
+        raise JournalFullError(f"it has reached JOURNAL_MAX_MB, {limit >> 20} MB")
+    making = folder / "next"
+    descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    try:
+        _fill(descriptor, size)
+        os.pwrite(descriptor, begin, 0)
+        os.fsync(descriptor)
+        making.rename(path_of(folder, number))
+        sync_folder(folder)
+    except BaseException as error:
+        os.close(descriptor)
+        making.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise JournalFullError("its disk is full") from error
+        raise
+    return Segment(number, descriptor, size)
+
+
+def remove_segment(folder: Path, number: int) -> None:
+    """Remove a file whose every record is in the database."""
+    path_of(folder, number).unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new and removed names of a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fill(descriptor: int, size: int) -> None:
+    at = 0
+    while at < size:
+        at += os.pwrite(descriptor, _ZEROS[: size - at], at)
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, 0 when the applier has just removed it."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

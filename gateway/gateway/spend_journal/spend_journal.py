@@ -1,0 +1,229 @@
+"""Ties the parts together: one object for the life of the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.access.caller import Position
+from gateway.spend_journal import segments
+from gateway.spend_journal.applier_process import ApplierProcess
+from gateway.spend_journal.folder import claim, claim_left_behind
+from gateway.spend_journal.journal import Journal
+from gateway.spend_journal.messages import Task, Written
+from gateway.spend_journal.place import Place, stored_place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gateway.spend_journal.folder import Claim
+    from gateway.spend_journal.messages import Progress
+    from gateway.spend_journal.record import Record
+
+LOG = logging.getLogger(__name__)
+
+CATCH_UP_SECONDS = 8.0
+"""How long a start waits for what was left from before to be in the database."""
+
+STOP_SECONDS = 8.0
+"""How long a gateway that stops tries to bring the rest into the database; the next start does."""
+
+LINGER_SECONDS = 0.1
+"""Records that come within this time share a transaction."""
+
+LOOK_SECONDS = 60.0
+"""How often folders of gateways that are gone are looked for."""
+
+
+@dataclass(frozen=True)
+class JournalState:
+    """How the journal is.
+
+    Attributes:
+        folder: where this gateway's files are.
+        bytes: what they take, the room made ahead too.
+        max_bytes: what they may take.
+        waiting_bytes: what is not in the database yet.
+        waiting_records: how many records that is; those left from before are not counted.
+        oldest_waiting_seconds: the age of the oldest of them; 0 when there is none.
+        stopped_because: why no request is taken; None as long as there is room.
+    """
+
+    folder: Path
+    bytes: int
+    max_bytes: int
+    waiting_bytes: int
+    waiting_records: int
+    oldest_waiting_seconds: float
+    stopped_because: str | None
+
+
+class SpendJournal:
+    """The journal of this gateway, in use.
+
+    Args:
+        root: where every gateway has its folder.
+        max_mb: what this one's may take.
+        url: of the database.
+        sync: whether each record is flushed to the disk.
+
+    Attributes:
+        on_applied: is called with the position up to which this journal is in the database.
+
+    Raises:
+        JournalFolderError: no folder can be had.
+    """
+
+    def __init__(self, root: Path, max_mb: int, url: str, *, sync: bool) -> None:
+        self.on_applied: Callable[[Position], None] = lambda _: None
+        self._root = root
+        self._url = url
+        self._claim = claim(root)
+        self._journal = Journal(self._claim.path, max_mb << 20, sync=sync)
+        self._place = stored_place(self._claim.path)
+        self._left: dict[str, Claim] = {}
+        self._applier = ApplierProcess(self._task, self._take)
+        self._applied_records = 0
+        self._marks: deque[tuple[float, Place]] = deque()
+        self._telling: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._caught_up = asyncio.Event()
+
+    @property
+    def journal_id(self) -> str:
+        """The id under which `Position` and gateway.journal_position name this journal."""
+        return self._journal.id
+
+    async def start(self) -> None:
+        """Bring in what is left from before, wait a bounded time for it, and go on applying."""
+        self._take_over()
+        self._mark()
+        self._applier.start()
+        self._looking = asyncio.get_running_loop().create_task(self._look_for_left_folders())
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._caught_up.wait(), CATCH_UP_SECONDS)
+        if not self._caught_up.is_set():
+            LOG.warning("the costs of before are not in the database yet; they follow")
+
+    def append(self, record: Record) -> tuple[Position, asyncio.Future[None]]:
+        """Write a record; `flush` makes it durable, or a thread does in a while.
+
+        Returns:
+            Its position, and what is done when it is durable.
+
+        Raises:
+            JournalFullError: there is no room left, not even the reserve.
+            OSError: the disk fails otherwise.
+        """
+        place, done = self._journal.append(record.encoded())
+        if self._telling is None:
+            loop = asyncio.get_running_loop()
+            self._telling = loop.call_later(LINGER_SECONDS, self._tell)
+        return Position(self._journal.id, place.at), done
+
+    def flush(self) -> None:
+        """Make durable what was appended, once for all who ask in this turn of the event loop."""
+        self._journal.flush()
+
+    def reasons(self) -> list[str]:
+        """Return why the gateway is not healthy, and takes no new request."""
+        reason = self._journal.stopped_because
+        return [] if reason is None else [f"the spend journal is full: {reason}"]
+
+    def state(self) -> JournalState:
+        """Return how the journal is now; may be called in any thread."""
+        waiting = self._waiting_bytes()
+        oldest = self._marks[0][0] if waiting and self._marks else None
+        return JournalState(
+            folder=self._claim.path,
+            bytes=segments.used_bytes(self._claim.path),
+            max_bytes=self._journal.max_bytes,
+            waiting_bytes=waiting,
+            waiting_records=max(0, self._journal.records - self._applied_records),
+            oldest_waiting_seconds=0.0 if oldest is None else time.monotonic() - oldest,
+            stopped_because=self._journal.stopped_because,
+        )
+
+    async def close(self) -> None:
+        """Bring what is left into the database, as far as it answers, and end."""
+        if self._looking is not None:
+            self._looking.cancel()
+        if self._telling is not None:
+            self._telling.cancel()
+        self._tell()
+        await self._applier.stop(STOP_SECONDS)
+        await asyncio.get_running_loop().run_in_executor(None, self._journal.close)
+        for left in (*self._left.values(), self._claim):
+            left.release()
+
+    def _task(self) -> Task:
+        """Return what an applier that starts now is to do."""
+        return Task(self._url, str(self._claim.path), self._journal.tail, list(self._left))
+
+    def _tell(self) -> None:
+        self._telling = None
+        self._mark()
+        self._applier.tell(Written(tail=self._journal.tail))
+
+    def _mark(self) -> None:
+        """Remember when the journal was how long, to know how old its oldest record is."""
+        self._marks.append((time.monotonic(), self._journal.tail))
+        while len(self._marks) > 1 and self._marks[0][1] <= self._place:
+            self._marks.popleft()
+
+    def _take(self, news: Progress) -> None:
+        """Take in what the applier says."""
+        if news.done_with:
+            left = self._left.pop(news.done_with, None)
+            if left is not None:
+                left.release()
+        if news.place is not None:
+            self._place = max(self._place, news.place)
+            while self._marks and self._marks[0][1] <= self._place:
+                self._marks.popleft()
+            if news.place.number >= self._journal.first:
+                self._applied_records += news.records
+                self.on_applied(Position(self._journal.id, news.place.at))
+            self._journal.room_was_made()
+        if news.is_idle:
+            self._caught_up.set()
+
+    def _take_over(self) -> None:
+        found = {str(left.path): left for left in claim_left_behind(self._root)}
+        for name, left in list(found.items()):
+            if not segments.numbers(left.path):
+                found.pop(name)
+                left.release()
+        self._left.update(found)
+
+    async def _look_for_left_folders(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            known = set(self._left)
+            try:
+                self._take_over()
+            except OSError as error:
+                LOG.warning("folders of gateways that are gone cannot be read: %s", error.strerror)
+                continue
+            new = [name for name in self._left if name not in known]
+            if new:
+                self._applier.tell(Written(left=new))
+
+    def _waiting_bytes(self) -> int:
+        """Return about how much is not in the database yet."""
+        place, tail = self._place, self._journal.tail
+        folder = self._claim.path
+        full = sum(
+            segments.size_of(segments.path_of(folder, number))
+            for number in segments.numbers(folder)
+            if place.number <= number < tail.number
+        )
+        return max(
+            0, full + tail.offset - (place.offset if full or place.number == tail.number else 0)
+        )

@@ -1,0 +1,327 @@
+"""The spend journal on a real Postgres with LiteLLM's tables, and beside LiteLLM's own SQL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.access.caller import Caller
+from gateway.spend_journal import statements
+from gateway.spend_journal.apply import apply_records
+from gateway.spend_journal.make_records import records_of
+from gateway.spend_journal.place import Place
+from gateway.spend_journal.reader import Batch
+from gateway.spend_journal.refusals import REFUSED, apply_singly
+from gateway.spend_journal.spend_journal import SpendJournal
+from gateway.spend_journal.tables import (
+    DAILY,
+    DAILY_COUNTERS,
+    DAILY_KEY,
+    DAILY_SPEND,
+    create_tables,
+    written,
+)
+from gateway.spend_journal.totals import totals_of
+from support.prisma_engine import create_database, drop_database, package_folder
+from support.spend_writer import COST
+from unit.spend_journal.requests_made import attempt, controls, request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gateway.database.connection import Connection
+    from gateway.spend_journal.record import Record
+    from support.prisma_engine import Database
+
+POOL = 6
+SEED = int(os.environ.get("KILL_SEED") or secrets.randbits(32))
+
+SUMS = """
+SELECT
+  (SELECT coalesce(sum(spend), 0) FROM "LiteLLM_SpendLogs" WHERE api_key = %(key)s),
+  (SELECT spend FROM "LiteLLM_VerificationToken" WHERE token = %(key)s),
+  (SELECT total_spend FROM "LiteLLM_VerificationToken" WHERE token = %(key)s),
+  (SELECT spend FROM "LiteLLM_UserTable" WHERE user_id = %(key)s || '-user'),
+  (SELECT spend FROM "LiteLLM_TeamTable" WHERE team_id = %(key)s || '-team'),
+  (SELECT spend FROM "LiteLLM_TeamMembership" WHERE team_id = %(key)s || '-team'),
+  (SELECT coalesce(sum(spend), 0) FROM "LiteLLM_DailyUserSpend" WHERE api_key = %(key)s),
+  (SELECT coalesce(sum(spend), 0) FROM "LiteLLM_DailyTeamSpend" WHERE api_key = %(key)s)
+"""
+
+MEMBERS = """
+INSERT INTO "LiteLLM_UserTable" (user_id) VALUES (%(key)s || '-user');
+INSERT INTO "LiteLLM_VerificationToken" (token) VALUES (%(key)s);
+INSERT INTO "LiteLLM_TeamTable" (team_id, members_with_roles) VALUES (%(key)s || '-team',
+    jsonb_build_array(jsonb_build_object('user_id', %(key)s || '-user')));
+"""
+
+
+@pytest.fixture(scope="module")
+def spending() -> Iterator[Database]:
+    """Give a database with LiteLLM's tables, by its own migrations, and the journal's."""
+    made = create_database()
+    folder = package_folder("litellm_proxy_extras") / "migrations"
+    with psycopg.connect(made.url, autocommit=True) as connection:
+        for path in sorted(folder.glob("*/migration.sql")):
+            connection.execute(path.read_bytes())
+        create_tables(connection)
+        create_tables(connection)
+    yield made
+    drop_database(made)
+
+
+@pytest.fixture
+def connection(spending: Database) -> Iterator[Connection]:
+    """Give a connection to it."""
+    with psycopg.connect(spending.url, autocommit=True) as connected:
+        yield connected
+
+
+@pytest.fixture
+def key(connection: Connection) -> str:
+    """Give a key with a user in a team."""
+    name = secrets.token_hex(8)
+    psycopg.ClientCursor(connection).execute(MEMBERS, {"key": name})
+    return name
+
+
+def answer(key: str, name: str, cost: float, at: int = -1) -> Record:
+    """Return the record of an answer."""
+    caller = Caller(key_hash=key, user_id=f"{key}-user", team_id=f"{key}-team")
+    (record,) = records_of(request(attempt(cost=cost, response_id=name), caller=caller))
+    record.at = at
+    return record
+
+
+def sums(connection: Connection, key: str) -> list[float]:
+    """Return the sum of a key's rows, and every total that should equal it."""
+    row = connection.execute(SUMS, {"key": key}).fetchone()
+    assert row is not None
+    return [float(value or 0) for value in row]
+
+
+def position(connection: Connection, journal: str) -> int:
+    """Return how far a journal is."""
+    statement = "SELECT at FROM gateway.journal_position WHERE journal = %s"
+    row = connection.execute(statement, [journal]).fetchone()
+    return -1 if row is None else int(row[0])
+
+
+BATCHES = st.lists(
+    st.lists(st.integers(0, POOL - 1), min_size=1, max_size=5, unique=True), min_size=1, max_size=6
+)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(batches=BATCHES, ids=st.lists(st.integers(0, 2), min_size=POOL, max_size=POOL))
+def test_each_record_counts_once(
+    connection: Connection, key: str, batches: list[list[int]], ids: list[int]
+) -> None:
+    """Replays add nothing, and records that share a provider's id are all kept."""
+    run = secrets.token_hex(4)
+    pool = [answer(key, f"{run}-{shared}", 2.0**-n) for n, shared in enumerate(ids)]
+    before = sums(connection, key)
+    applied: set[int] = set()
+    for batch in batches:
+        new = apply_records(connection, [pool[number] for number in batch], None, -1)
+        assert {each.id for each in new} == {pool[n].id for n in set(batch) - applied}
+        applied |= set(batch)
+    expected = sum(2.0**-number for number in applied)
+    after = sums(connection, key)
+    grown = [later - sooner for later, sooner in zip(after, before, strict=True)]
+    assert grown == pytest.approx([expected] * len(grown), abs=1e-12)
+
+
+def test_position_and_spend_change_together(connection: Connection, key: str) -> None:
+    """A snapshot that has a position has exactly the records up to there, rows or none."""
+    journal = secrets.token_hex(4)
+    records = [answer(key, f"{journal}-{at}", 1.0, at) for at in (10, 20, 30)]
+    for each in records:
+        each.has_row = False
+    assert apply_records(connection, records[:2], journal, 20) == records[:2]
+    assert position(connection, journal) == 20
+    assert apply_records(connection, records, journal, 30) == [records[2]]
+    assert apply_records(connection, records[:1], journal, 10) == []
+    assert position(connection, journal) == 30
+    assert sums(connection, key)[1:] == [3.0] * 7
+    assert sums(connection, key)[0] == 0
+
+
+def test_a_failure_leaves_neither_rows_nor_totals_nor_a_position(
+    connection: Connection, key: str
+) -> None:
+    """One statement refused: nothing of the batch is there."""
+    journal = secrets.token_hex(4)
+    good, bad = answer(key, f"{journal}-1", 1.0, 1), answer(key, f"{journal}-2", 1.0, 2)
+    bad.charged.append(("user", "\0"))
+    with pytest.raises(psycopg.Error):
+        apply_records(connection, [good, bad], journal, 2)
+    assert sums(connection, key) == [0.0] * 8
+    assert position(connection, journal) == -1
+
+
+def test_what_postgres_refuses_is_booked_without_its_texts(
+    connection: Connection, key: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A row with a text that Postgres cannot take keeps its cost; one that never fits is kept."""
+    journal = secrets.token_hex(4)
+    records = [answer(key, f"{journal}-{n}", 2.0**-n, n) for n in range(3)]
+    records[1].row["startTime"] = "no time"
+    records[2].row["request_tags"] = ["a", "\0"]
+    apply_singly(connection, Batch(journal, Place(0, 5), records), tmp_path)
+    assert sums(connection, key) == [1.25] * 8
+    assert position(connection, journal) == 5
+    assert "lost its texts" in caplog.text
+    assert (tmp_path / REFUSED).read_text().count("\n") == 1
+
+
+def test_every_column_that_is_written_is_there(connection: Connection) -> None:
+    """By the migrations that this LiteLLM ships."""
+    found = connection.execute(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = 'public'"
+    ).fetchall()
+    wanted = {(table, column) for table, columns in written().items() for column in columns}
+    assert wanted <= set(found)
+
+
+def test_the_statements_for_members_are_litellms() -> None:
+    """A lock that is another than the team endpoints' would be none."""
+    from litellm.proxy.db import db_spend_update_writer as litellm  # noqa: PLC0415 -- seconds
+
+    assert statements.LOCK_TEAM == litellm._TEAM_ADVISORY_LOCK_SQL
+    assert statements.ADD_TEAM_MEMBER_SPEND == litellm._TEAM_MEMBER_SPEND_SQL
+
+
+@pytest.mark.parametrize("kind", list(DAILY))
+def test_a_day_is_what_litellm_would_make_of_it(connection: Connection, kind: Any) -> None:  # noqa: ANN401 -- LiteLLM's literal
+    """The same entries through its bulk upsert and through ours: the same rows."""
+    from litellm.proxy.db.daily_spend_bulk_upsert import (  # noqa: PLC0415 -- seconds
+        DAILY_SPEND_TABLES,
+        build_bulk_upsert,
+        merge_by_conflict_key,
+    )
+
+    from gateway.spend_journal.apply import _add_totals  # noqa: PLC0415 -- what is compared
+
+    entity = secrets.token_hex(4)
+    caller = Caller(
+        key_hash=entity, user_id=entity, team_id=entity, organization_id=entity,
+        end_user_id=entity, agent_id=entity,
+    )  # fmt: skip
+    wishes = controls(tags=(entity,))
+    records = [
+        each
+        for number in range(3)
+        for each in records_of(
+            request(attempt(cost=0.5**number, response_id=f"{entity}-{number}"),
+                    caller=caller, controls=wishes)
+        )
+    ]  # fmt: skip
+    totals = totals_of(records)
+    table = DAILY_SPEND_TABLES[kind]
+    assert (table.name, table.entity_id_column) == DAILY[kind]
+    read = f'SELECT to_jsonb(t) FROM "{table.name}" AS t WHERE api_key = %s ORDER BY 1'  # noqa: S608 -- LiteLLM's name
+
+    def rows(statement: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- a test's own
+        unequal = {"id", "created_at", "updated_at"}
+        found = connection.execute(statement, [entity]).fetchall()
+        kept = [{k: v for k, v in row[0].items() if k not in unequal} for row in found]
+        return sorted(kept, key=lambda row: str(row[table.entity_id_column]))
+
+    for _ in range(2):
+        _add_totals(connection, totals)
+    ours = rows(read)
+    connection.execute(f'DELETE FROM "{table.name}" WHERE api_key = %s'.encode(), [entity])  # noqa: S608 -- as above
+    names = (table.entity_id_column, *DAILY_KEY)
+    entries = tuple(
+        {
+            **dict(zip(names, key, strict=True)),
+            "model_group": day.model_group,
+            "request_id": day.request_id,
+            **dict(zip((*DAILY_COUNTERS, *DAILY_SPEND), day.sums, strict=True)),
+        }
+        for key, day in totals.daily[kind].items()
+    )
+    for _ in range(2):
+        merged = merge_by_conflict_key(table=table, transactions=entries)
+        psycopg.RawCursor(connection).execute(*build_bulk_upsert(table=table, batch=merged))
+    assert ours == rows(read)
+    assert ours
+
+
+def _killed_writer(chance: random.Random, folder: Path, url: str, key: str, mode: str) -> list[str]:
+    """Run a writer, kill its applier and then it at random; return the ids that it gave out."""
+    writer = subprocess.Popen(
+        [sys.executable, "-m", "support.spend_writer", str(folder), url, key, mode],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        text=True,
+    )
+    answered = []
+    with writer:
+        assert writer.stdout is not None
+        applier = int(writer.stdout.readline())
+        last = chance.randint(5, 120)
+        for number, line in enumerate(writer.stdout):
+            answered.append(line.strip())
+            if number == last // 2 and chance.random() < 0.5:
+                with suppress(ProcessLookupError):
+                    os.kill(applier, signal.SIGKILL)
+            if number >= last:
+                break
+        writer.kill()
+        answered += [line.strip() for line in writer.stdout if line.endswith("\n")]
+    return answered
+
+
+@pytest.mark.parametrize("mode", ["rows", "totals"])
+def test_no_kill_loses_or_doubles_a_cost(
+    spending: Database, connection: Connection, key: str, tmp_path: Path, mode: str
+) -> None:
+    """Gateways and appliers killed at random: each cost once, and totals are their sums."""
+    chance = random.Random(SEED)  # noqa: S311 -- to be replayed with KILL_SEED
+    answered: list[str] = []
+    for _ in range(6):
+        answered += _killed_writer(chance, tmp_path, spending.url, key, mode)
+
+    async def bring_in_the_rest() -> None:
+        journal = SpendJournal(tmp_path, 64, spending.url, sync=False)
+        await journal.start()
+        await journal.close()
+
+    asyncio.run(bring_in_the_rest())
+    rows = connection.execute(
+        'SELECT litellm_call_id, spend FROM "LiteLLM_SpendLogs" WHERE api_key = %s', [key]
+    ).fetchall()
+    booked, *totals = sums(connection, key)
+    if mode == "rows":
+        calls = [row[0] for row in rows]
+        assert set(answered) <= set(calls), f"lost with KILL_SEED={SEED}"
+        assert len(calls) == len(set(calls)), f"doubled with KILL_SEED={SEED}"
+        assert totals == [booked] * len(totals)
+    else:
+        assert rows == []
+        # What was written and not yet given out when the gateway died is paid, too: 6 at most.
+        costs = [total / COST for total in totals]
+        assert len(set(costs)) == 1
+        assert len(answered) <= costs[0] <= len(answered) + 6, f"KILL_SEED={SEED}"

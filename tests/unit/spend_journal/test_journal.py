@@ -1,0 +1,318 @@
+"""The journal's files: durable before it says so, rotated, bounded, and read once."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import shutil
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.spend_journal import segments
+from gateway.spend_journal.folder import JournalFolderError, claim, claim_left_behind
+from gateway.spend_journal.journal import Journal
+from gateway.spend_journal.reader import DAMAGED, Reader
+from gateway.spend_journal.segments import JournalFullError
+from support.wait import until
+from unit.spend_journal.requests_made import (
+    MEGABYTE,
+    append,
+    read,
+    read_records,
+    record,
+    written,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gateway.spend_journal.place import Place
+
+
+def test_after_a_death_everything_is_read_once(tmp_path: Path) -> None:
+    """Records come back in order, and not again after they were taken note of."""
+    written(tmp_path, [record(number) for number in range(1200)])
+    assert read(Reader(tmp_path)) == [f"{number}" for number in range(1200)]
+    assert read(Reader(tmp_path)) == []
+    assert segments.numbers(tmp_path) == []
+
+
+def test_a_folder_that_was_emptied_is_written_and_read_on(tmp_path: Path) -> None:
+    """Numbers of files go on where they were, so that the position holds."""
+    written(tmp_path, [record(1)])
+    assert read(Reader(tmp_path)) == ["1"]
+    written(tmp_path, [record(2)])
+    assert read(Reader(tmp_path)) == ["2"]
+
+
+def test_what_was_not_taken_note_of_is_read_again(tmp_path: Path) -> None:
+    """A reader that dies between reading and noting leaves the batch to the next."""
+    written(tmp_path, [record(1), record(2)])
+    assert Reader(tmp_path).next_batch() is not None
+    assert read(Reader(tmp_path)) == ["1", "2"]
+
+
+def test_a_file_that_is_still_written_to_is_read_as_it_grows(tmp_path: Path) -> None:
+    """Nothing behind the tail is read, and nothing before it twice."""
+    journal = Journal(tmp_path, 4 * MEGABYTE)
+    reader = Reader(tmp_path, journal.tail)
+    append(journal, [record(1)])
+    assert read(reader) == []
+    reader.tail = journal.tail
+    assert read(reader) == ["1"]
+    append(journal, [record(2)])
+    reader.tail = journal.tail
+    assert read(reader) == ["2"]
+    assert reader.place == journal.tail
+    journal.close()
+
+
+def test_positions_grow_across_files_and_are_those_that_append_gave(tmp_path: Path) -> None:
+    """What a reader calls a record's position is what its writer called it."""
+    journal = Journal(tmp_path, 8 * MEGABYTE)
+    given: list[Place] = []
+
+    async def write() -> None:
+        for number in range(12):
+            place, done = journal.append(record(number, size=300_000).encoded(), wake=True)
+            given.append(place)
+            await done
+
+    asyncio.run(write())
+    found = read_records(Reader(tmp_path))
+    assert len({place.number for place in given}) > 1
+    assert [each.at for each in found] == [place.at for place in given]
+    assert sorted(each.at for each in found) == [each.at for each in found]
+
+
+def test_each_start_is_a_journal_of_its_own(tmp_path: Path) -> None:
+    """A batch has one journal's records, whose id no other start ever has."""
+    ids = [written(tmp_path, [record(number)]).id for number in (1, 2)]
+    reader = Reader(tmp_path)
+    found = []
+    while (batch := reader.next_batch()) is not None:
+        found.append((batch.journal, [each.id for each in batch.records]))
+        reader.done(batch)
+    assert found == [(ids[0], ["1"]), (ids[1], ["2"])]
+
+
+def test_a_copied_folder_is_the_same_journal(tmp_path: Path) -> None:
+    """Brought back from a backup, records keep journal and position: none is applied twice."""
+    original = tmp_path / "1"
+    original.mkdir()
+    journal = written(original, [record(1)])
+    shutil.copytree(original, tmp_path / "2")
+    batch, copied = (Reader(tmp_path / name).next_batch() for name in ("1", "2"))
+    assert batch is not None
+    assert copied is not None
+    assert (copied.journal, copied.end) == (batch.journal, batch.end) == (journal.id, journal.tail)
+
+
+def test_a_lost_position_means_reading_again(tmp_path: Path) -> None:
+    """Without the note of where reading ended it begins at the front: nothing is skipped."""
+    written(tmp_path, [record(1)])
+    (tmp_path / "position").write_text("{")
+    assert read(Reader(tmp_path)) == ["1"]
+
+
+def test_a_record_larger_than_a_file_gets_one_of_its_own(tmp_path: Path) -> None:
+    """Size of a record is no reason to refuse it."""
+    written(tmp_path, [record(1), record(2, size=3 * MEGABYTE), record(3)], 16 * MEGABYTE)
+    assert read(Reader(tmp_path)) == ["1", "2", "3"]
+
+
+def test_at_its_bound_it_stops_loudly_and_keeps_a_reserve(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says that it is full while there still is room for the answers under way."""
+    journal = Journal(tmp_path, 4 * MEGABYTE)
+
+    async def fill() -> int:
+        after_stop = 0
+        for number in range(1000):
+            try:
+                _, done = journal.append(record(number, size=100_000).encoded(), wake=True)
+            except JournalFullError:
+                return after_stop
+            await done
+            until(
+                lambda: journal.stopped_because or journal._spare is not None,
+                seconds=5,
+                what="the next file",
+            )
+            after_stop += journal.stopped_because is not None
+        raise AssertionError("it never stopped")
+
+    assert asyncio.run(fill()) >= 9
+    assert segments.used_bytes(tmp_path) <= 4 * MEGABYTE
+    assert logging.ERROR in [line.levelno for line in caplog.records]
+    assert "JOURNAL_MAX_MB" in str(journal.stopped_because)
+
+    read(Reader(tmp_path, journal.tail))
+    journal.room_was_made()
+    until(lambda: journal.stopped_because is None, seconds=10, what="room again")
+    journal.close()
+
+
+def test_a_full_disk_is_said_and_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No space on the device stops the journal as its own bound does, and leaves no half file."""
+    real = os.pwrite
+
+    def full(descriptor: int, data: bytes, at: int) -> int:
+        if segments.numbers(tmp_path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data, at)
+
+    monkeypatch.setattr("gateway.spend_journal.segments.os.pwrite", full)
+    journal = Journal(tmp_path, 4 * MEGABYTE)
+    assert journal.stopped_because == "its disk is full"
+    assert not (tmp_path / "next").exists()
+
+
+def test_a_disk_that_fails_takes_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a flush fails, whoever waits for it learns so, and no new request is taken."""
+    journal = Journal(tmp_path, 4 * MEGABYTE)
+
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("gateway.spend_journal.journal.os.fdatasync", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        append(journal, [record(1)])
+    assert journal.stopped_because == "its disk fails: Input/output error"
+
+
+def test_one_flush_serves_all_who_ask_for_it_in_one_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three answers that end together wait for one flush, on the event loop."""
+    threads: list[str] = []
+    real = os.fdatasync
+
+    def noted(descriptor: int) -> None:
+        threads.append(threading.current_thread().name)
+        real(descriptor)
+
+    journal = Journal(tmp_path, 4 * MEGABYTE)
+    monkeypatch.setattr("gateway.spend_journal.journal.os.fdatasync", noted)
+
+    async def answer(number: int) -> None:
+        _, durable = journal.append(record(number).encoded())
+        journal.flush()
+        await durable
+
+    async def write() -> None:
+        await asyncio.gather(*map(answer, range(3)))
+
+    asyncio.run(write())
+    assert threads == [threading.main_thread().name]
+
+
+def test_a_slow_disk_is_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once flushes take long, the event loop does none, and a line is durable all the same."""
+    monkeypatch.setattr("gateway.spend_journal.journal.QUICK_SECONDS", 0.0)
+    threads: list[str] = []
+    real = os.fdatasync
+
+    def noted(descriptor: int) -> None:
+        threads.append(threading.current_thread().name)
+        real(descriptor)
+
+    journal = Journal(tmp_path, 4 * MEGABYTE)
+    append(journal, [record(1)])  # shows that the disk is slow
+    monkeypatch.setattr("gateway.spend_journal.journal.os.fdatasync", noted)
+
+    async def write() -> None:
+        _, durable = journal.append(record(2).encoded())
+        journal.flush()
+        await durable
+
+    asyncio.run(write())
+    assert threads == ["journal-sync"]
+
+
+def test_what_nobody_waits_for_is_durable_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that no answer waits for is flushed without one."""
+    monkeypatch.setattr("gateway.spend_journal.journal.RETRY_SECONDS", 0.01)
+    journal = Journal(tmp_path, 4 * MEGABYTE)
+
+    async def write() -> None:
+        _, durable = journal.append(record(1).encoded())
+        await asyncio.wait_for(durable, 30)
+
+    asyncio.run(write())
+
+
+def test_a_closed_journal_takes_nothing(tmp_path: Path) -> None:
+    """What outlives the journal is told so, and writes into no other file."""
+    journal = Journal(tmp_path, 4 * MEGABYTE)
+    journal.close()
+    journal.close()
+    with pytest.raises(OSError, match="the spend journal is closed"):
+        journal.append(record(1).encoded())
+
+
+def test_an_unfinished_record_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A write that was cut off hides nothing, and is said."""
+    end = written(tmp_path, [record(1)]).tail.offset
+    with segments.path_of(tmp_path, 1).open("r+b") as file:
+        file.seek(end)
+        file.write(b"deadbeef {half")
+    assert read(Reader(tmp_path)) == ["1"]
+    assert [line.levelno for line in caplog.records] == [logging.WARNING]
+
+
+def test_a_damaged_record_is_put_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What fails its checksum is kept for a person, and those after it are read."""
+    journal = Journal(tmp_path, 4 * MEGABYTE)
+    start = journal.tail.offset
+    append(journal, [record(1), record(2)])
+    with segments.path_of(tmp_path, 1).open("r+b") as file:
+        file.seek(start + 12)
+        file.write(b"X")
+    assert read(Reader(tmp_path)) == ["2"]
+    assert [line.levelno for line in caplog.records] == [logging.ERROR]
+    assert (tmp_path / DAMAGED).read_text().count("\n") == 1
+
+
+def test_without_sync_a_record_is_written_at_once(tmp_path: Path) -> None:
+    """JOURNAL_SYNC=false: what was appended is in the file, and nobody waits for the disk."""
+    journal = Journal(tmp_path, 4 * MEGABYTE, sync=False)
+
+    async def write() -> bool:
+        return journal.append(record(1).encoded())[1].done()
+
+    assert asyncio.run(write())
+    assert read(Reader(tmp_path, journal.tail)) == ["1"]
+    journal.close()
+
+
+def test_each_gateway_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    """Two at once get two; one that comes back takes the first, with what is in it."""
+    first, second = claim(tmp_path), claim(tmp_path)
+    assert first.path != second.path
+    assert claim_left_behind(tmp_path) == []
+    first.release()
+    left = claim_left_behind(tmp_path)
+    assert [each.path for each in left] == [first.path]
+    for each in (*left, second):
+        each.release()
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the variable to set."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refused)
+    with pytest.raises(JournalFolderError, match="JOURNAL_DIR"):
+        claim(tmp_path / "journal")
