@@ -9,38 +9,39 @@ from typing import TYPE_CHECKING
 from gateway.access.access import Access
 from gateway.config.deployment import Protocol
 from gateway.costs.bill import bill
-from gateway.costs.tokens import TokenCounter
+from gateway.costs.count import TokenCounter
 from gateway.database.url import database_url
 from gateway.http.app import GatewayApp
 from gateway.http.deployments import DeploymentPage
 from gateway.http.endpoint import Endpoint
 from gateway.http.health import Health
-from gateway.http.internal import InternalApp
 from gateway.http.loopback_guard import LoopbackGuard
 from gateway.http.model_list import ModelList
 from gateway.http.request_log import RequestLog
 from gateway.http.rooms import Rooms
 from gateway.jobs.jobs import Jobs
 from gateway.limits.limits import Limits
-from gateway.providers.ollama import OllamaProvider
-from gateway.providers.openai import OpenAIProvider
-from gateway.proxy.forward import Forward
+from gateway.providers.http_client import HttpClient
+from gateway.providers.ollama_provider import OllamaProvider
+from gateway.providers.openai_provider import OpenAIProvider
 from gateway.routing.router import Router
 from gateway.routing.settings import FailoverSettings
-from gateway.spend_journal.record import records_of
+from gateway.spend_journal.make_records import records_of
 from gateway.spend_journal.spend_journal import SpendJournal
 from gateway.traces.settings import trace_settings
-from gateway.worker.worker import Worker
+from gateway.worker.supervisor import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from gateway.config.deployment import Models
+    from gateway.config.deployment import Deployment, Models
+    from gateway.config.options import Options
     from gateway.config.settings import Settings
     from gateway.http.asgi import App
     from gateway.http.rooms import Observer
-    from gateway.metrics.server import MetricsServer
-    from gateway.request import Request
+    from gateway.providers.reply import Provider
+    from gateway.request import Bill, Request, Usage
+    from gateway.traces.exporter import Traces
 
 LOG = logging.getLogger(__name__)
 
@@ -51,56 +52,167 @@ class Gateway:
     Args:
         settings: of the gateway.
         models: everything that can be asked.
+        options: what litellm_config.yaml says beside the models.
 
     Attributes:
         app: what is on its port.
-        internal_app: what LiteLLM's proxy calls models by; None where that does not run.
     """
 
-    def __init__(self, settings: Settings, models: Models) -> None:
+    def __init__(self, settings: Settings, models: Models, options: Options) -> None:
         self._settings = settings
         self._models = models
-        self._stops: list[Callable[[], Awaitable[None]]] = []
-        url = database_url(settings)
+        self._url = database_url(settings)
         master = settings.litellm_master_key
-        master_key = master.get_secret_value() if master is not None else None
-        self._journal = self._make_journal(url)
-        self._jobs = Jobs(settings, models, url) if url is not None else None
+        master_key = None if master is None else master.get_secret_value()
+        self._journal = self._make_journal()
+        self._jobs = self._make_jobs(options)
         self._access = Access(
             models,
             master_key,
-            url,
+            self._url,
             policy=settings.database_down_policy,
-            journal_id=self._journal.journal_id if self._journal is not None else "",
+            journal_id="" if self._journal is None else self._journal.journal_id,
+            end_user_budget_id=options.end_user_budget_id,
+            user_budget_on_team_keys=options.user_budget_on_team_keys,
         )
-        self._limits = Limits(refuse_what_might_not_fit=lambda: settings.database_down_policy == "refuse")
+        refuses = settings.database_down_policy == "refuse"
+        self._limits = Limits(refuse_what_might_not_fit=lambda: refuses)
         if self._journal is not None:
             self._journal.on_applied = self._limits.applied
-        counter = TokenCounter()
         self._worker = Worker(models, settings)
-        self._providers = {
-            Protocol.OPENAI: OpenAIProvider(counter),
-            Protocol.OLLAMA: OllamaProvider(counter),
-            Protocol.WORKER: self._worker.provider,
-        }
-        self._router = Router(models, self._providers, _failover_settings(settings, models), bill, self._record_canary)
+        self._providers = _providers(self._worker)
+        self._router = Router(
+            models,
+            self._providers,
+            _failover_settings(settings, models),
+            _bill,
+            self._record_canary,
+        )
+        self._health = Health(len(models.names), self._database_answers, self._reasons)
         self._log = RequestLog(as_json=settings.json_logs)
-        self._metrics: MetricsServer | None = None
-        self._observers = self._make_observers()
-        self._health = self._make_health()
-        if settings.metrics_port is not None:
-            self._metrics = self._make_metrics(url)
-        proxy = Forward(settings) if settings.litellm_proxy_url is not None else None
-        rooms = Rooms(models, self._access, self._limits, self._router, self._journal, proxy, self._observers)
-        endpoint = Endpoint(rooms, models.trusted_proxies)
-        app: App = GatewayApp(
-            endpoint=endpoint,
+        self._traces = _traces(settings)
+        self._observers: list[Observer] = [self._log]
+        if self._traces is not None:
+            self._observers.append(self._traces)
+        self._stop_metrics: Callable[[], None] | None = None
+        rooms = Rooms(
+            models, self._access, self._limits, self._router, self._journal, None, self._observers
+        )
+        app = GatewayApp(
+            endpoint=Endpoint(rooms, options.trusted_proxies),
             model_list=ModelList(models, self._access),
             health=self._health,
             deployments=DeploymentPage(self._router, master_key),
-            proxy=proxy,
+            proxy=None,
             started=self._start,
             stopped=self._stop,
         )
+        # Without a key, that nobody else gets this far is all there is.
         self.app: App = app if master_key is not None else LoopbackGuard(app)
-        self.internal_app: App | None = InternalApp(endpoint, rooms, master_key) if proxy is not None and master_key is not None else None
+
+    async def _start(self) -> None:
+        if self._journal is not None:
+            await self._journal.start()
+        await self._access.start()
+        if self._jobs is not None:
+            await self._jobs.start()
+        self._router.start()
+        self._worker.start()
+        self._start_metrics()
+        LOG.info("serving on %s:%s", self._settings.host, self._settings.port)
+
+    async def _stop(self) -> None:
+        LOG.info("stopping: the requests are done, writing what they cost")
+        await self._router.close()
+        if self._jobs is not None:
+            await self._jobs.close()
+        if self._journal is not None:
+            await self._journal.close()
+        await self._access.close()
+        await asyncio.gather(
+            *(provider.close() for provider in self._providers.values()), self._worker.close()
+        )
+        self._log.flush()
+        stops = [self._stop_metrics, None if self._traces is None else self._traces.close]
+        await asyncio.gather(*(asyncio.to_thread(stop) for stop in stops if stop is not None))
+
+    def _make_journal(self) -> SpendJournal | None:
+        settings = self._settings
+        if self._url is None:
+            return None
+        root, most = settings.journal_root, settings.journal_max_mb
+        return SpendJournal(root, most, self._url, sync=settings.journal_sync)
+
+    def _make_jobs(self, options: Options) -> Jobs | None:
+        if self._url is None:
+            return None
+        return Jobs(
+            self._settings,
+            self._url,
+            self._models.names,
+            default_end_user_budget=options.end_user_budget_id,
+        )
+
+    def _start_metrics(self) -> None:
+        settings = self._settings
+        if settings.metrics_port is None:
+            return
+        from gateway.metrics.budgets import KeyBudgets  # noqa: PLC0415 -- only when they are wanted
+        from gateway.metrics.server import MetricsServer  # noqa: PLC0415 -- as above
+
+        budgets = None if self._url is None else KeyBudgets(self._url)
+        metrics = MetricsServer(self._models, self._router, self._health, self._journal, budgets)
+        loop = asyncio.get_running_loop()
+        self._stop_metrics = metrics.start(settings.host, settings.metrics_port, loop)
+        self._observers.append(metrics.requests)
+        LOG.info("metrics on %s:%s/metrics", settings.host, settings.metrics_port)
+
+    def _database_answers(self) -> bool | None:
+        return None if self._url is None else self._access.database_answers
+
+    def _reasons(self) -> list[str]:
+        journal = [] if self._journal is None else self._journal.reasons()
+        jobs = [] if self._jobs is None else self._jobs.reasons()
+        return [*self._access.reasons(), *journal, *jobs]
+
+    def _record_canary(self, request: Request) -> None:
+        """Book what a canary request cost."""
+        if self._journal is not None:
+            for record in records_of(request, has_rows=not self._models.disable_spend_logs):
+                self._journal.append(record)
+            self._journal.flush()
+        for observer in self._observers:
+            observer.finished(request, 200)
+
+
+def _bill(deployment: Deployment, request: Request, usage: Usage) -> Bill:
+    return bill(deployment, request.operation, usage, request)
+
+
+def _providers(worker: Worker) -> dict[Protocol, Provider]:
+    connections, count = HttpClient(), TokenCounter().count_request
+    return {
+        Protocol.OPENAI: OpenAIProvider(connections, count),
+        Protocol.OLLAMA: OllamaProvider(connections, count),
+        Protocol.WORKER: worker.provider,
+    }
+
+
+def _failover_settings(settings: Settings, models: Models) -> FailoverSettings:
+    return FailoverSettings(
+        allowed_fails=models.router.allowed_fails,
+        cooldown=models.router.cooldown,
+        canary_requests=settings.probe_calls,
+        schema_repair=settings.schema_repair,
+    )
+
+
+def _traces(settings: Settings) -> Traces | None:
+    """Return what writes traces; without an endpoint nothing of it is even imported."""
+    wanted = trace_settings(settings)
+    if wanted is None:
+        return None
+    from gateway.traces.exporter import Traces  # noqa: PLC0415 -- as above
+
+    LOG.info("traces go to %s", wanted.url)
+    return Traces(wanted)

@@ -12,7 +12,7 @@ from gateway.deployment_page import DeploymentPage
 from gateway.failover import FailoverSettings, install
 from gateway.front import Front
 from gateway.health import Health
-from gateway.loopback_guard import LoopbackGuard
+from gateway.http.loopback_guard import LoopbackGuard
 from gateway.request_ids import RequestIds
 from gateway.traces.settings import trace_settings
 

@@ -1,82 +1,57 @@
-"""`gateway serve`: check, render, wait for the database, import LiteLLM, serve."""
+"""`gateway serve`: check, wait for the database, serve."""
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
-from gateway.config.checked import checked_config, write_config
+from gateway.config.checked import checked_config
+from gateway.config.models import build_models
+from gateway.config.options import options_of
 from gateway.config.problems import ConfigurationError, Problem
-from gateway.connect_timeout import bound_connecting
 from gateway.database.connection import wait_for_database
 from gateway.database.ledger import compare, read_rows, shipped_folder, shipped_migrations
 from gateway.database.url import database_url
-from gateway.database_policy import add_database_policy, keep_members_known
 from gateway.golden_results import read_results, start_lines
-from gateway.journal.spend_journal import SpendJournal
-from gateway.litellm_environment import add_quiet_settings, litellm_environment
-from gateway.litellm_proxy import LiteLLMProxy
-from gateway.log import Log, PrintedLines
-from gateway.parts import Parts
+from gateway.log import set_up_logging
 from gateway.port_owner import is_taken, owner
 
 if TYPE_CHECKING:
     from gateway.config.settings import Settings
-    from gateway.front import App
+    from gateway.http.asgi import App
+
+LOG = logging.getLogger(__name__)
 
 
 def serve() -> None:
-    """Serves until it is told to stop.
+    """Serve until told to stop.
 
     Raises:
         ConfigurationError: something is set wrong, or the database was not migrated.
         DatabaseUnavailableError: the database does not come up.
     """
     settings, effective = checked_config(os.environ)
-    say = Log(as_json=settings.json_logs)
-    for note in effective.notes:
-        say(note)
-    for line in start_lines(effective, read_results(settings.golden_results)):
-        say(line)
+    set_up_logging(as_json=settings.json_logs)
+    for line in (*effective.notes, *start_lines(effective, read_results(settings.golden_results))):
+        LOG.info(line)
     _check_metrics_port(settings)
     url = database_url(settings)
     if url is not None:
-        _check_database(url, settings, say)
-    add_quiet_settings(effective.config)
-    add_database_policy(effective.config, settings)
-    path = write_config(settings, effective)
-    _drop_empty_variables()
-    os.environ.update(litellm_environment(settings, effective, path, url))
-    say(f"starting LiteLLM with {len(effective.aliases)} models: {', '.join(effective.aliases)}")
-    if settings.json_logs:
-        sys.stdout = PrintedLines(sys.stdout, say)
-    journal = _journal(url, settings, say) if url is not None else None
-    proxy = LiteLLMProxy(effective.model_ids())
-    keep_members_known(effective.config)
-    if journal is not None:
-        journal.recover(settings.db_wait)
-        journal.install()
-    bound_connecting(settings.connect_timeout)
-    _run(settings, proxy, Parts(settings, effective, proxy, say, journal).app())
+        _check_database(url, settings)
+    models = build_models(effective, settings)
+    from gateway.assembly import Gateway  # noqa: PLC0415 -- what is wrong is said without it
+
+    gateway = Gateway(settings, models, options_of(effective))
+    gc.freeze()  # what a start made stays; collecting it again and again would cost requests time
+    LOG.info("%s models: %s", len(models.names), ", ".join(models.names))
+    _run(settings, gateway.app)
 
 
-def _journal(url: str, settings: Settings, say: Log) -> SpendJournal:
-    """Opens the spend journal, or ends with what is wrong with its folder."""
-    return SpendJournal(
-        settings.journal_root, settings.journal_max_mb, url, say, sync=settings.journal_sync
-    )
-
-
-def _drop_empty_variables() -> None:
-    """Compose passes on what is unset as empty; LiteLLM would parse some of it as numbers."""
-    for name in [name for name, value in os.environ.items() if not value]:
-        del os.environ[name]
-
-
-def _check_database(url: str, settings: Settings, say: Log) -> None:
-    """Waits for the database, and refuses one whose tables LiteLLM would stumble over later."""
-    with wait_for_database(url, settings.db_wait, say) as connection:
+def _check_database(url: str, settings: Settings) -> None:
+    """Wait for the database, and refuse one that lacks tables or columns."""
+    with wait_for_database(url, settings.db_wait, LOG.info) as connection:
         ledger = compare(shipped_migrations(shipped_folder()), read_rows(connection) or [])
     if not ledger.is_current:
         raise ConfigurationError(
@@ -91,7 +66,7 @@ def _check_database(url: str, settings: Settings, say: Log) -> None:
 
 
 def _check_metrics_port(settings: Settings) -> None:
-    """Refuses a port that somebody else has; it is opened only seconds later."""
+    """Refuse a port that somebody else has; it is opened only seconds later."""
     port = settings.metrics_port
     if port is not None and (port == settings.port or is_taken(settings.host, port)):
         who = "the gateway itself, as PORT" if port == settings.port else owner(port)
@@ -101,8 +76,8 @@ def _check_metrics_port(settings: Settings) -> None:
         )
 
 
-def _run(settings: Settings, proxy: LiteLLMProxy, app: App) -> None:
-    import uvicorn  # noqa: PLC0415 -- after LiteLLM, whose import is not slowed by the collector
+def _run(settings: Settings, app: App) -> None:
+    import uvicorn  # noqa: PLC0415 -- not before all is checked
 
     uvicorn.run(
         app,
@@ -110,15 +85,14 @@ def _run(settings: Settings, proxy: LiteLLMProxy, app: App) -> None:
         port=settings.port,
         server_header=False,
         timeout_graceful_shutdown=round(settings.graceful_shutdown_timeout) or None,
-        **_log_options(settings, proxy),
+        **_log_options(settings),
     )
 
 
-def _log_options(settings: Settings, proxy: LiteLLMProxy) -> dict[str, Any]:
-    options: dict[str, Any] = {
+def _log_options(settings: Settings) -> dict[str, Any]:
+    """Return uvicorn's: its own lines in the gateway's form, access lines from INFO on."""
+    return {
+        "log_config": None,
         "log_level": settings.litellm_log.lower(),
         "access_log": settings.litellm_log in ("DEBUG", "INFO"),
     }
-    if settings.json_logs:
-        options["log_config"] = proxy.json_log_config()
-    return options

@@ -115,7 +115,7 @@ def sums(connection: Connection, key: str) -> list[float]:
 
 def position(connection: Connection, journal: str) -> int:
     """Return how far a journal is."""
-    statement = "SELECT at FROM gateway.journal_position WHERE journal = %s"
+    statement = "SELECT at FROM gateway_data.journal_position WHERE journal = %s"
     row = connection.execute(statement, [journal]).fetchone()
     return -1 if row is None else int(row[0])
 

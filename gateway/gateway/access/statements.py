@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from gateway.access.columns import selected, table
 
-POSITION_TABLE = "gateway.journal_position"
+POSITION_TABLE = "gateway_data.journal_position"
 """How far each journal is in the database; its applier writes it with the spend."""
 
 _NOW = "(now() AT TIME ZONE 'UTC')"

@@ -190,6 +190,11 @@ class Models:
         """Return the deployments of an alias, () for one that nobody configured."""
         return self._by_alias.get(alias, ())
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that a request may give: the aliases, then those that stand for one."""
+        return tuple(dict.fromkeys((*self._by_alias, *self.router.group_aliases)))
+
     def match(self, alias: str) -> tuple[Deployment, ...]:
         """Return the deployments that a request for `alias` may go to, () for none.
 

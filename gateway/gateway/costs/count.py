@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gateway.config.deployment import Deployment
+    from gateway.request import Request
 
 LOG = logging.getLogger(__name__)
 
@@ -59,6 +60,24 @@ class TokenCounter:
         """
         del deployment
         return await asyncio.to_thread(self.count_now, what)
+
+    async def count_request(
+        self, deployment: Deployment, request: Request, text: str
+    ) -> tuple[int, int]:
+        """Return the tokens of a request's prompt and of the text that answers it."""
+        del deployment
+        return await asyncio.to_thread(self._request_now, request.body, text)
+
+    def _request_now(self, body: Mapping[str, Any], text: str) -> tuple[int, int]:
+        prompt = body.get("messages") or body.get("prompt") or body.get("input") or ""
+        if isinstance(prompt, list) and not (prompt and isinstance(prompt[0], dict)):
+            tokens = sum(1 if isinstance(each, int) else self._item(each) for each in prompt)
+        else:
+            tokens = self.count_now(prompt)
+        return tokens, self._text(text)
+
+    def _item(self, item: object) -> int:
+        return len(item) if isinstance(item, list) else self._text(str(item))
 
     def count_now(self, what: str | Sequence[Mapping[str, Any]]) -> int:
         """Return the same at once, for who is not on an event loop."""

@@ -22,8 +22,10 @@ from gateway.database.ledger import compare, read_rows, shipped_folder, shipped_
 from gateway.database.prisma_cli import PrismaCli
 from gateway.database.proxy_extras import finish_as_litellm_does, index_empty_tables
 from gateway.database.takeover import tables, take_over
+from gateway.database.triggers import SCHEMA, create_triggers
 from gateway.database.url import database_url, redacted
 from gateway.spend.views import create_missing_views, missing_views
+from gateway.spend_journal.tables import create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,8 +92,22 @@ def _migrate(
             _create_report_views(connection, say)
     if not is_current:
         finish_as_litellm_does(url)
+    _create_own_tables(connection, say)
     _warn(database.ledger(), say)
     say(f"database is current: {len(database.shipped)} migrations")
+
+
+def _create_own_tables(connection: Connection, say: Callable[[str], None]) -> None:
+    """Make what is the gateway's own: the journal's position, triggers that tell of changes."""
+    try:
+        create_tables(connection)
+        if create_triggers(connection):
+            say("created the triggers that tell of changed keys, teams and budgets")
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            f"the gateway's role may make no schema of its own: {reason(error)}\n"
+            f"    let an admin run CREATE SCHEMA {SCHEMA} AUTHORIZATION the gateway's role"
+        ) from error
 
 
 def _create_report_views(connection: Connection, say: Callable[[str], None]) -> None:

@@ -11,7 +11,7 @@ import orjson
 from gateway.errors import GatewayError
 from gateway.http.asgi import JSON, answer_bytes, encoded
 from gateway.routing.failure import AttemptFailedError
-from gateway.routing.headers import response_headers
+from gateway.routing.report import response_headers
 
 if TYPE_CHECKING:
     from gateway.http.asgi import Headers, Message, Receive, Send
@@ -142,7 +142,7 @@ def _event(chunk: dict[str, Any], model: str | None) -> bytes:
 
 def _finishes(chunk: dict[str, Any]) -> bool:
     choices = chunk.get("choices")
-    return bool(choices) and choices[0].get("finish_reason") is not None
+    return choices is not None and any(choice.get("finish_reason") for choice in choices)
 
 
 def _how(error: AttemptFailedError) -> str:

@@ -7,15 +7,19 @@ import logging
 from typing import TYPE_CHECKING
 
 from gateway.errors import UnavailableError
-from gateway.spend_journal.record import records_of
+from gateway.spend_journal.make_records import records_of
 
 if TYPE_CHECKING:
     from gateway.access.caller import Position
-    from gateway.limits.limits import Reservation
+    from gateway.errors import GatewayError
+    from gateway.limits.reservation import Reservation
     from gateway.request import Request
+    from gateway.spend_journal.record import Record
     from gateway.spend_journal.spend_journal import SpendJournal
 
 LOG = logging.getLogger(__name__)
+OK = 200
+UNWRITABLE = "the spend journal cannot be written"
 
 
 class Booking:
@@ -25,18 +29,28 @@ class Booking:
         request: whose attempts are paid for.
         reservation: what its caller has set aside.
         journal: keeps the costs; None without a database.
+        has_rows: whether spend rows are written, and not only totals.
     """
 
     def __init__(
-        self, request: Request, reservation: Reservation, journal: SpendJournal | None
+        self,
+        request: Request,
+        reservation: Reservation,
+        journal: SpendJournal | None,
+        *,
+        has_rows: bool,
     ) -> None:
         self._request = request
         self._reservation = reservation
         self._journal = journal
+        self._has_rows = has_rows
         self._is_done = False
 
-    def book(self) -> list[asyncio.Future[None]]:
+    def book(self, error: GatewayError | None = None) -> list[asyncio.Future[None]]:
         """Write what the request has cost into the journal and settle its reservation, once.
+
+        Args:
+            error: what the caller is told instead of an answer; a failed request has a row, too.
 
         Returns:
             What to wait for until the costs are durable.
@@ -47,26 +61,29 @@ class Booking:
         if self._is_done:
             return []
         self._is_done = True
-        request = self._request
-        bills = [attempt.bill for attempt in request.attempts if attempt.bill is not None]
-        if not bills:
-            self._reservation.release()
-            return []
-        cost = sum(bill.cost for bill in bills)
-        tokens = sum(bill.usage.total for bill in bills)
+        bills = [each.bill for each in self._request.attempts if each.bill is not None]
         position: Position | None = None
         durable: list[asyncio.Future[None]] = []
         try:
             if self._journal is not None:
-                for record in records_of(request):
+                for record in self._records(error):
                     position, done = self._journal.append(record)
                     durable.append(done)
-        except Exception as error:
-            LOG.exception("the cost of request %s could not be written", request.id)
-            raise UnavailableError("the spend journal cannot be written", retry_after=5) from error
+        except Exception as failure:
+            LOG.exception("the cost of request %s could not be written", self._request.id)
+            raise UnavailableError(UNWRITABLE, retry_after=5) from failure
         finally:
-            self._reservation.settle(cost, tokens, position)
+            if bills:
+                cost = sum(bill.cost for bill in bills)
+                tokens = sum(bill.usage.total for bill in bills)
+                self._reservation.settle(cost, tokens, position)
+            else:
+                self._reservation.release()
         return durable
+
+    def _records(self, error: GatewayError | None) -> list[Record]:
+        status = OK if error is None else error.status
+        return records_of(self._request, status, error=error, has_rows=self._has_rows)
 
     async def book_durably(self) -> None:
         """Book, and return when the costs are on disk.
@@ -85,4 +102,4 @@ class Booking:
                 else:
                     await asyncio.shield(done)
         except OSError as error:
-            raise UnavailableError("the spend journal cannot be written", retry_after=5) from error
+            raise UnavailableError(UNWRITABLE, retry_after=5) from error

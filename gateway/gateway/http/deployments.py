@@ -5,7 +5,6 @@ With ?look=true each is looked at first, at an endpoint that costs nothing.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from typing import TYPE_CHECKING, Any
 
@@ -38,19 +37,29 @@ class DeploymentPage:
             error = {"message": "this page wants the master key", "code": "401"}
             await answer_json(send, 401, {"error": error}, [_NO_STORE])
             return
-        entries = self._router.status()
+        entries = self._entries()
         if scope.get("query_string") == b"look=true":
             await self._look(entries)
         await answer_json(send, 200, {"deployments": entries}, [_NO_STORE])
 
+    def _entries(self) -> list[dict[str, Any]]:
+        deployments = (deployment for deployment, _ in self._router.states)
+        return [
+            entry
+            | {
+                "provider": each.provider,
+                "has_key": each.key is not None,
+                "input_cost_per_token": each.price.get("input_cost_per_token"),
+                "output_cost_per_token": each.price.get("output_cost_per_token"),
+                "max_input_tokens": each.max_input_tokens,
+            }
+            for each, entry in zip(deployments, self._router.status(), strict=True)
+        ]
+
     async def _look(self, entries: list[dict[str, Any]]) -> None:
-        import httpx  # noqa: PLC0415 -- only for this page
+        from gateway.routing.reach import look_at_all  # noqa: PLC0415 -- only for this page
 
-        from gateway.reach import look  # noqa: PLC0415 -- as above
-
-        async with httpx.AsyncClient(timeout=LOOK_SECONDS) as client:
-            looks = (look(deployment, client) for deployment, _ in self._router.states)
-            seen = await asyncio.gather(*looks)
+        seen = await look_at_all([each for each, _ in self._router.states], LOOK_SECONDS)
         for entry, found in zip(entries, seen, strict=True):
             entry |= {"reachable": found.reachable.value, "context": found.context}
 

@@ -15,7 +15,8 @@ from gateway.http.client import client_of
 from gateway.http.forms import parse_form
 from gateway.http.keys import request_id_of, secret_of
 from gateway.request import Operation, Request
-from gateway.routing.headers import response_headers
+from gateway.routing.fallbacks import reachable
+from gateway.routing.report import response_headers
 
 if TYPE_CHECKING:
     from typing import Any
@@ -123,11 +124,11 @@ class Endpoint:
         """
         rooms = self._rooms
         self._require_room()
-        usd, tokens = upper_bound(
-            rooms.models, request, rooms.router.reachable(request.alias, request.controls)
-        )
+        usd, tokens = upper_bound(rooms.models, request, reachable(rooms.models, request))
         reservation = await rooms.limits.reserve(request.caller, usd, tokens)
-        booking = Booking(request, reservation, rooms.journal)
+        booking = Booking(
+            request, reservation, rooms.journal, has_rows=not rooms.models.disable_spend_logs
+        )
         try:
             answer = await rooms.router.answer(request)
             arrival.limit_headers = reservation.headers
@@ -142,14 +143,18 @@ class Endpoint:
                     receive, send, request, asked, answer.stream, reservation.headers, booking
                 )
                 self._finished(request, status)
+        except GatewayError as error:
+            booking.book(error)
+            raise
         finally:
             booking.book()
 
     def _require_room(self) -> None:
         """Refuse a request whose cost could not be written down."""
         journal = self._rooms.journal
-        if journal is not None and journal.stopped_because is not None:
-            raise UnavailableError(f"the spend journal is full: {journal.stopped_because}")
+        if journal is not None:
+            for reason in journal.reasons():
+                raise UnavailableError(reason, retry_after=5)
 
     async def _hand_on(self, scope: Message, raw: bytes, receive: Receive, send: Send) -> None:
         if self._rooms.proxy is None:

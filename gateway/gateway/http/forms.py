@@ -8,7 +8,7 @@ from gateway.errors import InvalidRequestError
 from gateway.request import UploadedFile
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 _NUMBERS = frozenset({"temperature", "speed"})
 _BOOLEANS = frozenset({"stream"})
@@ -26,7 +26,7 @@ async def parse_form(
     from starlette.datastructures import Headers, UploadFile  # noqa: PLC0415 -- seldom needed
     from starlette.formparsers import MultiPartException, MultiPartParser  # noqa: PLC0415
 
-    async def stream() -> AsyncIterator[bytes]:
+    async def stream() -> AsyncGenerator[bytes, None]:
         yield raw
 
     given = Headers(raw=list(headers.items()))

@@ -47,16 +47,16 @@ class Health:
     Args:
         models: how many aliases there are.
         database_answers: returns whether the database does; None without one.
-        reasons: each returns why the gateway cannot do its work.
-        degraded: each returns what does not work beside it.
+        reasons: returns why the gateway cannot do its work.
+        degraded: returns what does not work beside it.
     """
 
     def __init__(
         self,
         models: int,
         database_answers: Callable[[], bool | None],
-        reasons: Sequence[Callable[[], Sequence[str]]],
-        degraded: Sequence[Callable[[], Sequence[str]]] = (),
+        reasons: Callable[[], Sequence[str]],
+        degraded: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._models = models
         self._database_answers = database_answers
@@ -65,8 +65,8 @@ class Health:
 
     def report(self) -> Report:
         """Return the state of now."""
-        reasons = [reason for part in self._reasons for reason in part()]
+        reasons = list(self._reasons())
         if not self._models:
             reasons.append("no model is loaded")
-        degraded = [text for part in self._degraded for text in part()]
-        return Report(tuple(reasons), self._models, tuple(degraded), self._database_answers())
+        degraded = tuple(self._degraded())
+        return Report(tuple(reasons), self._models, degraded, self._database_answers())

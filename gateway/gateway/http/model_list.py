@@ -36,7 +36,6 @@ class ModelList:
         try:
             secret = secret_of(dict(scope["headers"]))
             caller = await self._access.identify(secret, route=scope["path"])
-            aliases = self._access.visible_aliases(caller)
             content = self._found(_name_in(scope["path"]), self._access.visible_aliases(caller))
             await answer_json(send, 200, content)
         except GatewayError as error:

@@ -115,8 +115,8 @@ def _deployments(router: Router) -> Iterator[Metric]:
     )
     for deployment, state in router.states:
         labels = deployment_labels(deployment)
-        up.add_metric(labels, float(state.is_up))
-        if not state.is_up:
+        up.add_metric(labels, float(not state.in_cooldown))
+        if state.in_cooldown:
             failure = state.failure
             out.add_metric([*labels, failure.kind.value if failure else "on-trial"], 1)
     yield up

@@ -89,28 +89,22 @@ def load_rows(
         settings: of the gateway.
         effective: its configuration.
         gateway: the running one.
-        look: whether each provider is looked at, free of cost, and LiteLLM asked for prices.
+        look: whether each provider is looked at, free of cost.
 
     Raises:
         GatewayAnswerError: the gateway does not answer.
     """
     page = running.get(gateway, "/gateway/deployments", **({"look": "true"} if look else {}))
-    listed = running.get(gateway, "/v1/model/info")["data"] if look else []
-    facts = {entry["model_info"]["id"]: entry["model_info"] for entry in listed}
     results = read_results(settings.golden_results)
     judged = judged_aliases(effective)
     return [
-        *(
-            _running(entry, facts.get(entry["deployment"], {}), effective, results, judged)
-            for entry in page["deployments"]
-        ),
+        *(_running(entry, effective, results, judged) for entry in page["deployments"]),
         *(_left_out(each, results) for each in effective.left_out),
     ]
 
 
 def _running(
     entry: Mapping[str, Any],
-    facts: Mapping[str, Any],
     effective: EffectiveConfig,
     results: Sequence[GoldenResult],
     judged: Sequence[str],
@@ -124,9 +118,9 @@ def _running(
         provider=entry["provider"],
         model=model,
         deployment=entry["deployment"],
-        price_in=_per_million(facts.get("input_cost_per_token")),
-        price_out=_per_million(facts.get("output_cost_per_token")),
-        context=entry.get("context") or facts.get("max_input_tokens"),
+        price_in=_per_million(entry["input_cost_per_token"]),
+        price_out=_per_million(entry["output_cost_per_token"]),
+        context=entry.get("context") or entry["max_input_tokens"],
         key=entry["key"] or in_file,
         key_set=True,
         reachable=entry.get("reachable"),

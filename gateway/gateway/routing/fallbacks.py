@@ -15,7 +15,7 @@ from gateway.routing.failure import Refusal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.config.deployment import RouterSettings
+    from gateway.config.deployment import Models, RouterSettings
     from gateway.request import Request
 
 EVERY_ALIAS = "*"
@@ -59,3 +59,25 @@ def _found(chains: Mapping[str, tuple[str, ...]], *names: str) -> tuple[str, ...
         if name in chains:
             return chains[name]
     return ()
+
+
+def reachable(models: Models, request: Request) -> frozenset[str]:
+    """Return every alias that may answer a request: its own, and all fallbacks of any kind."""
+    router = models.router
+    controls = request.controls
+    if controls.disable_fallbacks:
+        return frozenset({request.alias})
+    if controls.fallbacks is not None:
+        return frozenset({request.alias, *controls.fallbacks})
+    chains = (router.fallbacks, router.context_window_fallbacks, router.content_policy_fallbacks)
+    found: set[str] = set()
+    waiting = [request.alias]
+    while waiting:
+        alias = waiting.pop()
+        if alias in found:
+            continue
+        found.add(alias)
+        waiting += router.default_fallbacks
+        for chain in chains:
+            waiting += chain.get(alias) or chain.get(EVERY_ALIAS) or ()
+    return frozenset(found)

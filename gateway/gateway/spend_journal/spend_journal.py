@@ -97,7 +97,7 @@ class SpendJournal:
 
     @property
     def journal_id(self) -> str:
-        """The id under which `Position` and gateway.journal_position name this journal."""
+        """The id under which `Position` and gateway_data.journal_position name this journal."""
         return self._journal.id
 
     async def start(self) -> None:

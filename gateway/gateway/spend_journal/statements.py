@@ -29,15 +29,17 @@ SELECT set_config('statement_timeout', '30s', true), set_config('lock_timeout', 
 """
 
 CLAIM_POSITION = """
-INSERT INTO gateway.journal_position AS p (journal, at) VALUES (%s, -1)
+INSERT INTO gateway_data.journal_position AS p (journal, at) VALUES (%s, -1)
 ON CONFLICT (journal) DO UPDATE SET at = p.at RETURNING at
 """
 """Says how far a journal is, and keeps others from applying it until the transaction ends."""
 
-SET_POSITION = "UPDATE gateway.journal_position SET at = %s, updated_at = now() WHERE journal = %s"
+SET_POSITION = (
+    "UPDATE gateway_data.journal_position SET at = %s, updated_at = now() WHERE journal = %s"
+)
 
 FORGET_POSITIONS = (
-    "DELETE FROM gateway.journal_position WHERE updated_at < now() - interval '90 days'"
+    "DELETE FROM gateway_data.journal_position WHERE updated_at < now() - interval '90 days'"
 )
 
 STAGE = f"""

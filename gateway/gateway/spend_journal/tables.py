@@ -136,13 +136,13 @@ TOOL_SPEND = "LiteLLM_DailyToolSpend"
 TOOL_SPEND_KEY = ("date", "tool_name")
 TOOL_SPEND_COUNTERS = ("spend", "total_tokens", "request_count")
 
-POSITIONS = "gateway.journal_position"
+POSITIONS = "gateway_data.journal_position"
 """How far each journal is in the database: whoever reads spend and this in one snapshot knows which
 records the spend has."""
 
 _CREATE = """
-CREATE SCHEMA IF NOT EXISTS gateway;
-CREATE TABLE IF NOT EXISTS gateway.journal_position (
+CREATE SCHEMA IF NOT EXISTS gateway_data;
+CREATE TABLE IF NOT EXISTS gateway_data.journal_position (
     journal text PRIMARY KEY,
     at bigint NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT now()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.config.problems import ConfigurationError
-from gateway.loopback_guard import is_from_here
+from gateway.http.loopback_guard import is_from_here
 from gateway.native.embedded_postgres import embedded_postgres
 from gateway.native.environment import Folders, native_environment, ollama_address
 from gateway.native.preflight import look_at_ollama

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from gateway.config.checked import LOOPBACK
 
 if TYPE_CHECKING:
-    from gateway.front import App, Message, Receive, Send
+    from gateway.http.asgi import App, Message, Receive, Send
 
 REFUSAL = json.dumps(
     {

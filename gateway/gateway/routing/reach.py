@@ -1,0 +1,79 @@
+"""Whether a deployment's provider can be reached now, seen at an endpoint that costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from gateway.config.deployment import Protocol
+from gateway.routing.failure import FailureKind
+from gateway.routing.health_check import HealthChecker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.config.deployment import Deployment
+
+
+class Reach(str, Enum):
+    """What a look showed."""
+
+    YES = "yes"
+    NO = "no"
+    KEY_REFUSED = "key refused"
+    UNKNOWN = "unknown"  # only LiteLLM knows where the provider is
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look showed.
+
+    Attributes:
+        reachable: whether it answers; an Ollama has to have the model.
+        context: tokens, of a model that Ollama holds in memory; None elsewhere.
+    """
+
+    reachable: Reach
+    context: int | None = None
+
+
+async def look_at_all(deployments: Sequence[Deployment], seconds: float) -> list[Look]:
+    """Return how each deployment looks; one or two free requests each, `seconds` for one."""
+    checker = HealthChecker(seconds)
+    limit = aiohttp.ClientTimeout(total=seconds)
+    try:
+        async with aiohttp.ClientSession(timeout=limit, trust_env=True) as client:
+            looks = (_look(deployment, checker, client) for deployment in deployments)
+            return await asyncio.gather(*looks)
+    finally:
+        await checker.close()
+
+
+async def _look(
+    deployment: Deployment, checker: HealthChecker, client: aiohttp.ClientSession
+) -> Look:
+    if deployment.base is None:
+        return Look(Reach.UNKNOWN)
+    if not await checker.finds_good(deployment, FailureKind.UNREACHABLE):
+        return Look(Reach.NO)
+    if deployment.protocol is Protocol.OLLAMA:
+        return Look(Reach.YES, await _loaded_context(deployment, client))
+    if not await checker.finds_good(deployment, FailureKind.UNAUTHORISED):
+        return Look(Reach.KEY_REFUSED)
+    return Look(Reach.YES)
+
+
+async def _loaded_context(deployment: Deployment, client: aiohttp.ClientSession) -> int | None:
+    """https://github.com/ollama/ollama/blob/main/docs/api.md#list-running-models."""
+    try:
+        async with client.get(f"{deployment.base}/api/ps") as response:
+            loaded = (await response.json(content_type=None))["models"]
+        lengths = {model["name"]: model.get("context_length") for model in loaded}
+    except (aiohttp.ClientError, asyncio.TimeoutError, ValueError, KeyError, TypeError):
+        return None  # an older Ollama, or something between that lets only chats pass
+    found = lengths.get(deployment.model, lengths.get(f"{deployment.model}:latest"))
+    return found if isinstance(found, int) else None
