@@ -35,7 +35,7 @@ RETRY_AFTER = 5
 
 _KEY_ERRORS = frozenset({"auth_error", "token_not_found_in_db", "expired_key"})
 _BROKE_SCHEMA = "no model kept to the requested JSON schema"
-"""The gateway's words for it, in gateway/gateway/failover/caller_error.py."""
+"""The gateway's words for it, in gateway/gateway/routing/caller_error.py."""
 _SEE_LOG = "the gateway's log has the cause under this request id"
 
 

@@ -20,14 +20,14 @@ from gateway.http.model_list import ModelList
 from gateway.http.request_log import RequestLog
 from gateway.http.rooms import Rooms
 from gateway.jobs.jobs import Jobs
+from gateway.journal.make_records import records_of
+from gateway.journal.spend_journal import SpendJournal
 from gateway.limits.limits import Limits
 from gateway.providers.http_client import HttpClient
 from gateway.providers.ollama_provider import OllamaProvider
 from gateway.providers.openai_provider import OpenAIProvider
 from gateway.routing.router import Router
 from gateway.routing.settings import FailoverSettings
-from gateway.spend_journal.make_records import records_of
-from gateway.spend_journal.spend_journal import SpendJournal
 from gateway.traces.settings import trace_settings
 from gateway.worker.supervisor import Worker
 

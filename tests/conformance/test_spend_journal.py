@@ -18,14 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.access.caller import Caller
-from gateway.spend_journal import statements
-from gateway.spend_journal.apply import apply_records
-from gateway.spend_journal.make_records import records_of
-from gateway.spend_journal.place import Place
-from gateway.spend_journal.reader import Batch
-from gateway.spend_journal.refusals import REFUSED, apply_singly
-from gateway.spend_journal.spend_journal import SpendJournal
-from gateway.spend_journal.tables import (
+from gateway.journal import statements
+from gateway.journal.apply import apply_records
+from gateway.journal.make_records import records_of
+from gateway.journal.place import Place
+from gateway.journal.reader import Batch
+from gateway.journal.refusals import REFUSED, apply_singly
+from gateway.journal.spend_journal import SpendJournal
+from gateway.journal.tables import (
     DAILY,
     DAILY_COUNTERS,
     DAILY_KEY,
@@ -33,17 +33,17 @@ from gateway.spend_journal.tables import (
     create_tables,
     written,
 )
-from gateway.spend_journal.totals import totals_of
+from gateway.journal.totals import totals_of
 from support.prisma_engine import create_database, drop_database, package_folder
 from support.spend_writer import COST
-from unit.spend_journal.requests_made import attempt, controls, request
+from unit.journal.requests_made import attempt, controls, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from gateway.database.connection import Connection
-    from gateway.spend_journal.record import Record
+    from gateway.journal.record import Record
     from support.prisma_engine import Database
 
 POOL = 6
@@ -220,7 +220,7 @@ def test_a_day_is_what_litellm_would_make_of_it(connection: Connection, kind: An
         merge_by_conflict_key,
     )
 
-    from gateway.spend_journal.apply import _add_totals  # noqa: PLC0415 -- what is compared
+    from gateway.journal.apply import _add_totals  # noqa: PLC0415 -- what is compared
 
     entity = secrets.token_hex(4)
     caller = Caller(

@@ -14,9 +14,9 @@ from pathlib import Path
 from gateway.access.caller import Caller
 from gateway.config.deployment import Deployment, Protocol
 from gateway.request import Attempt, Bill, Operation, Request, Usage
-from gateway.spend_journal import spend_journal
-from gateway.spend_journal.make_records import records_of
-from gateway.spend_journal.spend_journal import SpendJournal
+from gateway.journal import spend_journal
+from gateway.journal.make_records import records_of
+from gateway.journal.spend_journal import SpendJournal
 
 COST = 2.0**-10
 REPEATED = 7

@@ -5,7 +5,7 @@ import { cost, count, duration, ordinal } from "./format.js";
 
 /** @import {Route, Usage} from "./api.js" */
 
-/** What came of an attempt, in the gateway's words (gateway/gateway/failover/failure.py) and ours. */
+/** What came of an attempt, in the gateway's words (gateway/gateway/routing/failure.py) and ours. */
 const OUTCOMES = new Map([
   ["answered", "answered"],
   ["unreachable", "no connection, or it broke"],

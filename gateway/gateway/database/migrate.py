@@ -24,8 +24,8 @@ from gateway.database.proxy_extras import finish_as_litellm_does, index_empty_ta
 from gateway.database.takeover import tables, take_over
 from gateway.database.triggers import SCHEMA, create_triggers
 from gateway.database.url import database_url, redacted
+from gateway.journal.tables import create_tables
 from gateway.spend.views import create_missing_views, missing_views
-from gateway.spend_journal.tables import create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -102,15 +102,15 @@ class Facts:
     @property
     def model(self) -> str:
         """The model that Ollama is to serve; the embedded one where `./run up` chose it."""
-        container = self.container("litellm")
+        container = self.container("gateway")
         if container is not None and container.environment.get("OLLAMA_MODEL") == EMBEDDED_MODEL:
             return EMBEDDED_MODEL
-        return self.setting("litellm", "OLLAMA_MODEL").removeprefix("ollama/")
+        return self.setting("gateway", "OLLAMA_MODEL").removeprefix("ollama/")
 
     @property
     def ollama_base(self) -> str:
         """Where Ollama is asked."""
-        return self.setting("litellm", "OLLAMA_API_BASE").rstrip("/")
+        return self.setting("gateway", "OLLAMA_API_BASE").rstrip("/")
 
     @property
     def wants_bundled_ollama(self) -> bool:

@@ -25,7 +25,7 @@ SHARE = 0.05
 CLOCK_TOLERANCE = 60
 BLOCKS_LOOPBACK = ("127.0.0.1", "0.0.0.0", "::", "*")  # noqa: S104 -- compared with, not bound to
 PROXY_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-INSIDE = ("ollama", "litellm", "localhost", "127.0.0.1")
+INSIDE = ("ollama", "gateway", "localhost", "127.0.0.1")
 """What the containers ask each other for, past any proxy."""
 READ_BY_OTHERS = 0o004
 WRITTEN_BY_OTHERS = 0o002

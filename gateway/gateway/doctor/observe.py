@@ -14,23 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from gateway.config.deployment import Protocol
 from gateway.config.document import parse_config
 from gateway.config.key_strength import weakness
 from gateway.config.known_keys import FALLBACKS
+from gateway.config.models import build_models
 from gateway.config.problems import ConfigurationError, Problem
 from gateway.config.providers import referenced
 from gateway.config.render import EffectiveConfig, render
 from gateway.config.settings import load_settings
 from gateway.database.url import database_problems
 from gateway.doctor.seen import Deployment, Observed, OllamaSeen, WrongSetting
-from gateway.failover.probe import OLLAMA
-from gateway.failover.target import Target, target_of
 from gateway.ollama_api import with_tag
-from gateway.reach import look
+from gateway.routing.reach import look_at_all
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from gateway.config.deployment import Deployment as Target
     from gateway.doctor.facts import Facts
 
 CONFIG = Path("litellm/litellm_config.yaml")
@@ -44,7 +45,7 @@ def observe(facts: Facts, environment: Mapping[str, str] = os.environ) -> Observ
     """Returns what was seen; takes at most some 30 s, and 3 s as a rule."""
     given = {name: environment.get(name) or environment.get(name.lower()) for name in PROXIES}
     proxies = {name: value for name, value in given.items() if value}
-    service = facts.services.get("litellm")
+    service = facts.services.get("gateway")
     if service is None or facts.config is None:
         why = "compose could not read its files" if facts.engine.version else "no engine answers"
         reason = f"providers and models: {why}"
@@ -58,7 +59,8 @@ def observe(facts: Facts, environment: Mapping[str, str] = os.environ) -> Observ
         wrong = _wrong([*_key_problems(facts), *error.problems])
         return Observed(proxies=proxies, wrong=wrong, not_checked=(reason,))
     wrong = _wrong([*_key_problems(facts), *database_problems(settings)])
-    return asyncio.run(_look_round(facts, effective, wrong, proxies))
+    targets = build_models(effective, settings, variables).deployments
+    return asyncio.run(_look_round(facts, effective, targets, wrong, proxies))
 
 
 def _variables(facts: Facts, started: Mapping[str, str]) -> dict[str, str]:
@@ -84,14 +86,14 @@ def _key_problems(facts: Facts) -> list[Problem]:
 async def _look_round(
     facts: Facts,
     effective: EffectiveConfig,
+    targets: Sequence[Target],
     wrong: tuple[WrongSetting, ...],
     proxies: dict[str, str],
 ) -> Observed:
     entries = effective.config["model_list"]
-    targets = [_target(entry, effective) for entry in entries]
     async with httpx.AsyncClient(timeout=LOOK_SECONDS) as client:
-        looks = asyncio.gather(*(look(target, client) for target in targets))
-        bases = sorted({t.base for t in targets if t.base and t.provider in OLLAMA})
+        looks = look_at_all(targets, LOOK_SECONDS)
+        bases = sorted({t.base for t in targets if t.base and t.protocol is Protocol.OLLAMA})
         seen = asyncio.gather(*(_look_at_ollama(base, facts.model, client) for base in bases))
         offset = _clock_offset(_paid_base(targets, entries), client)
         reached, ollamas, clock = await asyncio.gather(looks, seen, offset)
@@ -118,14 +120,6 @@ async def _look_round(
         proxies=proxies,
         not_checked=tuple(reason for _, reason in ollamas if reason),
     )
-
-
-def _target(entry: Mapping[str, Any], effective: EffectiveConfig) -> Target:
-    parameters = {
-        name: effective.variables.get(referenced(value) or "", value)
-        for name, value in entry["litellm_params"].items()
-    }
-    return target_of({**entry, "litellm_params": parameters, "model_info": {"id": ""}})
 
 
 def _deployment(
@@ -197,7 +191,7 @@ async def _speed(base: str, model: str, client: httpx.AsyncClient) -> float | No
         return None
 
 
-def _paid_base(targets: list[Target], entries: list[dict[str, Any]]) -> str | None:
+def _paid_base(targets: Sequence[Target], entries: list[dict[str, Any]]) -> str | None:
     """Returns a provider that is asked anyway, whose answers have a date."""
     for target, entry in zip(targets, entries, strict=True):
         has_key = referenced(entry["litellm_params"].get("api_key")) is not None

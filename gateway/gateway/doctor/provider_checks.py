@@ -24,7 +24,7 @@ KEYS = {
 }
 """The providers' keys, and how their own begin."""
 EXAMPLES = re.compile(r"\.\.\.|…|your|change-?me|example|placeholder|xxx|<|>", re.IGNORECASE)
-GATEWAY = "litellm"
+GATEWAY = "gateway"
 
 
 def settings_right(facts: Facts) -> Iterator[Finding]:

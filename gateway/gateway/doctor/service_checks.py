@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from gateway.doctor.facts import Facts
     from gateway.doctor.seen import Container
 
-LONG_RUNNING = ("backend-stub", "litellm", "ollama", "postgres")
+LONG_RUNNING = ("backend-stub", "gateway", "litellm", "ollama", "postgres")
 ONE_SHOTS = ("secrets", "migrate")
-SETTINGS_OF = ("backend-stub", "litellm", "ollama")
+SETTINGS_OF = ("backend-stub", "gateway", "ollama")
 """The services whose settings people change; the passwords of the others are in volumes."""
 
 WHAT_TO_DO = {
-    "litellm": "./run logs litellm; ./run check says what is set wrong",
+    "gateway": "./run logs gateway; ./run check says what is set wrong",
     "migrate": "./run logs migrate; once mended: ./run up",
     "postgres": "./run logs postgres",
     "secrets": "correct what it names in .env, then ./run up",

@@ -7,15 +7,15 @@ import logging
 from typing import TYPE_CHECKING
 
 from gateway.errors import UnavailableError
-from gateway.spend_journal.make_records import records_of
+from gateway.journal.make_records import records_of
 
 if TYPE_CHECKING:
     from gateway.access.caller import Position
     from gateway.errors import GatewayError
+    from gateway.journal.record import Record
+    from gateway.journal.spend_journal import SpendJournal
     from gateway.limits.reservation import Reservation
     from gateway.request import Request
-    from gateway.spend_journal.record import Record
-    from gateway.spend_journal.spend_journal import SpendJournal
 
 LOG = logging.getLogger(__name__)
 OK = 200

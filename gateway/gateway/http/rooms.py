@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from gateway.access.access import Access
     from gateway.config.deployment import Models
     from gateway.http.asgi import App
+    from gateway.journal.spend_journal import SpendJournal
     from gateway.limits.limits import Limits
     from gateway.request import Request
     from gateway.routing.router import Router
-    from gateway.spend_journal.spend_journal import SpendJournal
 
 
 class Observer(Protocol):

@@ -1,9 +1,8 @@
 """The spend journal: what each answer costs is on disk before its last byte leaves.
 
-`spend_journal.py` ties it together. `accounting.py` writes a note (`note.py`) when LiteLLM begins
-to account for an answer, and `hold.py` keeps the answer's end back until then. The record
-(`record.py`) that completes the note is written by `writer.py`, which stands where LiteLLM's
-database writer stood, into the files of `journal.py`. `applier.py` brings the records into
-Postgres, rows and sums in one transaction (`statements.py`), and after a death goes on where
-`reader.py` finds that it ended.
+`make_records.py` makes a record (`record.py`) of what a request used and cost. `spend_journal.py`
+is what the gateway holds: it appends records to the files of `file_journal.py` and looks after the
+applier, a process of its own (`applier.py`), which reads them (`reader.py`) and brings them into
+the database exactly once, rows and totals in one transaction (`apply.py`). `tables.py` lists every
+table and column that is written; `old_records.py` reads what version 0.1 has left.
 """

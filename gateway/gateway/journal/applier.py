@@ -1,36 +1,40 @@
-"""Brings the journal into the database, in a thread of its own."""
+"""The applier: a process that brings journals into the database, so that no request waits for it.
+
+    python -m gateway.journal.applier FD
+
+FD is a socket to its gateway. The first message from there is the task (`messages.py`); after it,
+how far the gateway has written. The process ends when the gateway does, whichever way: a batch that
+is under way is finished, which is harmless, because a batch says in the database, in its own
+transaction, up to where its journal is applied.
+"""
 
 from __future__ import annotations
 
-import json
-import threading
+import logging
+import socket
+import sys
 import time
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from gateway.database.connection import reason
 from gateway.database.url import for_psycopg
-from gateway.journal.statements import apply_records
+from gateway.journal import statements
+from gateway.journal.apply import apply_records
+from gateway.journal.messages import Channel, ChannelHandler, Progress, Task
+from gateway.journal.reader import Reader
+from gateway.journal.refusals import apply_singly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
     from gateway.database.connection import Connection
-    from gateway.journal.reader import Reader
-    from gateway.journal.record import Record
+    from gateway.journal.reader import Batch
 
-LINGER_SECONDS = 0.1
-"""Records that come within this time share a transaction."""
-
-LOOK_SECONDS = 5.0
-"""What could not be applied for a reason nobody thought of is tried again so often."""
+LOG = logging.getLogger("gateway.journal.applier")
 
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 3.0
-REFUSED = "refused.jsonl"
 
 # A server that vanishes is noticed within seconds, not when TCP gives up after 15 minutes.
 CONNECTION: dict[str, Any] = {
@@ -46,134 +50,100 @@ CONNECTION: dict[str, Any] = {
 _DATA = (psycopg.DataError, psycopg.IntegrityError)
 
 
+class GatewayGoneError(Exception):
+    """The gateway has ended, or wants the applier to."""
+
+
 class Applier:
-    """Applies what a reader reads.
+    """Applies the journals of a task.
 
     Args:
-        reader: of the journal.
-        url: of the database.
-        say: writes an event for people to the log, with its level.
-        refused: the file that keeps what Postgres will never take.
-
-    Attributes:
-        applied: called with the records that were new to the database.
-        caught_up_at: when everything that stood in the journal was applied, by the monotonic clock.
+        channel: to the gateway.
+        task: what is to be applied.
     """
 
-    def __init__(
-        self,
-        reader: Reader,
-        url: str,
-        refused: Path,
-        say: Callable[[str, str], None],
-    ) -> None:
-        self.applied: Callable[[Sequence[Record]], None] = lambda _: None
-        self.caught_up_at = time.monotonic()
-        self._reader = reader
-        self._url = for_psycopg(url)
-        self._refused = refused
-        self._say = say
+    def __init__(self, channel: Channel, task: Task) -> None:
+        self._channel = channel
+        self._url = for_psycopg(task.url)
+        self._own = Reader(Path(task.folder), task.tail)
+        self._own_folder = Path(task.folder)
+        self._left = [Path(folder) for folder in task.left]
         self._connection: Connection | None = None
         self._trouble = ""
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._stop_at: float | None = None
 
-    def catch_up(self, seconds: float | None = None, *, last: bool = False) -> int:
-        """Applies everything there is.
+    def run(self) -> None:
+        """Apply what is there and what comes, until the gateway is gone.
 
-        Args:
-            seconds: for so long it is tried when the database does not answer.
-            last: whether nobody writes any more: a note that no record completed is applied too.
-
-        Returns:
-            How many records were applied.
+        Raises:
+            GatewayGoneError: always, in the end.
         """
-        count = 0
-        until = None if seconds is None else time.monotonic() + seconds
-        looked_at = time.monotonic()
-        while (batch := self._reader.next_batch(last=last)) is not None:
+        while True:
+            while self._left:
+                self._empty(Reader(self._left[0]), self._left[0])
+                self._channel.send(Progress(done_with=str(self._left.pop(0))))
+            self._empty(self._own, self._own_folder)
+            self._channel.send(Progress(place=self._own.place, is_idle=True))
+            if self._stop_at is not None:
+                raise GatewayGoneError
+            self._listen(None)
+
+    def _empty(self, reader: Reader, folder: Path) -> None:
+        """Apply everything that a reader finds."""
+        while (batch := reader.next_batch()) is not None:
             wait = FIRST_WAIT
-            while not self._try_to_apply(batch.records):
-                if (until is not None and time.monotonic() > until) or self._stop.wait(wait):
-                    return count
+            while not self._try_to_apply(batch, folder):
+                self._listen(wait)
+                self._end_if_late()
                 wait = min(wait * 2, LONGEST_WAIT)
-            self._reader.done(batch)
-            count += len(batch.records)
-            looked_at = time.monotonic()
-        self.caught_up_at = looked_at
-        return count
+            reader.done(batch)
+            is_own = reader is self._own
+            self._channel.send(
+                Progress(place=reader.place if is_own else None, records=len(batch.records))
+            )
+            self._listen(0)
+            self._end_if_late()
 
-    def start(self, appended: threading.Event) -> None:
-        """Applies from now on, whenever `appended` is set."""
+    def _end_if_late(self) -> None:
+        if self._stop_at is not None and time.monotonic() > self._stop_at:
+            raise GatewayGoneError
 
-        def run() -> None:
-            while not self._stop.is_set():
-                appended.wait(LOOK_SECONDS)
-                self._stop.wait(LINGER_SECONDS)
-                appended.clear()
-                self._survive(self.catch_up)
-
-        self._thread = threading.Thread(target=run, name="journal-apply", daemon=True)
-        self._thread.start()
-
-    def stop(self, appended: threading.Event, seconds: float) -> None:
-        """Ends the thread, and applies what is left within `seconds`."""
-        self._stop.set()
-        appended.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._stop.clear()
-        self._survive(lambda: self.catch_up(seconds, last=True))
-        self._drop_connection()
-
-    def _survive(self, work: Callable[[], object]) -> None:
-        """Does some work; what goes wrong is said, and tried again when the next record comes."""
+    def _try_to_apply(self, batch: Batch, folder: Path) -> bool:
+        """Apply a batch; return whether it is done with."""
         try:
-            work()
-        except Exception as error:  # noqa: BLE001 -- the thread must live as long as the gateway
-            self._say(f"the spend journal is not being applied: {error!r}", "ERROR")
-            self._drop_connection()
-
-    def _try_to_apply(self, records: Sequence[Record]) -> bool:
-        """Applies a batch; returns whether it is done with."""
-        try:
-            written = apply_records(self._connected(), records)
-        except _DATA as error:
-            return self._apply_singly(records, error)
+            connection = self._connected()
+            try:
+                apply_records(connection, batch.records, batch.journal, batch.end.at)
+            except _DATA:
+                apply_singly(connection, batch, folder)
         except psycopg.Error as error:
             self._drop_connection()
             self._report(f"the spend journal waits for the database: {reason(error)}")
             return False
         self._report("")
-        self.applied(written)
         return True
 
-    def _apply_singly(self, records: Sequence[Record], error: psycopg.Error) -> bool:
-        """Postgres refused one of several: each by itself, and the refused one without its texts.
+    def _listen(self, seconds: float | None) -> None:
+        """Take in what the gateway says; wait for it so long, None for as long as it takes.
 
-        Whatever a provider or caller put in, the money is written down.
+        Raises:
+            GatewayGoneError: it says nothing more, ever.
         """
-        if len(records) > 1:
-            return all(self._try_to_apply([record]) for record in records)
-        bare = _bare(records[0])
-        if bare.row != records[0].row:
-            self._say(
-                f"a spend row lost its texts, which Postgres refused: {reason(error)}", "WARNING"
-            )
-            return self._try_to_apply([bare])
-        with self._refused.open("ab") as file:
-            file.write(records[0].encoded() + b"\n")
-        self._say(
-            f"Postgres refused a spend row ({reason(error)}); it is kept in {self._refused}",
-            "ERROR",
-        )
-        return True
+        written = self._channel.receive(seconds)
+        if written is None:
+            raise GatewayGoneError
+        if written.tail is not None:
+            self._own.tail = written.tail
+        self._left += [Path(folder) for folder in written.left]
+        if written.stop_within is not None:
+            self._stop_at = time.monotonic() + written.stop_within
 
     def _connected(self) -> Connection:
         if self._connection is None:
             self._connection = psycopg.connect(
                 self._url, autocommit=True, prepare_threshold=None, **CONNECTION
             )
+            self._connection.execute(statements.FORGET_POSITIONS)
         return self._connection
 
     def _drop_connection(self) -> None:
@@ -183,15 +153,30 @@ class Applier:
 
     def _report(self, trouble: str) -> None:
         if trouble and not self._trouble:
-            self._say(trouble, "WARNING")
+            LOG.warning("%s", trouble)
         elif self._trouble and not trouble:
-            self._say("the spend journal is being applied again", "INFO")
+            LOG.info("the spend journal is being applied again")
         self._trouble = trouble
 
 
-def _bare(record: Record) -> Record:
-    """Returns the record with nothing but what is counted."""
-    texts = {"messages", "response", "proxy_server_request", "request_tags", "metadata"}
-    kept = {column: value for column, value in record.row.items() if column not in texts}
-    plain = json.loads(json.dumps(kept).encode("ascii", "ignore"))
-    return replace(record, row={**plain, "metadata": {}})
+def main(descriptor: int) -> int:
+    """Serve the gateway at the other end of a socket; return the exit code."""
+    channel = Channel(socket.socket(fileno=descriptor))
+    logger = logging.getLogger("gateway")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(ChannelHandler(channel))
+    try:
+        task = channel.receive_task()
+        if task is not None:
+            Applier(channel, task).run()
+    except (GatewayGoneError, BrokenPipeError, ConnectionError):
+        return 0
+    except Exception as error:  # noqa: BLE001 -- the gateway says it, and starts another
+        LOG.error("the spend journal is not being applied: %r", error)  # noqa: TRY400 -- one line
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

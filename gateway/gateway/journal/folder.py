@@ -34,12 +34,12 @@ class Claim:
     lock: int
 
     def release(self) -> None:
-        """Gives the folder back; the end of the process does so too."""
+        """Give the folder back; the end of the process does so too."""
         os.close(self.lock)
 
 
 def claim(root: Path) -> Claim:
-    """Returns the first folder of `root` that nobody holds.
+    """Return the first folder of `root` that nobody holds.
 
     Raises:
         JournalFolderError: `root` cannot be written to, or every folder is held.
@@ -61,7 +61,7 @@ def claim(root: Path) -> Claim:
 
 
 def claim_left_behind(root: Path) -> list[Claim]:
-    """Returns the folders of gateways that are gone and have not come back."""
+    """Return the folders of gateways that are gone and have not come back."""
     paths = sorted(path for path in root.iterdir() if path.name.isdigit())
     claims = (_try_to_claim(path) for path in paths)
     return [found for found in claims if found is not None]

@@ -50,7 +50,7 @@ class Damage:
 
 
 def encode(body: bytes) -> bytes:
-    """Returns the line that holds `body`, which is JSON without line breaks.
+    """Return the line that holds `body`, which is JSON without line breaks.
 
     Raises:
         ValueError: it holds a line break or a zero byte, which JSON in one line cannot.
@@ -61,7 +61,7 @@ def encode(body: bytes) -> bytes:
 
 
 def scan(data: bytes, base: int = 0) -> Iterator[Line | Damage]:
-    """Yields every line of `data` and everything between them that is none, in order.
+    """Yield every line of `data` and everything between them that is none, in order.
 
     Args:
         data: a file's content from `base` on.
@@ -85,6 +85,6 @@ def scan(data: bytes, base: int = 0) -> Iterator[Line | Damage]:
 
 
 def _body(text: bytes) -> bytes | None:
-    """Returns a line's JSON; None when its checksum is another."""
+    """Return a line's JSON; None when its checksum is another."""
     checksum, space, body = text.partition(b" ")
     return body if space and checksum == b"%08x" % zlib.crc32(body) else None

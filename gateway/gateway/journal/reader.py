@@ -1,237 +1,171 @@
-"""Reads a journal where the last reading ended, and forgets what is in the database.
-
-A note is done with when the record that completes it is. Until then the place where the next
-reading begins stays before it; see `open_notes.py`.
-"""
+"""Reads a folder's journal where the last reading ended, and removes what is in the database."""
 
 from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field, replace
+import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from gateway.journal import segments
-from gateway.journal.journal import Tail
 from gateway.journal.lines import Damage, Line, scan
-from gateway.journal.note import GivenUp, Note, read_entry
-from gateway.journal.open_notes import OpenNotes
+from gateway.journal.old_records import OldLines
+from gateway.journal.place import Place, store_place, stored_place
+from gateway.journal.record import Record, decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from gateway.journal.record import Record
+LOG = logging.getLogger(__name__)
 
-BATCH_RECORDS = 500
-BATCH_BYTES = 4 << 20
+BATCH_RECORDS = 1000
+CHUNK_BYTES = 1 << 20
 DAMAGED = "damaged.jsonl"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Batch:
     """Records that follow each other.
 
     Attributes:
-        records: the records.
+        journal: the id of their journal; None for one of version 0.1.
         end: where the next batch begins.
-        notes: those that were read on the way, and where each stands.
-        given_up: ids of notes that no record will complete.
-        made: whether its records were made of notes, not read.
+        records: the records; none when there was only damage, or the end of a file.
     """
 
-    records: list[Record]
-    end: Tail
-    notes: list[tuple[Tail, Note]] = field(default_factory=list)
-    given_up: list[str] = field(default_factory=list)
-    made: bool = False
+    journal: str | None
+    end: Place
+    records: list[Record] = field(default_factory=list)
 
 
 class Reader:
-    """Reads one folder's journal.
+    """Reads one folder.
 
     Args:
         folder: of one gateway.
-        tail: returns where the gateway writes; everything before it is whole. None when nobody
+        tail: how far its gateway has written; everything before it is whole. None when nobody
             writes there any more.
-        say: writes an event for people to the log, with its level.
-        complete: makes a record of a note that no other completes.
-        removed: called when a file was removed.
 
     Attributes:
-        records_read: how many records were read that are done with; notes given up are among them.
+        place: up to where everything is in the database.
+        tail: as above, to be moved on.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        say: Callable[[str, str], None],
-        complete: Callable[[Note], Record],
-        tail: Callable[[], Tail] | None = None,
-        removed: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.records_read = 0
+    def __init__(self, folder: Path, tail: Place | None = None) -> None:
+        self.tail = tail
+        self.place = self._saved = stored_place(folder)
         self._folder = folder
-        self._say = say
-        self._complete = complete
-        self._tail = tail
-        self._removed = removed
-        self._position_path = folder / "position"
-        self._position = self._saved = self._stored_position()
-        self._open = OpenNotes()
+        self._journal: tuple[int, str | None] = (-1, None)
+        self._old = OldLines(folder, self._put_aside)
 
-    def next_batch(self, *, last: bool = False) -> Batch | None:
-        """Returns the records that come next; None when there is none yet.
-
-        Args:
-            last: whether nobody writes any more, so that no record will complete what is open.
-        """
-        due = self._open.due()
-        if not due:
-            batch = self._next_lines()
-            if batch is not None:
-                return batch
-            due = self._open.due(everything=last)
-        records = self._completed(due)
-        return Batch(records, self._position, made=True) if records else None
-
-    def done(self, batch: Batch) -> None:
-        """Takes note that a batch is in the database.
-
-        Losing this is harmless: what is applied twice is found to be there already.
-        """
-        self._position = batch.end
-        if not batch.made:
-            self.records_read += len(batch.records) + len(batch.given_up)
-        for place, note in batch.notes:
-            self._open.add(place, note)
-        for record in batch.records:
-            self._open.close(record.id)
-        for identity in batch.given_up:
-            self._open.give_up(identity)
-        self._save()
-        self._remove_read_files()
-
-    def pending_bytes(self) -> int:
-        """Returns about how much is not in the database yet."""
-        tail = self._tail() if self._tail is not None else Tail(0, 0)
-        present = [n for n in segments.numbers(self._folder) if n >= self._position.number]
-        full = sum(
-            segments.size_of(segments.path_of(self._folder, n)) for n in present if n < tail.number
-        )
-        return max(0, full + tail.offset - self._position.offset)
-
-    def _next_lines(self) -> Batch | None:
-        """Returns what stands next, up to some records; None at the end."""
+    def next_batch(self) -> Batch | None:
+        """Return the records that come next; None when there is none yet."""
         while True:
-            tail = self._tail() if self._tail is not None else None
-            present = [n for n in segments.numbers(self._folder) if n >= self._position.number]
-            if not present or (tail is not None and present[0] > tail.number):
+            present = [n for n in segments.numbers(self._folder) if n >= self.place.number]
+            if not present or (self.tail is not None and present[0] > self.tail.number):
                 return None
-            if present[0] > self._position.number:
-                self._position = Tail(present[0], 0)
-            is_active = tail is not None and self._position.number == tail.number
-            batch = self._read(tail.offset if tail is not None and is_active else None)
+            if present[0] > self.place.number:
+                self.place = Place(present[0], 0)
+            number = self.place.number
+            is_active = self.tail is not None and number == self.tail.number
+            batch = self._read(self.tail.offset if self.tail is not None and is_active else None)
             if batch.records:
                 return batch
-            if batch.end != self._position:  # notes, or damage that was passed over
+            if batch.end != self.place:  # a header, or damage that was passed over
                 self.done(batch)
             elif is_active:
                 return None
             else:
-                self._position = Tail(self._position.number + 1, 0)
+                self.place = Place(number + 1, 0)
                 self._remove_read_files()
 
+    def done(self, batch: Batch) -> None:
+        """Take note that a batch is in the database."""
+        self.place = batch.end
+        if self.place != self._saved:
+            store_place(self._folder, self.place)
+            self._saved = self.place
+        self._remove_read_files()
+
     def _read(self, limit: int | None) -> Batch:
-        """Returns what stands from the position on, up to `limit` in the file."""
-        number, start = self._position.number, self._position.offset
-        with segments.path_of(self._folder, number).open("rb") as file:
-            file.seek(start)
-            data = file.read() if limit is None else file.read(max(0, limit - start))
-        batch = Batch([], self._position)
-        for found in scan(data, start):
-            if isinstance(found, Line):
-                self._take(found, batch)
+        """Return what stands from the place on, up to `limit` in the file."""
+        number, start = self.place.number, self.place.offset
+        batch = Batch(self._journal_of(number), self.place)
+        for found in scan(self._chunk(number, start, limit), start):
+            if isinstance(found, Damage):
+                self._report(found, number)
             else:
-                self._report(found)
-            batch = replace(batch, end=Tail(number, found.end))
-            if len(batch.records) >= BATCH_RECORDS or found.end - start >= BATCH_BYTES:
+                record = self._record(found, number, batch.journal)
+                if record is not None:
+                    record.at = Place(number, found.end).at
+                    batch.records.append(record)
+            batch.end = Place(number, found.end)
+            if len(batch.records) >= BATCH_RECORDS:
                 break
         return batch
 
-    def _take(self, line: Line, batch: Batch) -> None:
+    def _chunk(self, number: int, start: int, limit: int | None) -> bytes:
+        """Return whole lines from a place on, about as much as a batch needs."""
+        with segments.path_of(self._folder, number).open("rb") as file:
+            file.seek(start)
+            most = -1 if limit is None else max(0, limit - start)
+            data = file.read(CHUNK_BYTES if most < 0 else min(most, CHUNK_BYTES))
+            end = data.rfind(b"\n") + 1
+            if len(data) < CHUNK_BYTES or (data[-1] == 0 and not end):
+                return data
+            if end and data[-1] != 0:  # the last line goes on behind the chunk
+                return data[:end]
+            if end:
+                return data
+            return data + (file.read() if most < 0 else file.read(most - len(data)))
+
+    def _journal_of(self, number: int) -> str | None:
+        """Return the id that a file begins with; None for a file of version 0.1."""
+        if self._journal[0] != number:
+            with segments.path_of(self._folder, number).open("rb") as file:
+                first = next(iter(scan(file.readline(200))), None)
+            journal = None
+            if isinstance(first, Line):
+                fields = orjson.loads(first.body)
+                journal = fields.get("journal") if isinstance(fields, dict) else None
+            self._journal = (number, journal if isinstance(journal, str) else None)
+        return self._journal[1]
+
+    def _record(self, line: Line, number: int, journal: str | None) -> Record | None:
         try:
-            entry = read_entry(line.body)
-        except (ValueError, TypeError, KeyError):
-            self._report(Damage(line.end - len(line.body), line.body, unfinished=False))
-            return
-        if isinstance(entry, Note):
-            batch.notes.append((batch.end, entry))
-        elif isinstance(entry, GivenUp):
-            batch.given_up.append(entry.id)
-        else:
-            batch.records.append(entry)
+            fields = orjson.loads(line.body)
+            if journal is None:
+                return self._old.record(fields, line.body, number)
+            return None if fields.get("journal") == journal else decoded(fields)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            start = line.end - len(line.body)
+            self._report(Damage(start, line.body, unfinished=False), number)
+            return None
 
-    def _completed(self, notes: list[Note]) -> list[Record]:
-        """Returns records made of notes alone."""
-        records = []
-        for note in notes:
-            try:
-                records.append(self._complete(note))
-            except Exception as error:  # noqa: BLE001 -- one must not keep the others from the database
-                self._open.close(note.id)
-                self._put_aside({"note": note.encoded().decode()})
-                self._say(
-                    f"the note of {note.request_id} makes no record ({error!r}) and was put aside"
-                    f" in {self._folder / DAMAGED}",
-                    "ERROR",
-                )
-        return records
-
-    def _report(self, damage: Damage) -> None:
-        """Keeps what cannot be read, and says what it means."""
-        name = segments.path_of(self._folder, self._position.number).name
+    def _report(self, damage: Damage, number: int) -> None:
+        """Keep what cannot be read, and say what it means."""
+        name = segments.path_of(self._folder, number).name
         if damage.unfinished:
-            self._say(f"{name} ends in an unfinished record, whose answer never left", "WARNING")
+            LOG.warning("%s ends in an unfinished record, whose answer never left", name)
             return
         raw = base64.b64encode(damage.raw).decode()
         self._put_aside({"file": name, "offset": damage.start, "bytes": raw})
-        self._say(
-            f"{name} is damaged at byte {damage.start}: {len(damage.raw)} bytes are no record and "
-            f"were put aside in {self._folder / DAMAGED}",
-            "ERROR",
+        LOG.error(
+            "%s is damaged at byte %d: %d bytes are no record and were put aside in %s",
+            name,
+            damage.start,
+            len(damage.raw),
+            self._folder / DAMAGED,
         )
 
     def _put_aside(self, kept: dict[str, Any]) -> None:
         with (self._folder / DAMAGED).open("a", encoding="ascii") as file:
             file.write(f"{json.dumps(kept)}\n")
 
-    @property
-    def _safe(self) -> Tail:
-        """Where a reading must begin that is to find everything that still counts."""
-        return min(self._position, self._open.first or self._position)
-
-    def _save(self) -> None:
-        safe = self._safe
-        if safe == self._saved:
-            return
-        content = json.dumps({"number": safe.number, "offset": safe.offset})
-        temporary = self._position_path.with_suffix(".new")
-        temporary.write_text(content, encoding="ascii")
-        temporary.replace(self._position_path)
-        self._saved = safe
-
     def _remove_read_files(self) -> None:
-        safe = self._safe
-        read = [number for number in segments.numbers(self._folder) if number < safe.number]
-        for number in read:
-            segments.remove_segment(self._folder, number)
-        if read:
-            self._removed()
-
-    def _stored_position(self) -> Tail:
-        try:
-            stored = json.loads(self._position_path.read_text(encoding="ascii"))
-            return Tail(int(stored["number"]), int(stored["offset"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return Tail(0, 0)
+        for number in segments.numbers(self._folder):
+            if number < self.place.number:
+                segments.remove_segment(self._folder, number)

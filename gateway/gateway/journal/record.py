@@ -1,86 +1,134 @@
-"""One record of the journal: a row of LiteLLM_SpendLogs, and all that it adds up to."""
+"""One record of the journal: a row of LiteLLM_SpendLogs, and whatever it does not say itself.
+
+A line of the journal is a record as JSON. It holds each fact once: columns with LiteLLM's default
+are left out (`tables.SPEND_LOG_DEFAULTS`), and what a row repeats, and all totals, are worked out
+when it is applied (`row_values.py`, `totals.py`).
+"""
 
 from __future__ import annotations
 
 import json
-import uuid
-from dataclasses import asdict, dataclass, field
+import os
+from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 MARK = "gateway"
 """The key in a row's metadata under which the gateway's own facts stand."""
 
-COUNTED = "gateway_usage_counted"
-"""In LiteLLM's details of a call: its usage is not the provider's."""
-
-NOTE = "gateway_note"
-"""In LiteLLM's details of a call: the id of its note, which its record will have."""
-
 RECONCILED = "reconciled"
-"""Among the gateway's facts: the row was made of a note."""
-
-_ENCODER = json.JSONEncoder(default=str, ensure_ascii=True, separators=(",", ":"))
+"""Among the gateway's facts: the row was made of a note of version 0.1."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """What one call to a provider leaves in the database, as LiteLLM itself worked it out.
+@dataclass(slots=True)
+class OldTotals:
+    """What a record of version 0.1 adds up to, as LiteLLM itself had worked it out.
 
     Attributes:
-        row: the row, by column.
-        spend: whom it is charged to, as LiteLLM names them: a kind (key, user, team …) and an id.
-        daily: what it adds to the daily tables, by kind.
-        model_usage: what it adds to LiteLLM_DailyModelUsage.
-        tools: what it adds to the tables of tool use.
-        id: of the record; it stands in the row's metadata, so that a row tells whose it is.
+        spend: whom it is charged to: LiteLLM's name of a kind (key, user, team …) and an id.
+        daily: what it adds to the daily tables, by LiteLLM's name of their kind.
+        model_usage: what it adds to LiteLLM_DailyModelUsage; None for nothing.
+        tools: what it adds to the tables of tool use; None for nothing.
     """
 
-    row: dict[str, Any]
     spend: list[tuple[str, str]] = field(default_factory=list)
     daily: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     model_usage: dict[str, Any] | None = None
     tools: dict[str, Any] | None = None
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+@dataclass(slots=True)
+class Record:
+    """What one call to a provider leaves in the database.
+
+    Attributes:
+        row: the row's columns that have not LiteLLM's default; `metadata` only with what no other
+            column says.
+        charged: whom it is charged to besides those that the row names: a kind and an id.
+        tools: names of the tools that the answer called.
+        saved: US dollars that the provider's prompt cache saved; below 0 when it cost more.
+        has_row: False when only totals are kept (disable_spend_logs).
+        id: of the record; it stands in the row's metadata, so that a row tells whose it is.
+        old: the totals of a record of version 0.1, whose row is whole; else None.
+        at: its place in its journal; see `access.caller.Position`.
+    """
+
+    row: dict[str, Any]
+    charged: list[tuple[str, str]] = field(default_factory=list)
+    tools: tuple[str, ...] = ()
+    saved: float = 0.0
+    has_row: bool = True
+    id: str = field(default_factory=lambda: os.urandom(16).hex())
+    old: OldTotals | None = None
+    at: int = -1
 
     @property
     def cost(self) -> float:
         """US dollars."""
         return float(self.row.get("spend") or 0.0)
 
-    def marked_row(self) -> dict[str, Any]:
-        """Returns the row with the record's id in its metadata."""
-        metadata = self.row.get("metadata")
-        metadata = dict(metadata) if isinstance(metadata, dict) else {}
-        metadata[MARK] = {**(metadata.get(MARK) or {}), "record": self.id}
-        return {**self.row, "metadata": metadata}
-
     def encoded(self) -> bytes:
-        """Returns it as one line of JSON."""
-        return as_line(asdict(self))
+        """Return it as one line of JSON; not for records of version 0.1."""
+        line: dict[str, Any] = {"v": 2, "id": self.id, "row": self.row}
+        if self.charged:
+            line["charged"] = self.charged
+        if self.tools:
+            line["tools"] = self.tools
+        if self.saved:
+            line["saved"] = self.saved
+        if not self.has_row:
+            line["has_row"] = False
+        return as_line(line)
 
 
-def decode(fields: dict[str, Any]) -> Record:
-    """Returns the record of a line's fields."""
-    spend = [(kind, identity) for kind, identity in fields["spend"]]
-    return Record(**{**fields, "spend": spend})
+def decoded(line: dict[str, Any]) -> Record:
+    """Return the record of a line's fields.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    row = line["row"]
+    if not isinstance(row, dict) or not isinstance(row["request_id"], str):
+        raise TypeError("a record has no row")
+    return Record(
+        row=row,
+        charged=[(kind, identity) for kind, identity in line.get("charged", ())],
+        tools=tuple(line.get("tools", ())),
+        saved=float(line.get("saved", 0.0)),
+        has_row=bool(line.get("has_row", True)),
+        id=str(line["id"]),
+    )
 
 
 def as_line(fields: dict[str, Any]) -> bytes:
-    """Returns one line of JSON that Postgres can take: no zero bytes, no half characters.
+    r"""Return one line of JSON that Postgres can take: no \u0000, no half surrogates.
 
     https://www.postgresql.org/docs/17/datatype-json.html
     """
-    text = _ENCODER.encode(fields)
-    if "\\u0000" in text or "\\ud" in text:
-        text = _ENCODER.encode(_clean(fields))
-    return text.encode()
+    try:
+        line = orjson.dumps(fields, _text, orjson.OPT_NON_STR_KEYS)
+    except (TypeError, ValueError):  # half a surrogate, or a number beyond 64 bits
+        return _cleaned(fields)
+    return _cleaned(fields) if b"\\u0000" in line else line
+
+
+def _cleaned(fields: dict[str, Any]) -> bytes:
+    return json.dumps(_clean(fields), default=_text, separators=(",", ":")).encode()
+
+
+def _text(value: object) -> str:
+    text: str = _clean(str(value))
+    return text
 
 
 def _clean(value: Any) -> Any:  # noqa: ANN401 -- JSON
     if isinstance(value, str):
         return value.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, float) and value - value != 0:  # infinite, or no number
+        return None
     if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
+        return {_clean(str(key)): _clean(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_clean(item) for item in value]
     return value

@@ -39,34 +39,37 @@ class Segment:
     size: int
 
     def close(self) -> None:
-        """Makes it durable and closes it."""
+        """Make it durable and closes it."""
         os.fdatasync(self.descriptor)
         os.close(self.descriptor)
 
 
 def path_of(folder: Path, number: int) -> Path:
-    """Returns the path of a file."""
+    """Return the path of a file."""
     return folder / f"{number:012d}{SUFFIX}"
 
 
 def numbers(folder: Path) -> list[int]:
-    """Returns the numbers of the files that are there, in order."""
+    """Return the numbers of the files that are there, in order."""
     return sorted(int(path.name.removesuffix(SUFFIX)) for path in folder.glob(f"*{SUFFIX}"))
 
 
 def used_bytes(folder: Path) -> int:
-    """Returns what all files take together."""
+    """Return what all files take together."""
     return sum(size_of(path) for path in folder.glob(f"*{SUFFIX}"))
 
 
-def make_segment(folder: Path, number: int, size: int, *, limit: int) -> Segment:
-    """Returns a new file, its blocks allocated and durable.
+def make_segment(
+    folder: Path, number: int, size: int, *, limit: int, begin: bytes = b""
+) -> Segment:
+    """Return a new file, its blocks allocated and durable.
 
     Args:
         folder: where.
         number: of the file.
         size: in bytes.
         limit: bytes that all files may take together.
+        begin: what it begins with.
 
     Raises:
         JournalFullError: with the reason.
@@ -78,6 +81,7 @@ def make_segment(folder: Path, number: int, size: int, *, limit: int) -> Segment
     descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:
         _fill(descriptor, size)
+        os.pwrite(descriptor, begin, 0)
         os.fsync(descriptor)
         making.rename(path_of(folder, number))
         sync_folder(folder)
@@ -91,12 +95,12 @@ def make_segment(folder: Path, number: int, size: int, *, limit: int) -> Segment
 
 
 def remove_segment(folder: Path, number: int) -> None:
-    """Removes a file whose every record is in the database."""
+    """Remove a file whose every record is in the database."""
     path_of(folder, number).unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes new and removed names of a folder durable."""
+    """Make new and removed names of a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -111,7 +115,7 @@ def _fill(descriptor: int, size: int) -> None:
 
 
 def size_of(path: Path) -> int:
-    """Returns the bytes of a file, 0 when the applier has just removed it."""
+    """Return the bytes of a file, 0 when the applier has just removed it."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

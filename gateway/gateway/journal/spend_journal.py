@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gateway.failover.record import current_record
-from gateway.journal.applier import REFUSED, Applier
+from gateway.access.caller import Position
+from gateway.journal import segments
+from gateway.journal.applier_process import ApplierProcess
+from gateway.journal.file_journal import Journal
 from gateway.journal.folder import claim, claim_left_behind
-from gateway.journal.hold import Hold
-from gateway.journal.journal import Journal
-from gateway.journal.reader import Reader
-from gateway.journal.record import COUNTED
-from gateway.journal.segments import used_bytes
+from gateway.journal.messages import Task, Written
+from gateway.journal.place import Place, stored_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
-    from gateway.journal.hold import App
-    from gateway.journal.note import Note
+    from gateway.journal.folder import Claim
+    from gateway.journal.messages import Progress
     from gateway.journal.record import Record
-    from gateway.journal.writer import JournalWriter
+
+LOG = logging.getLogger(__name__)
+
+CATCH_UP_SECONDS = 8.0
+"""How long a start waits for what was left from before to be in the database."""
 
 STOP_SECONDS = 8.0
 """How long a gateway that stops tries to bring the rest into the database; the next start does."""
+
+LINGER_SECONDS = 0.1
+"""Records that come within this time share a transaction."""
+
+LOOK_SECONDS = 60.0
+"""How often folders of gateways that are gone are looked for."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +50,8 @@ class JournalState:
         bytes: what they take, the room made ahead too.
         max_bytes: what they may take.
         waiting_bytes: what is not in the database yet.
-        waiting_records: how many records that is.
-        oldest_waiting_seconds: the age of the oldest of them, to 5 s; 0 when there is none.
+        waiting_records: how many records that is; those left from before are not counted.
+        oldest_waiting_seconds: the age of the oldest of them; 0 when there is none.
         stopped_because: why no request is taken; None as long as there is room.
     """
 
@@ -59,142 +71,159 @@ class SpendJournal:
         root: where every gateway has its folder.
         max_mb: what this one's may take.
         url: of the database.
-        say: writes an event for people to the log, with its level.
         sync: whether each record is flushed to the disk.
+
+    Attributes:
+        on_applied: is called with the position up to which this journal is in the database.
+
+    Raises:
+        JournalFolderError: no folder can be had.
     """
 
-    def __init__(
-        self, root: Path, max_mb: int, url: str, say: Callable[[str, str], None], *, sync: bool
-    ) -> None:
-        self._say = say
-        self._claim = claim(root)
+    def __init__(self, root: Path, max_mb: int, url: str, *, sync: bool) -> None:
+        self.on_applied: Callable[[Position], None] = lambda _: None
         self._root = root
         self._url = url
-        self.journal = Journal(self._claim.path, max_mb << 20, say, sync=sync)
-        self._writer: JournalWriter | None = None
-        self._before = 0  # records that an earlier gateway left here
-        self._reader = Reader(
-            self._claim.path,
-            say,
-            self._completed,
-            lambda: self.journal.tail,
-            self.journal.room_was_made,
-        )
-        self._applier = Applier(self._reader, url, self._claim.path / REFUSED, say)
+        self._claim = claim(root)
+        self._journal = Journal(self._claim.path, max_mb << 20, sync=sync)
+        self._place = stored_place(self._claim.path)
+        self._left: dict[str, Claim] = {}
+        self._applier = ApplierProcess(self._task, self._take)
+        self._applied_records = 0
+        self._marks: deque[tuple[float, Place]] = deque()
+        self._telling: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._caught_up = asyncio.Event()
 
-    def recover(self, seconds: float) -> None:
-        """Brings what earlier gateways left behind into the database, before any request.
+    @property
+    def journal_id(self) -> str:
+        """The id under which `Position` and gateway_data.journal_position name this journal."""
+        return self._journal.id
 
-        LiteLLM is imported, and does not serve yet.
+    async def start(self) -> None:
+        """Bring in what is left from before, wait a bounded time for it, and go on applying."""
+        self._take_over()
+        self._mark()
+        self._applier.start()
+        self._looking = asyncio.get_running_loop().create_task(self._look_for_left_folders())
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._caught_up.wait(), CATCH_UP_SECONDS)
+        if not self._caught_up.is_set():
+            LOG.warning("the costs of before are not in the database yet; they follow")
+
+    def append(self, record: Record) -> tuple[Position, asyncio.Future[None]]:
+        """Write a record; `flush` makes it durable, or a thread does in a while.
+
+        Returns:
+            Its position, and what is done when it is durable.
+
+        Raises:
+            JournalFullError: there is no room left, not even the reserve.
+            OSError: the disk fails otherwise.
         """
-        count = 0
-        for left in claim_left_behind(self._root):
-            reader = Reader(left.path, self._say, self._completed)
-            applier = Applier(reader, self._url, left.path / REFUSED, self._say)
-            count += applier.catch_up(seconds, last=True)
-            left.release()
-        count += self._applier.catch_up(seconds, last=True)
-        self._before = self._reader.records_read
-        if count:
-            self._say(
-                f"{count} spend records of the journal were brought into the database", "INFO"
-            )
+        place, done = self._journal.append(record.encoded())
+        if self._telling is None:
+            loop = asyncio.get_running_loop()
+            self._telling = loop.call_later(LINGER_SECONDS, self._tell)
+        return Position(self._journal.id, place.at), done
 
-    def install(self) -> None:
-        """Takes the place of LiteLLM's writer; LiteLLM is imported, and does not serve yet."""
-        import litellm  # noqa: PLC0415 -- imported long before
-        from litellm.proxy import proxy_server  # noqa: PLC0415 -- as above
-
-        from gateway.journal.accounting import Accounting, UnpricedLogger  # noqa: PLC0415 -- as above
-        from gateway.journal.counted import (  # noqa: PLC0415 -- as above
-            UsageCounter,
-            mark_counted_streams,
-        )
-
-        writer = self._journal_writer()
-        proxy_server.proxy_logging_obj.db_spend_update_writer = writer
-        self._applier.applied = writer.applied
-        Accounting(self.journal, _facts, self._say).watch()
-        mark_counted_streams()
-        for callback in (UsageCounter(), UnpricedLogger()):
-            litellm.logging_callback_manager.add_litellm_callback(callback)
-        self._applier.start(self.journal.appended)
-
-    def held(self, app: App) -> Hold:
-        """Returns LiteLLM's application with the end of each answer held for its record."""
-        return Hold(
-            app,
-            _is_chargeable,
-            lambda: self.journal.stopped_because,
-            self.journal.flush,
-            self._say,
-        )
-
-    def _journal_writer(self) -> JournalWriter:
-        from litellm.proxy import proxy_server  # noqa: PLC0415 -- imported long before
-
-        from gateway.journal.writer import JournalWriter  # noqa: PLC0415 -- imports LiteLLM
-
-        if self._writer is None:
-            replaced = proxy_server.proxy_logging_obj.db_spend_update_writer
-            self._writer = JournalWriter(replaced, self.journal.append, _facts)
-        return self._writer
-
-    def _completed(self, note: Note) -> Record:
-        """Returns the record of a note that is all there is; not to be called on an event loop."""
-        return asyncio.run(self._journal_writer().record_of(note))
+    def flush(self) -> None:
+        """Make durable what was appended, once for all who ask in this turn of the event loop."""
+        self._journal.flush()
 
     def reasons(self) -> list[str]:
-        """Returns why the gateway is not healthy."""
-        reason = self.journal.stopped_because
+        """Return why the gateway is not healthy, and takes no new request."""
+        reason = self._journal.stopped_because
         return [] if reason is None else [f"the spend journal is full: {reason}"]
 
     def state(self) -> JournalState:
-        """Returns how the journal is now; may be called in any thread."""
-        waiting = self._reader.pending_bytes()
-        age = time.monotonic() - self._applier.caught_up_at
+        """Return how the journal is now; may be called in any thread."""
+        waiting = self._waiting_bytes()
+        oldest = self._marks[0][0] if waiting and self._marks else None
         return JournalState(
             folder=self._claim.path,
-            bytes=used_bytes(self._claim.path),
-            max_bytes=self.journal.max_bytes,
+            bytes=segments.used_bytes(self._claim.path),
+            max_bytes=self._journal.max_bytes,
             waiting_bytes=waiting,
-            waiting_records=max(0, self.journal.records - self._reader.records_read + self._before),
-            oldest_waiting_seconds=age if waiting else 0.0,
-            stopped_because=self.journal.stopped_because,
+            waiting_records=max(0, self._journal.records - self._applied_records),
+            oldest_waiting_seconds=0.0 if oldest is None else time.monotonic() - oldest,
+            stopped_because=self._journal.stopped_because,
         )
 
-    def close(self) -> None:
-        """Writes what is left into the database, as far as it answers, and ends."""
-        self._applier.stop(self.journal.appended, STOP_SECONDS)
-        self.journal.close()
-        self._claim.release()
+    async def close(self) -> None:
+        """Bring what is left into the database, as far as it answers, and end."""
+        if self._looking is not None:
+            self._looking.cancel()
+        if self._telling is not None:
+            self._telling.cancel()
+        self._tell()
+        await self._applier.stop(STOP_SECONDS)
+        await asyncio.get_running_loop().run_in_executor(None, self._journal.close)
+        for left in (*self._left.values(), self._claim):
+            left.release()
 
+    def _task(self) -> Task:
+        """Return what an applier that starts now is to do."""
+        return Task(self._url, str(self._claim.path), self._journal.tail, list(self._left))
 
-def _is_chargeable(path: str) -> bool:
-    from litellm.proxy.auth.route_checks import RouteChecks  # noqa: PLC0415 -- imported long before
+    def _tell(self) -> None:
+        self._telling = None
+        self._mark()
+        self._applier.tell(Written(tail=self._journal.tail))
 
-    found: bool = RouteChecks.is_llm_api_route(path)
-    return found
+    def _mark(self) -> None:
+        """Remember when the journal was how long, to know how old its oldest record is."""
+        self._marks.append((time.monotonic(), self._journal.tail))
+        while len(self._marks) > 1 and self._marks[0][1] <= self._place:
+            self._marks.popleft()
 
+    def _take(self, news: Progress) -> None:
+        """Take in what the applier says."""
+        if news.done_with:
+            left = self._left.pop(news.done_with, None)
+            if left is not None:
+                left.release()
+        if news.place is not None:
+            self._place = max(self._place, news.place)
+            while self._marks and self._marks[0][1] <= self._place:
+                self._marks.popleft()
+            if news.place.number >= self._journal.first:
+                self._applied_records += news.records
+                self.on_applied(Position(self._journal.id, news.place.at))
+            self._journal.room_was_made()
+        if news.is_idle:
+            self._caught_up.set()
 
-def _facts(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what a row's metadata says beyond LiteLLM's own.
+    def _take_over(self) -> None:
+        found = {str(left.path): left for left in claim_left_behind(self._root)}
+        for name, left in list(found.items()):
+            if not segments.numbers(left.path):
+                found.pop(name)
+                left.release()
+        self._left.update(found)
 
-    What is not the provider's word (`unpriced`, `usage_counted`), who was asked before, and whose
-    the call is when its id is not the request's, as of a repair.
-    """
-    payload = call.get("standard_logging_object")
-    facts: dict[str, Any] = {}
-    if payload is not None and payload.get("response_cost") is None:
-        facts["unpriced"] = True
-    if call.get(COUNTED):
-        facts["usage_counted"] = True
-    record = current_record()
-    if record is not None and record.request_id not in ("", call.get("litellm_call_id")):
-        facts["request_id"] = record.request_id
-    if record is not None and len(record.attempts) > 1:
-        facts["attempts"] = [
-            {"alias": attempt.alias, "model": attempt.model, "outcome": attempt.outcome}
-            for attempt in record.attempts
-        ]
-    return facts
+    async def _look_for_left_folders(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            known = set(self._left)
+            try:
+                self._take_over()
+            except OSError as error:
+                LOG.warning("folders of gateways that are gone cannot be read: %s", error.strerror)
+                continue
+            new = [name for name in self._left if name not in known]
+            if new:
+                self._applier.tell(Written(left=new))
+
+    def _waiting_bytes(self) -> int:
+        """Return about how much is not in the database yet."""
+        place, tail = self._place, self._journal.tail
+        folder = self._claim.path
+        full = sum(
+            segments.size_of(segments.path_of(folder, number))
+            for number in segments.numbers(folder)
+            if place.number <= number < tail.number
+        )
+        return max(
+            0, full + tail.offset - (place.offset if full or place.number == tail.number else 0)
+        )

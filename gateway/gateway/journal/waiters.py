@@ -26,14 +26,14 @@ class Waiter:
 
 
 def already_done() -> asyncio.Future[None]:
-    """Returns what waits for nothing."""
+    """Return what waits for nothing."""
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     done.set_result(None)
     return done
 
 
 def tell(waiters: Sequence[Waiter], error: OSError | None) -> None:
-    """Resolves what is waited for, on each one's own event loop."""
+    """Resolve what is waited for, on each one's own event loop."""
     running = asyncio._get_running_loop()  # noqa: SLF001 -- None in a thread
     by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for waiter in waiters:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from gateway.backend_key import ALIAS
 from gateway.config.problems import ConfigurationError, Problem
+from gateway.jobs.backend_key import ALIAS
 from gateway.keys.wish import nearest
 
 if TYPE_CHECKING:

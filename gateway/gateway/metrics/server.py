@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from gateway.config.deployment import Models
     from gateway.http.health import Health
+    from gateway.journal.spend_journal import SpendJournal
     from gateway.metrics.budgets import KeyBudget
     from gateway.routing.router import Router
-    from gateway.spend_journal.spend_journal import SpendJournal
 
 
 class MetricsServer:

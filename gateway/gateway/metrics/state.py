@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from gateway.http.health import Health
+    from gateway.journal.spend_journal import SpendJournal
     from gateway.metrics.budgets import KeyBudget
     from gateway.routing.router import Router
-    from gateway.spend_journal.spend_journal import SpendJournal
 
 HEALTH_SECONDS = 4.0
 """After so long without an answer to its own question the event loop hangs; /health would, too."""

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from gateway.providers.reply import Timeouts
 
+CLIENT_REQUEST_ID = "x-client-request-id"
+"""The header in which OpenAI takes a caller's own id and logs it, of at most 512 ASCII characters;
+other providers ignore it: https://platform.openai.com/docs/api-reference/debugging-requests"""
+
 KEEP_ALIVE = 60.0
 """Seconds that a connection may be idle. Servers that close it earlier are noticed."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.providers.failures import failure_of_answer, refused
-from gateway.providers.http_client import provider_headers, read_error
+from gateway.providers.http_client import CLIENT_REQUEST_ID, provider_headers, read_error
 from gateway.providers.ollama_reply import OllamaStream, chat_of, embeddings_of, usage_in
 from gateway.providers.ollama_request import PATHS, OllamaEndpoint
 from gateway.providers.openai_reply import read_object
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from gateway.request import Request
 
 OK = 200
-CLIENT_REQUEST_ID = "x-client-request-id"
 
 
 class OllamaProvider(Provider):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.providers.failures import failure_of_answer, refused, unreadable
-from gateway.providers.http_client import provider_headers, read_error
+from gateway.providers.http_client import CLIENT_REQUEST_ID, provider_headers, read_error
 from gateway.providers.openai_reply import OpenAIStream, normalise_plain, read_object
 from gateway.providers.openai_request import Body, Endpoint, multipart, wants_usage
 from gateway.providers.reply import PlainReply, Provider
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 OK = 200
 BAD_REQUEST = 400
 WITH_CHOICES = frozenset({Operation.CHAT, Operation.COMPLETION})
-CLIENT_REQUEST_ID = "x-client-request-id"
 
 
 class OpenAIProvider(Provider):

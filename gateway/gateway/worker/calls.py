@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import litellm
 from litellm.litellm_core_utils.litellm_logging import Logging
 
+from gateway.providers.http_client import CLIENT_REQUEST_ID
 from gateway.request import Operation
-from gateway.request_ids import with_client_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,9 +112,8 @@ def _keywords(ask: Ask, files: Mapping[str, tuple[str, bytes, str]]) -> dict[str
         litellm_call_id=ask.id,
     )
     if ask.operation in TAKE_HEADERS:
-        headers = with_client_request_id(keywords.get("extra_headers"), ask.id)
-        if headers:
-            keywords["extra_headers"] = headers
+        given = keywords.get("extra_headers") or {}
+        keywords["extra_headers"] = {**given, CLIENT_REQUEST_ID: ask.id}
     if ask.stream:
         keywords.update(stream=True, stream_options={"include_usage": True})
     if ask.operation is Operation.COMPLETION:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.failover.retry_after import retry_after_seconds
+from gateway.providers.retry_after import retry_after_seconds
 from gateway.routing.failure import Failure, FailureKind, Refusal
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from backend_stub import prompts
-from gateway.failover.caller_error import NO_MODEL_KEPT_THE_SCHEMA
+from gateway.routing.caller_error import NO_MODEL_KEPT_THE_SCHEMA
 from support.fake_gateway import HANG, FakeGateway, completion, error
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ ROOM = bytes(64)
 
 
 def bodies(data: bytes) -> list[bytes]:
-    """Returns the bodies of the lines found."""
+    """Return the bodies of the lines found."""
     return [found.body for found in scan(data) if isinstance(found, Line)]
 
 

@@ -1,0 +1,129 @@
+"""The applier as the gateway sees it.
+
+A process that is started, told how far it may read, and started again when it dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gateway
+from gateway.journal.messages import Progress, Task, Written, encoded, progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOG = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 10.0
+LONG_LIFE = 60.0
+"""Seconds after which an applier that dies is started again without a pause that has grown."""
+
+COMMAND = (sys.executable, "-m", "gateway.journal.applier")
+
+
+class ApplierProcess:
+    """Keeps an applier running.
+
+    Args:
+        task: returns what an applier that starts now is to do.
+        on_progress: is called with each of its messages.
+    """
+
+    def __init__(self, task: Callable[[], Task], on_progress: Callable[[Progress], None]) -> None:
+        self._task = task
+        self._on_progress = on_progress
+        self._writer: asyncio.StreamWriter | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs now; None when there is none."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start it, and again whenever it dies; to be called on the event loop."""
+        self._running = asyncio.get_running_loop().create_task(self._keep_running())
+
+    def tell(self, news: Written) -> None:
+        """Send news; without a process they are part of the next one's task."""
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(encoded(news))
+
+    async def stop(self, seconds: float) -> None:
+        """Have it apply what is left, for so long at most, and end it."""
+        self._stopping = True
+        if self._running is None:
+            return
+        self.tell(Written(stop_within=seconds))
+        _, late = await asyncio.wait([self._running], timeout=seconds + 2.0)
+        if late:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+
+    async def _keep_running(self) -> None:
+        pause = FIRST_PAUSE
+        loop = asyncio.get_running_loop()
+        while not self._stopping:
+            started = loop.time()
+            try:
+                await self._run_once()
+            except OSError as error:
+                LOG.error("the journal's applier does not start: %s", error)  # noqa: TRY400 -- one line
+            if self._stopping:
+                return
+            pause = FIRST_PAUSE if loop.time() - started > LONG_LIFE else pause
+            LOG.warning("the journal's applier has ended and is started again in %g s", pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _run_once(self) -> None:
+        """Run one process to its end."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # A session of its own: Ctrl-C in a terminal ends the gateway, and the applier after it.
+            self._process = process = subprocess.Popen(  # noqa: ASYNC220 -- takes a millisecond
+                [*COMMAND, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        reader, self._writer = await asyncio.open_connection(sock=ours)
+        try:
+            self._writer.write(encoded(self._task()))
+            while line := await reader.readline():
+                self._take(progress(line))
+        except ConnectionError:
+            pass  # it died
+        finally:
+            self._writer.close()
+            self._writer = None
+            if sys.exc_info()[0] is not None:
+                process.kill()
+            await asyncio.get_running_loop().run_in_executor(None, process.wait)
+            self._process = None
+
+    def _take(self, news: Progress) -> None:
+        if news.level:
+            LOG.log(news.level, "%s", news.text)
+        self._on_progress(news)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment, in which this package is found however it was found here."""
+    parent = str(Path(gateway.__file__).resolve().parent.parent)
+    paths = [parent, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,0 +1,176 @@
+"""The applier as a process: it lives with its gateway, and dies with it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.journal import applier_process, spend_journal
+from gateway.journal.folder import claim, claim_left_behind
+from gateway.journal.make_records import records_of
+from gateway.journal.messages import Progress, Task, encoded, progress
+from gateway.journal.place import Place
+from gateway.journal.spend_journal import SpendJournal
+from support.wait import until
+from unit.journal.requests_made import attempt, record, request, written
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+NOBODY = "postgresql://gateway:secret-password@127.0.0.1:9/litellm"
+"""A database that is never there."""
+
+GATEWAY = """
+import asyncio, sys
+from pathlib import Path
+from gateway.journal.spend_journal import SpendJournal
+
+async def main():
+    journal = SpendJournal(Path(sys.argv[1]), 8, sys.argv[2], sync=False)
+    await journal.start()
+    print(journal._applier.pid, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less, as no database comes."""
+    monkeypatch.setattr(spend_journal, "CATCH_UP_SECONDS", 0.1)
+    monkeypatch.setattr(spend_journal, "STOP_SECONDS", 0.1)
+    monkeypatch.setattr(applier_process, "FIRST_PAUSE", 0.01)
+
+
+async def soon(probe: Callable[[], object], what: str) -> None:
+    """Wait until a probe is true, and let the event loop go on."""
+
+    async def poll() -> None:
+        while not probe():  # noqa: ASYNC110 -- another process has no event to set
+            await asyncio.sleep(0.02)
+
+    try:
+        await asyncio.wait_for(poll(), 30)
+    except asyncio.TimeoutError as error:
+        raise AssertionError(f"still waiting for {what}") from error
+
+
+@asynccontextmanager
+async def running(root: Path) -> AsyncIterator[SpendJournal]:
+    """Yield a journal with one record, whose applier finds no database."""
+    journal = SpendJournal(root, 8, NOBODY, sync=False)
+    await journal.start()
+    for each in records_of(request(attempt())):
+        journal.append(each)
+    yield journal
+    await journal.close()
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_without_a_database_costs_wait_and_it_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A start is not held up for ever, the numbers say what waits, and no password is logged."""
+    caplog.set_level(logging.INFO)
+
+    async def run() -> None:
+        async with running(tmp_path) as journal:
+            await soon(lambda: "waits for the database" in caplog.text, "the applier's word")
+            state = journal.state()
+            assert state.waiting_records == 1
+            assert state.waiting_bytes > 500
+            assert state.oldest_waiting_seconds > 0
+            assert state.stopped_because is None
+            assert journal.reasons() == []
+
+    asyncio.run(run())
+    assert caplog.text.count("waits for the database") == 1
+    assert "secret-password" not in caplog.text
+
+
+def test_an_applier_that_dies_is_started_again(tmp_path: Path) -> None:
+    """SIGKILL it: another one goes on."""
+
+    async def run() -> None:
+        async with running(tmp_path) as journal:
+            first = journal._applier.pid
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+            await soon(lambda: journal._applier.pid not in (None, first), "another applier")
+
+    asyncio.run(run())
+
+
+def test_an_applier_ends_with_its_gateway(tmp_path: Path) -> None:
+    """SIGKILL the gateway, which can tell nobody: the applier ends by itself."""
+    gateway = subprocess.Popen(
+        [sys.executable, "-c", GATEWAY, str(tmp_path), NOBODY],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        text=True,
+    )
+    with gateway:
+        assert gateway.stdout is not None
+        pid = int(gateway.stdout.readline())
+        assert is_alive(pid)
+        gateway.kill()
+    until(lambda: not is_alive(pid), seconds=30, what="the applier to end")
+
+
+def test_the_password_of_the_database_is_no_argument(tmp_path: Path) -> None:
+    """Every user of a machine can read a process's arguments."""
+
+    async def run() -> None:
+        async with running(tmp_path) as journal:
+            pids.append(journal._applier.pid)
+            arguments.append(Path(f"/proc/{pids[0]}/cmdline").read_bytes())  # noqa: ASYNC240 -- no disk
+
+    pids: list[int | None] = []
+    arguments: list[bytes] = []
+    asyncio.run(run())
+    assert pids[0] is not None
+    assert b"secret-password" not in arguments[0]
+    assert "secret-password" not in repr(Task(NOBODY, "/", Place(1, 0)))
+
+
+def test_folders_of_gateways_that_are_gone_are_held_until_they_are_empty(tmp_path: Path) -> None:
+    """One that nobody holds and that has records; not one that is empty, nor another gateway's."""
+    (tmp_path / "3").mkdir()
+    written(tmp_path / "3", [record(1)])
+    (tmp_path / "4").mkdir()
+    held = claim(tmp_path)
+
+    async def run() -> None:
+        async with running(tmp_path) as journal:
+            assert [Path(name).name for name in journal._left] == ["3"]
+            others = claim_left_behind(tmp_path)
+            assert [each.path.name for each in others] == ["4"]
+            others[0].release()
+
+    asyncio.run(run())
+    held.release()
+
+
+def test_messages_come_back_as_they_were() -> None:
+    """Also with a place."""
+    for message in (Progress(place=Place(3, 4), records=2), Progress(level=20, text="ä\n")):
+        line = encoded(message)
+        assert line.count(b"\n") == 1
+        assert progress(line) == message
