@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.costs.bound import upper_bound
@@ -52,17 +53,17 @@ class Endpoint:
     ) -> None:
         """Answer a request, whatever becomes of it."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        arrival = _Arrival(request_id_of(headers))
+        arrival = Arrival(request_id_of(headers))
         try:
             await self._answer(scope, receive, send, operation, model_in_path, headers, arrival)
         except ClientGoneError:
             return
         except GatewayError as error:
-            await self._refuse(send, arrival, error)
+            await self.refuse(send, arrival, error)
         except Exception:
             LOG.exception("request %s failed inside the gateway", arrival.id)
             if not arrival.has_begun:
-                await self._refuse(send, arrival, GatewayError("the gateway failed; see its log"))
+                await self.refuse(send, arrival, GatewayError("the gateway failed; see its log"))
 
     async def _answer(  # noqa: PLR0913, PLR0917 -- ASGI's three, and what was found out of them
         self,
@@ -72,13 +73,13 @@ class Endpoint:
         operation: Operation,
         model_in_path: str | None,
         headers: dict[bytes, bytes],
-        arrival: _Arrival,
+        arrival: Arrival,
     ) -> None:
         rooms = self._rooms
         secret = secret_of(headers)
         caller = await rooms.access.identify(secret, route=scope["path"])
         raw = await read_body(receive, rooms.models.max_body_bytes)
-        body, files = await _parsed(operation, raw, headers)
+        body, files = await parsed_body(operation, raw, headers)
         asked = model_of(body, model_in_path)
         end_user = end_user_of(body)
         if end_user is not None:
@@ -108,7 +109,7 @@ class Endpoint:
         await self.carry(request, asked, receive, send, arrival)
 
     async def carry(
-        self, request: Request, asked: str, receive: Receive, send: Send, arrival: _Arrival
+        self, request: Request, asked: str, receive: Receive, send: Send, arrival: Arrival
     ) -> None:
         """Carry a checked request through limits, routing and journal, and send its answer.
 
@@ -131,7 +132,6 @@ class Endpoint:
         )
         try:
             answer = await rooms.router.answer(request)
-            arrival.limit_headers = reservation.headers
             if answer.reply is not None:
                 await booking.book_durably()
                 arrival.has_begun = True
@@ -161,7 +161,8 @@ class Endpoint:
             raise UnavailableError("this request is for LiteLLM's proxy, which does not run here")
         await self._rooms.proxy(scope, replayed(raw, receive), send)
 
-    async def _refuse(self, send: Send, arrival: _Arrival, error: GatewayError) -> None:
+    async def refuse(self, send: Send, arrival: Arrival, error: GatewayError) -> None:
+        """Answer with an error, and tell of the request, if there was one."""
         headers = {"x-litellm-call-id": arrival.id}
         if arrival.request is not None:
             headers |= response_headers(arrival.request)
@@ -176,21 +177,29 @@ class Endpoint:
             observer.finished(request, status)
 
 
-class _Arrival:
-    """What is known of a request while it is being answered, also when it is refused."""
+@dataclass(slots=True)
+class Arrival:
+    """What is known of a request while it is being answered, also when it is refused.
 
-    __slots__ = ("has_begun", "id", "limit_headers", "request")
+    Attributes:
+        id: of the request.
+        request: the request; None until its body was found to be in order.
+        has_begun: whether an answer was begun, so that an error can be no response any more.
+    """
 
-    def __init__(self, request_id: str) -> None:
-        self.id = request_id
-        self.request: Request | None = None
-        self.has_begun = False
-        self.limit_headers: dict[str, str] = {}
+    id: str
+    request: Request | None = None
+    has_begun: bool = False
 
 
-async def _parsed(
+async def parsed_body(
     operation: Operation, raw: bytes, headers: dict[bytes, bytes]
 ) -> tuple[dict[str, Any], tuple[UploadedFile, ...]]:
+    """Return the fields of a body, and its files where it is a form.
+
+    Raises:
+        InvalidRequestError: it cannot be read.
+    """
     if operation is not Operation.TRANSCRIPTION:
         return parse_json(raw), ()
     content_type = headers.get(b"content-type", b"")

@@ -43,8 +43,9 @@ def request_id_of(headers: Mapping[bytes, bytes]) -> str:
     letters, digits, dots, colons, hyphens and underscores.
     """
     given = headers.get(CALL_ID)
-    if given is not None:
-        text = given.decode("latin-1")
-        if _SANE.fullmatch(text) is not None:
-            return text
-    return str(uuid.uuid4())
+    return str(uuid.uuid4()) if given is None else sane_id(given.decode("latin-1"))
+
+
+def sane_id(given: str) -> str:
+    """Return an id that was given, or a new one in place of one that is not sane."""
+    return given if _SANE.fullmatch(given) is not None else str(uuid.uuid4())
