@@ -50,7 +50,7 @@ PARAMETERS: dict[str, Any] = {
 BODIES = st.fixed_dictionaries({}, optional=PARAMETERS)
 
 
-def rules(model: str, **more: object) -> Rules:
+def rules(model: str, **more: Any) -> Rules:  # noqa: ANN401 -- fields of a deployment
     """Return the rules of a model of OpenAI, with its entry of the price list."""
     price = price_list().get(model, {})
     return rules_of(deployment(Protocol.OPENAI, model=model, price=price, **more))
