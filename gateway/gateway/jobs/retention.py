@@ -20,6 +20,8 @@ from psycopg import sql
 from gateway.jobs.durations import seconds_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.jobs.election import AsyncConnection
 
 LOG = logging.getLogger(__name__)
@@ -55,13 +57,14 @@ class Deleted:
     is_all: bool
 
 
-async def delete_old_rows(
+async def delete_old_rows(  # noqa: PLR0913 -- three are bounds with defaults
     connection: AsyncConnection,
     retention: str,
     now: datetime,
     *,
     seconds: float = RUN_SECONDS,
     pause: float = PAUSE_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Deleted:
     """Delete a batch of each table in turn, until nothing is left or the time is up.
 
@@ -71,19 +74,20 @@ async def delete_old_rows(
         now: in UTC.
         seconds: the longest that this may take.
         pause: seconds between two batches.
+        clock: seconds, monotonic.
 
     Raises:
         psycopg.Error: three batches in a row failed, or the connection broke.
     """
     moment = now.astimezone(timezone.utc)
     cutoff = (moment - timedelta(seconds=seconds_of(retention, moment))).replace(tzinfo=None)
-    deadline = time.monotonic() + seconds
+    deadline = clock() + seconds
     tables = list(DELETES)
     rows = failures = 0
-    while tables and time.monotonic() < deadline:
+    while tables and clock() < deadline:
         table = tables.pop(0)
         try:
-            deleted = await _delete_batch(connection, table, cutoff, deadline)
+            deleted = await _delete_batch(connection, table, cutoff, deadline - clock())
         except psycopg.Error as error:
             failures += 1
             if connection.closed or failures >= MOST_FAILURES:
@@ -100,10 +104,10 @@ async def delete_old_rows(
 
 
 async def _delete_batch(
-    connection: AsyncConnection, table: str, cutoff: datetime, deadline: float
+    connection: AsyncConnection, table: str, cutoff: datetime, seconds: float
 ) -> int:
     key, age = DELETES[table]
-    left = min(STATEMENT_SECONDS, max(0.001, deadline - time.monotonic()))
+    left = min(STATEMENT_SECONDS, seconds)
     statement = sql.SQL(_DELETE).format(
         table=sql.Identifier(table),
         key=sql.SQL(", ").join(map(sql.Identifier, key)),

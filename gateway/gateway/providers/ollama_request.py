@@ -138,8 +138,9 @@ class OllamaEndpoint:
 
     def _asked_options(self, asked: Mapping[str, Any]) -> Body:
         options = dict(self._options)
-        for name in asked.keys() & OPTIONS.keys():
-            options[OPTIONS[name]] = asked[name]
+        for name, option in OPTIONS.items():
+            if name in asked:
+                options[option] = asked[name]
         stop = asked.get("stop")
         if stop:
             options["stop"] = [stop] if isinstance(stop, str) else stop

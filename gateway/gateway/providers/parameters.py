@@ -63,6 +63,7 @@ class Rules:
         provider: LiteLLM's name, for messages.
         drops: drop_params.
         is_system_user: whether it takes no system message, so that it becomes a user's.
+        knows_efforts: whether an effort of reasoning that its price entry denies is unknown to it.
     """
 
     unknown: frozenset[str]
@@ -73,6 +74,7 @@ class Rules:
     provider: str
     drops: bool
     is_system_user: bool = False
+    knows_efforts: bool = False
 
     def apply(self, body: dict[str, Any]) -> None:
         """Change a request's body to what the deployment takes.
@@ -82,9 +84,9 @@ class Rules:
         """
         found = body.keys() & self.unknown
         if found:
-            if body.get("n") == 1:  # a default that clients send
+            if "n" in found and body["n"] == 1:  # a default that clients send
                 found.discard("n")
-                body.pop("n")
+                del body["n"]
             self._drop(body, found)
         if self.is_reasoning:
             self._apply_reasoning(body)
@@ -105,11 +107,11 @@ class Rules:
         effort = body.get("reasoning_effort")
         if isinstance(effort, dict) and "effort" in effort:  # the form of /responses
             effort = body["reasoning_effort"] = effort["effort"]
-        if isinstance(effort, str) and self._refuses(effort):
+        if self.knows_efforts and isinstance(effort, str) and self._refuses(effort):
             self._drop(body, ["reasoning_effort"])
             effort = None
         if "max_tokens" in body:
-            body["max_completion_tokens"] = body.pop("max_tokens")
+            body.setdefault("max_completion_tokens", body.pop("max_tokens"))
         is_off = (
             bool(self.price.get("supports_none_reasoning_effort"))
             and (effort or self.price.get("default_reasoning_effort")) == "none"
@@ -165,6 +167,7 @@ def rules_of(deployment: Deployment) -> Rules:
         deployment.provider,
         deployment.drop_params,
         is_system_user,
+        is_gpt_5 and "search" not in family,
     )
 
 

@@ -273,8 +273,10 @@ async def openai(*wires: Wire, count: Count | None = None, **more: object) -> As
     async with Server(list(wires) or [Wire()]).running() as server:
         provider = OpenAIProvider(HttpClient(), count)
         base = f"http://127.0.0.1:{server.port}/v1"
-        yield Asking(server, provider, deployment(Protocol.OPENAI, base, **more))
-        await provider.close()
+        try:
+            yield Asking(server, provider, deployment(Protocol.OPENAI, base, **more))
+        finally:
+            await provider.close()
 
 
 @contextlib.asynccontextmanager
@@ -284,8 +286,10 @@ async def ollama(*wires: Wire, count: Count | None = None, **more: object) -> As
         provider = OllamaProvider(HttpClient(), count)
         base = f"http://127.0.0.1:{server.port}"
         given = {"provider": "ollama_chat", **more}
-        yield Asking(server, provider, deployment(Protocol.OLLAMA, base, **given))
-        await provider.close()
+        try:
+            yield Asking(server, provider, deployment(Protocol.OLLAMA, base, **given))
+        finally:
+            await provider.close()
 
 
 def deployment(protocol: Protocol, base: str | None = None, **more: object) -> Deployment:
