@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping  # noqa: TC003 -- dataclasses look them up
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from gateway.config.deployment import Models
@@ -29,22 +29,33 @@ class Allowlist:
         kind: key, team, user or customer, as LiteLLM's error has it.
         models: names, access groups, wildcards and LiteLLM's special names; empty for all.
         instead: lists that may grant what `models` does not: those of access groups.
-        aliases_count: whether the name of a team's alias is granted by that.
+        team_aliases: what the team's names for models do: they grant themselves, they are not
+            known, or their targets are judged.
+        all_configured: whether it grants every name of the configuration.
         none: whether it grants nothing at all.
     """
 
     kind: str
     models: tuple[str, ...]
     instead: tuple[tuple[str, ...], ...] = ()
-    aliases_count: bool = False
+    team_aliases: Literal["grant", "ignore", "follow"] = "ignore"
+    all_configured: bool = False
     none: bool = False
 
     @property
     def is_open(self) -> bool:
         """Whether it grants everything."""
-        return not self.none and (
-            not self.models or "*" in self.models or ALL_PROXY_MODELS in self.models
-        )
+        if self.none or (self.all_configured and not self.models):
+            return False
+        return not self.models or "*" in self.models or ALL_PROXY_MODELS in self.models
+
+    def lists(self, name: str, catalogue: Catalogue) -> bool:
+        """Return whether a name is on one of the lists."""
+        if self.all_configured and name in catalogue.names:
+            return True
+        nothing_else = self.all_configured and not self.models
+        lists = self.instead if nothing_else else (self.models, *self.instead)
+        return any(_is_on(models, name, catalogue) for models in lists)
 
 
 class Catalogue:
@@ -127,23 +138,30 @@ class Rules:
     def _grants(self, allowlist: Allowlist, name: str, catalogue: Catalogue) -> bool:
         if allowlist.none:
             return False
-        team_aliases = self.team_aliases if allowlist.aliases_count else {}
+        team_aliases = self.team_aliases if allowlist.team_aliases == "grant" else {}
+        if allowlist.team_aliases == "follow" and name in self.team_aliases:
+            if name in allowlist.models:
+                return True
+            name = self.team_aliases[name]
+        return any(
+            each in team_aliases or allowlist.lists(each, catalogue)
+            for each in self._candidates(name, team_aliases, catalogue)
+        )
+
+    def _candidates(
+        self, name: str, team_aliases: Mapping[str, str], catalogue: Catalogue
+    ) -> tuple[str, ...]:
+        """Return the names of which one has to be listed."""
         after_team = team_aliases.get(name, name)
         after_key = self.key_aliases.get(after_team, after_team)
         sent = self.key_aliases.get(after_key, after_key)
-        if sent != after_team:
-            candidates = [sent]  # a key's alias is judged by what it stands for
-        else:
-            target = catalogue.group_targets.get(name)
-            candidates = [name, *([target] if target else [])]
-        return any(
-            candidate in team_aliases or _lists(models, candidate, catalogue)
-            for models in (allowlist.models, *allowlist.instead)
-            for candidate in candidates
-        )
+        if after_key != after_team or sent != after_key:
+            return (sent,)  # a key's name for a model is judged by what it stands for
+        target = catalogue.group_targets.get(name)
+        return (name,) if target is None else (name, target)
 
 
-def _lists(models: tuple[str, ...], name: str, catalogue: Catalogue) -> bool:
+def _is_on(models: tuple[str, ...], name: str, catalogue: Catalogue) -> bool:
     groups = catalogue.groups_of(name)
     return (
         not models

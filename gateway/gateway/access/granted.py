@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gateway.access import allowlist
 from gateway.access.allowlist import Allowlist, Rules
@@ -20,17 +20,14 @@ def rules_of(found: Found, team_id: str | None) -> Rules:
     models = names(key.get("models"))
     if allowlist.ALL_TEAM_MODELS not in models:
         groups = _of_groups(found, names(key.get("access_group_ids")))
-        lists.append(Allowlist("key", models, (groups,) if groups else (), aliases_count=True))
+        lists.append(Allowlist("key", models, (groups,) if groups else (), team_aliases="grant"))
     if team:
-        models = tuple(
-            allowlist.ALL_PROXY_MODELS if name == allowlist.ALL_TEAM_MODELS else name
-            for name in names(team.get("models"))
-        )
+        models = names(team.get("models"))
         groups = _of_groups(found, names(team.get("access_group_ids")))
         granted = _granted_by_key(found, team_id)
         instead = tuple(each for each in (groups, granted) if each)
-        lists.append(Allowlist("team", models, instead, aliases_count=True))
-        lists.append(Allowlist("team", names(found["member_budget"].get("allowed_models"))))
+        lists.append(_of_team(models, instead, "grant"))
+        lists.append(_of_team(names(found["member_budget"].get("allowed_models"))))
     if team_id is None and owner and owner.get("user_role") != PROXY_ADMIN:
         models = names(owner.get("models"))
         if allowlist.NO_DEFAULT_MODELS in models:
@@ -41,6 +38,20 @@ def rules_of(found: Found, team_id: str | None) -> Rules:
         lists=tuple(each for each in lists if not each.is_open),
         team_aliases=name_map(found["team_aliases"].get("aliases")),
         key_aliases=name_map(key.get("aliases")),
+    )
+
+
+def _of_team(
+    models: tuple[str, ...],
+    instead: tuple[tuple[str, ...], ...] = (),
+    team_aliases: Literal["grant", "ignore"] = "ignore",
+) -> Allowlist:
+    return Allowlist(
+        "team",
+        tuple(name for name in models if name != allowlist.ALL_TEAM_MODELS),
+        instead,
+        team_aliases=team_aliases,
+        all_configured=allowlist.ALL_TEAM_MODELS in models,
     )
 
 

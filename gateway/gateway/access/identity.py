@@ -137,7 +137,7 @@ def with_end_user(
     rules = caller.rules
     listed = names(row.get("models"))
     if listed:
-        own = Allowlist("customer", listed, aliases_count=True)
+        own = Allowlist("customer", listed, team_aliases="follow")
         rules = replace(rules, lists=(*rules.lists, own))
     rows = {**found.rows, "end_user_default": common.end_user_default}
     beyond = (*caller.beyond, *found_beyond(rows))

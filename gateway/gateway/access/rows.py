@@ -81,7 +81,7 @@ def name_map(value: object) -> dict[str, str]:
         except ValueError:
             return {}
     pairs = json_object(value).items()
-    return {name: to for name, to in pairs if isinstance(to, str) and name != to}
+    return {name: to for name, to in pairs if isinstance(to, str)}
 
 
 def budget(value: object) -> float | None:
