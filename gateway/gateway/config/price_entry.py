@@ -87,8 +87,10 @@ def lookup(provider: str, model: str) -> Entry:
 def _together_size(model: str) -> str:
     """Return the entry for Together's unlisted models of this size (llms/together_ai)."""
     size = re.search(r"(\d+)b", model.lower())
-    sizes: tuple[tuple[int, str], ...] = ((4, "up-to-4b"), (8, "4.1b-8b"), (21, "8.1b-21b"), (41, "21.1b-41b"))
-    sizes += ((80, "41.1b-80b"), (110, "81.1b-110b"))
+    sizes = (
+        *((4, "up-to-4b"), (8, "4.1b-8b"), (21, "8.1b-21b")),
+        *((41, "21.1b-41b"), (80, "41.1b-80b"), (110, "81.1b-110b")),
+    )
     fits = (name for most, name in sizes if size is not None and int(size[1]) <= most)
     return f"together-ai-{next(fits, '')}"
 

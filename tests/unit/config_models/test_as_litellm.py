@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gateway.config.deployment import Deployment
 from gateway.config.models import build_models
 from gateway.config.render import EffectiveConfig
 from gateway.config.settings import load_settings
 from gateway.costs import bill
 from gateway.request import Operation, Usage
 
-LOCAL = {"input_cost_per_token": 1e-6, "output_cost_per_token": "2e-6"}
+if TYPE_CHECKING:
+    from gateway.config.deployment import Deployment
+
+LOCAL: dict[str, Any] = {"input_cost_per_token": 1e-6, "output_cost_per_token": "2e-6"}
 
 
 @cache

@@ -263,4 +263,4 @@ def test_names_without_end_are_not_remembered_without_end() -> None:
         assert models.match(f"m{number}")[0].model == f"m{number}"
 
     assert models.match("x" * 5000) == ()
-    assert len(models.wildcards._found) <= 512  # type: ignore[union-attr,attr-defined]
+    assert len(models.wildcards._found) <= 512  # type: ignore[union-attr]

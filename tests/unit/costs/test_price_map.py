@@ -40,7 +40,7 @@ ASKS_ITS_PROVIDER = ("github_copilot", "chatgpt")
 """LiteLLM logs in at these providers before it says a price."""
 
 BY_SIZE_OF_ITS_NAME = "together-ai-"
-"""Entries that LiteLLM uses for Together's unlisted models; `gateway check` calls those unpriced."""
+"""Entries that LiteLLM takes for Together's unlisted models, and no model of their own."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,150 @@
+"""A bound is never below the bill, and needs no tokenizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.access.caller import Caller
+from gateway.config.deployment import Deployment, Models, Protocol
+from gateway.costs import bill, bound, upper_bound
+from gateway.request import Operation, Request, UploadedFile, Usage
+
+PRICE = {
+    "input_cost_per_token": 1e-6,
+    "output_cost_per_token": 4e-6,
+    "cache_read_input_token_cost": 1e-7,
+    "cache_creation_input_token_cost": 2e-6,
+    "input_cost_per_token_above_200k_tokens": 3e-6,
+    "output_cost_per_token_above_200k_tokens": 8e-6,
+    "input_cost_per_token_priority": 5e-6,
+    "output_cost_per_token_priority": 9e-6,
+    "output_cost_per_reasoning_token": 6e-6,
+}
+
+
+def deployment(alias: str = "a", **fields: Any) -> Deployment:  # noqa: ANN401 -- fields are of many types
+    """Return a deployment of 100,000 tokens of input and 5,000 of output."""
+    known = {"price": PRICE, "max_input_tokens": 100_000, "max_output_tokens": 5_000}
+    return Deployment(
+        id=alias,
+        alias=alias,
+        provider="openai",
+        model=alias,
+        protocol=Protocol.OPENAI,
+        **{**known, **fields},
+    )
+
+
+def request(
+    size: int = 400,
+    operation: Operation = Operation.CHAT,
+    **body: Any,  # noqa: ANN401 -- JSON
+) -> Request:
+    """Return a request for the alias `a`."""
+    messages = {"messages": [{"role": "user", "content": "hello"}]}
+    return Request("", operation, "a", {**messages, **body}, size, Caller())
+
+
+def most(target: Deployment, asked: Request) -> tuple[float, int]:
+    """Return the bound of a request to one deployment."""
+    return upper_bound(Models((target,)), asked, ("a",))
+
+
+@given(st.data())
+def test_no_bill_is_above_the_bound(data: st.DataObject) -> None:
+    """Whatever the provider says that the tokens were, and at whatever tier they were served."""
+    body: dict[str, Any] = {
+        "n": data.draw(st.integers(1, 3)),
+        "max_tokens": data.draw(st.integers(1, 9_000)),
+    }
+    target = deployment(max_input_tokens=300_000)
+    asked = request(data.draw(st.integers(10, 400_000)), **body)
+    dollars, tokens = most(target, asked)
+    prompt = data.draw(st.integers(0, min(asked.size + 40, 300_000)))
+    answer = data.draw(st.integers(0, body["n"] * body["max_tokens"]))
+    cached = data.draw(st.integers(0, prompt))
+    usage = Usage(
+        prompt,
+        answer,
+        cached,
+        data.draw(st.integers(0, prompt - cached)),
+        data.draw(st.integers(0, answer)),
+        service_tier=data.draw(st.sampled_from([None, "priority", "flex"])),
+    )
+
+    assert bill(target, Operation.CHAT, usage, asked).cost <= dollars + 1e-12
+    assert usage.total <= tokens
+
+
+def test_the_answer_is_as_long_as_it_was_asked_to_be_or_as_the_model_can_make_it() -> None:
+    """max_completion_tokens comes before max_tokens; a default of the deployment counts, too."""
+    overhead = 400 + bound.TOKENS_PER_MESSAGE + bound.TOKENS_PER_PROMPT
+
+    assert most(deployment(), request(max_tokens=10))[1] == overhead + 10
+    assert most(deployment(), request(max_tokens=10, max_completion_tokens=7))[1] == overhead + 7
+    assert most(deployment(), request(max_tokens=10, n=3))[1] == overhead + 30
+    assert most(deployment(), request())[1] == overhead + 5_000
+    assert most(deployment(defaults={"max_tokens": 20}), request())[1] == overhead + 20
+    assert most(deployment(), request(max_tokens=10**12))[1] == overhead + 100_000
+
+
+@pytest.mark.parametrize("kind", ["image_url", "input_audio", "file", "of_the_next_version"])
+def test_what_is_no_text_may_fill_the_whole_of_the_models_input(kind: str) -> None:
+    """A short address may be a large picture."""
+    content = [{"type": "text", "text": "what is this"}, {"type": kind}]
+    asked = request(max_tokens=1, messages=[{"role": "user", "content": content}])
+
+    assert most(deployment(), asked)[1] == 100_001
+
+
+def test_a_model_that_nobody_bounds_is_bounded_by_what_is_documented() -> None:
+    """Neither LiteLLM's price map nor the request says anything."""
+    target = deployment(max_input_tokens=None, max_output_tokens=None)
+    overhead = 400 + bound.TOKENS_PER_MESSAGE + bound.TOKENS_PER_PROMPT
+
+    assert most(target, request())[1] == overhead + bound.UNKNOWN_OUTPUT
+
+
+def test_the_dearest_deployment_that_may_answer_counts() -> None:
+    """Of the alias and its fallbacks."""
+    cheap = deployment("a", price={"input_cost_per_token": 0, "output_cost_per_token": 0})
+    models = Models((cheap, deployment("b")))
+
+    assert upper_bound(models, request(), ("a",))[0] == 0
+    both = upper_bound(models, request(), ("a", "b"))
+    assert both == upper_bound(models, request(), ("b",))
+
+
+def test_embeddings_have_no_answer_and_speech_is_paid_by_its_letters() -> None:
+    """Each operation by what it is paid for."""
+    text = request(400, Operation.EMBEDDING, input="x")
+    spoken = request(400, Operation.SPEECH, input="x" * 300)
+    voice = deployment(price={"input_cost_per_character": 1e-5}, mode="audio_speech")
+    sound = Request(
+        "",
+        Operation.TRANSCRIPTION,
+        "a",
+        {},
+        500_000,
+        Caller(),
+        files=(UploadedFile("file", "a.ogg", "audio/ogg", b"x" * 500_000),),
+    )
+    ears = deployment(price={"input_cost_per_second": 1e-4}, mode="audio_transcription")
+
+    assert most(deployment(), text)[1] == 400 + bound.TOKENS_PER_PROMPT
+    assert most(voice, spoken)[0] >= 300 * 1e-5
+    assert most(ears, sound)[0] >= 1000 * 1e-4
+
+
+def test_searches_in_the_web_are_reserved_only_when_they_may_happen() -> None:
+    """Each has a price of its own."""
+    price = PRICE | {"search_context_cost_per_query": {"search_context_size_medium": 0.05}}
+    target = deployment(price=price)
+    plain = most(target, request())[0]
+
+    assert plain < 0.1
+    assert most(target, request(web_search_options={}))[0] >= plain + 20 * 0.05
