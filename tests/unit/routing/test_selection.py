@@ -1,0 +1,276 @@
+"""Which deployment of an alias gets a request: strategies, limits, order, tags, budgets, context."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import GatewayError
+from gateway.request import Controls
+from gateway.routing.deployment_state import DeploymentState
+from gateway.routing.load import Load
+from gateway.routing.provider_budgets import ProviderBudgets
+from gateway.routing.settings import FailoverSettings
+from gateway.routing.strategies import strategy_named
+from gateway.routing.tracked import TrackedDeployment
+from unit.routing import fakes
+from unit.routing.fakes import FakeProvider, Hang, deployment, request, routing, run, until
+
+
+def tracked(name: str, **changes: Any) -> TrackedDeployment:  # noqa: ANN401 -- a deployment's
+    """Return a deployment that does nothing."""
+    made = deployment("first", name, **changes)
+    state = DeploymentState(FailoverSettings())
+    return TrackedDeployment(made, FakeProvider(), state, Load(made))
+
+
+def shares(name: str, found: list[TrackedDeployment], **arguments: float) -> Counter[str]:
+    """Return who is picked how often of a thousand times."""
+    strategy = strategy_named(name, arguments)
+    return Counter(strategy.pick(found, request()).deployment.id for _ in range(1000))
+
+
+@pytest.mark.parametrize("name", ["weight", "rpm", "tpm"])
+def test_simple_shuffle_shares_by_weights(name: str) -> None:
+    """Three to one, and none for who has no weight; without any all get about the same."""
+    found = [tracked("a", **{name: 30}), tracked("b", **{name: 10}), tracked("c")]
+    picked = shares("simple-shuffle", found)
+    assert 680 <= picked["a"] <= 820  # five times the standard deviation
+    assert picked["c"] == 0
+    assert min(shares("simple-shuffle", [tracked(n) for n in "abc"]).values()) > 250
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=6))
+def test_least_busy_takes_one_with_the_fewest(busy: list[int]) -> None:
+    """Whatever the others do."""
+    found = [tracked(str(place)) for place in range(len(busy))]
+    for each, number in zip(found, busy, strict=True):
+        each.load.in_flight = number
+    assert strategy_named("least-busy", {}).pick(found, request()).load.in_flight == min(busy)
+
+
+@given(st.lists(st.lists(st.floats(0.001, 9), min_size=1), min_size=1, max_size=5), st.floats(0, 2))
+def test_latency_based_routing_takes_one_about_as_fast_as_the_fastest(
+    latencies: list[list[float]], buffer: float
+) -> None:
+    """By the mean of the last ten; how much slower is as good can be set."""
+    found = [tracked(str(place)) for place in range(len(latencies))]
+    for each, seconds in zip(found, latencies, strict=True):
+        for latency in seconds:
+            each.load.record_latency(1e9, latency)
+    means = {e.deployment.id: sum(e.load.latencies) / len(e.load.latencies) for e in found}
+    strategy = strategy_named("latency-based-routing", {"lowest_latency_buffer": buffer})
+    picked = strategy.pick(found, request())
+    assert means[picked.deployment.id] <= min(means.values()) * (1 + buffer) * 1.0001
+
+
+def test_latency_based_routing_asks_who_was_not_asked_yet() -> None:
+    """And looks at the first token for streams."""
+    slow, fresh, quick = tracked("slow"), tracked("fresh"), tracked("quick")
+    slow.load.record_latency(1e9, 1.0, first_token=0.1)
+    quick.load.record_latency(1e9, 0.5, first_token=0.4)
+    assert shares("latency-based-routing", [slow, fresh]) == {"fresh": 1000}
+    strategy = strategy_named("latency-based-routing", {})
+    assert strategy.pick([slow, quick], request()) is quick
+    assert strategy.pick([slow, quick], request(stream=True)) is slow
+
+
+def test_cost_based_routing_takes_the_cheapest() -> None:
+    """One without a price counts as dear."""
+    cheap = {"input_cost_per_token": 1e-6, "output_cost_per_token": 0}
+    found = [tracked("none", price={}), tracked("dear"), tracked("cheap", price=cheap)]
+    assert shares("cost-based-routing", found) == {"cheap": 1000}
+
+
+@pytest.mark.parametrize(
+    ("name", "picked"), [("usage-based-routing", {"a"}), ("usage-based-routing-v2", {"a", "c"})]
+)
+def test_usage_based_routing_takes_who_used_fewest_tokens(name: str, picked: set[str]) -> None:
+    """The first of several that are equal, or any in its second version."""
+    found = [tracked("a"), tracked("b"), tracked("c")]
+    found[1].load.tokens = 5
+    assert set(shares(name, found)) == picked
+
+
+def test_an_unknown_strategy_is_refused() -> None:
+    """With the names that there are."""
+    with pytest.raises(ValueError, match="least-busy"):
+        strategy_named("fastest", {})
+
+
+def test_the_lowest_order_is_asked_first_and_the_next_after_it_failed() -> None:
+    """Even without retries, and before another alias."""
+
+    async def test() -> None:
+        ordered = [deployment("first", f"o{n}", order=n) for n in (2, 1, 3)]
+        fallbacks = {"first": ("second",)}
+        async with routing(
+            *ordered, deployment("second"), num_retries=0, fallbacks=fallbacks
+        ) as made:
+            await made.text()
+            assert made.outcomes() == [("o1", "answered")]
+            made.provider.default.update(o1=fakes.ERROR, o2=fakes.DEAD)
+            await made.text()
+            assert made.outcomes() == [("o1", "failing"), ("o2", "unreachable"), ("o3", "answered")]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("tags", "asked"),
+    [
+        ((), {"default"}),
+        (("free",), {"free", "both"}),
+        (("&free", "&eu"), {"both"}),
+        (("free", "!eu"), {"free"}),
+        (("unheard-of",), {"default"}),
+    ],
+)
+def test_tags_choose_deployments(tags: tuple[str, ...], asked: set[str]) -> None:
+    """Wanted, demanded and excluded ones; those tagged default answer the rest."""
+
+    async def test() -> None:
+        tagged = [
+            deployment("first", "default", tags=("default",)),
+            deployment("first", "free", tags=("free",)),
+            deployment("first", "both", tags=("free", "eu")),
+        ]
+        async with routing(*tagged, enable_tag_filtering=True) as made:
+            for _ in range(40):
+                await made.ask(controls=Controls(tags=tags))
+            assert {name for name, _, _ in made.provider.asked} == asked
+
+    run(test())
+
+
+def test_tags_that_no_deployment_in_use_may_serve_are_an_error() -> None:
+    """401, as LiteLLM says it; nobody is asked."""
+
+    async def test() -> None:
+        one = deployment("first", tags=("paid",))
+        async with routing(one, enable_tag_filtering=True) as made:
+            with pytest.raises(GatewayError) as told:
+                await made.ask(controls=Controls(tags=("&free",)))
+            assert told.value.status == 401
+
+    run(test())
+
+
+@pytest.mark.parametrize("strategy", ["usage-based-routing-v2", "latency-based-routing"])
+def test_a_deployment_takes_no_more_requests_a_minute_than_its_limit(
+    strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fallback answers the rest; without one it is 429 until the minute is over."""
+    monkeypatch.setattr("gateway.routing.load.MINUTE", 1e9)
+
+    async def test() -> None:
+        pair = (deployment("first", rpm=3), deployment("second"))
+        async with routing(*pair, strategy=strategy, fallbacks={"first": ("second",)}) as made:
+            for _ in range(5):
+                await made.text()
+            assert made.provider.calls("first") == 3
+            with pytest.raises(GatewayError, match="at its limit of requests") as told:
+                await made.ask(controls=Controls(disable_fallbacks=True))
+            assert told.value.status == 429
+            assert told.value.retry_after is not None
+
+    run(test())
+
+
+def test_a_deployment_answers_no_more_at_once_than_its_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Others answer the rest; without another alias it is waited for room, then 429."""
+    monkeypatch.setattr("gateway.routing.retries.RetryRules.pause_for_room", lambda *_: 0.0)
+
+    async def test() -> None:
+        pair = (deployment("first", max_parallel=1), deployment("second"))
+        async with routing(*pair, fallbacks={"first": ("second",)}) as made:
+            made.provider.script["first"] = [Hang()]
+            busy = asyncio.create_task(made.ask())
+            await until(lambda: made.provider.calls("first") == 1)
+            await made.text()
+            assert made.outcomes() == [("second", "answered")]
+            with pytest.raises(GatewayError, match="limit of parallel requests") as told:
+                await made.ask(controls=Controls(disable_fallbacks=True))
+            assert told.value.status == 429
+            busy.cancel()
+            await asyncio.gather(busy, return_exceptions=True)
+            await made.text()
+            assert made.outcomes() == [("first", "answered")]
+
+    run(test())
+
+
+def test_a_provider_over_its_budget_is_not_asked() -> None:
+    """Under every strategy; another provider answers, or it is 429."""
+
+    async def test() -> None:
+        pair = (deployment("first", "a", provider="dear"), deployment("second", provider="other"))
+        budgets = {"dear": (0.02, 3600.0)}
+        async with routing(
+            *pair, provider_budgets=budgets, fallbacks={"first": ("second",)}
+        ) as made:
+            for _ in range(4):  # each costs 0.011
+                await made.text()
+            assert made.provider.calls("a") == 2
+            with pytest.raises(GatewayError, match="budget") as told:
+                await made.ask(controls=Controls(disable_fallbacks=True))
+            assert told.value.status == 429
+
+    run(test())
+
+
+def test_a_providers_budget_begins_anew_with_its_window() -> None:
+    """The window begins with the first cost after the last one's end."""
+    budgets = ProviderBudgets({"dear": (1.0, 60.0)})
+    budgets.record_cost("dear", 1.5, 100.0)
+    assert budgets.is_spent("dear", 159.0)
+    assert budgets.free_in("dear", 159.0) == 1.0
+    assert not budgets.is_spent("dear", 160.0)
+    budgets.record_cost("dear", 0.5, 200.0)
+    assert not budgets.is_spent("dear", 201.0)
+    assert not budgets.is_spent("other", 201.0)
+
+
+def test_a_prompt_goes_to_a_deployment_with_room_for_it() -> None:
+    """With pre-call checks on; where none has room, to the fallback for long prompts, else 400."""
+
+    async def test() -> None:
+        ones = (
+            deployment("first", "small", max_input_tokens=50),
+            deployment("first", "large", max_input_tokens=5000),
+            deployment("second", "huge"),
+        )
+        chains = {"context_window_fallbacks": {"first": ("second",)}}
+        async with routing(*ones, enable_pre_call_checks=True, **chains) as made:
+            for words, asked in (("x " * 500, "large"), ("x " * 50_000, "huge")):
+                messages = [{"role": "user", "content": words}]
+                for _ in range(5):
+                    await made.text(messages=messages)
+                    assert made.outcomes() == [(asked, "answered")]
+            with pytest.raises(GatewayError) as told:
+                await made.ask(messages=messages, controls=Controls(disable_fallbacks=True))
+            assert (told.value.status, told.value.code) == (400, "context_length_exceeded")
+
+    run(test())
+
+
+def test_a_twin_serves_while_the_other_is_in_cooldown() -> None:
+    """Of two deployments under one alias, only the one that is up is asked."""
+
+    async def test() -> None:
+        settings = FailoverSettings(health_check_interval=30)
+        twins = (deployment("first", "a"), deployment("first", "b"))
+        async with routing(*twins, settings=settings) as made:
+            made.provider.default["a"] = fakes.DEAD
+            for _ in range(20):
+                assert await made.text() == "fine"
+            assert made.provider.calls("a") == 1
+
+    run(test())
