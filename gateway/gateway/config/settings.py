@@ -83,7 +83,13 @@ class Settings(BaseSettings):
     backend_budget: float = Field(10.0, gt=0)
     backend_budget_duration: str = Field("30d", pattern=r"^\d+(s|m|h|d|w|mo)$")
 
-    # LiteLLM's admin page
+    # LiteLLM's proxy: where it is, when it runs, and where it asks for models
+    litellm_proxy_url: str | None = None
+    litellm_proxy: Literal["always", "on-demand"] = "always"
+    litellm_idle_seconds: float = Field(900.0, ge=10)
+    internal_host: str | None = None
+    internal_port: int = Field(4001, ge=1, le=65535)
+    gateway_internal_url: str | None = None
     disable_admin_ui: bool = False
 
     # database: DATABASE_URL, or its parts; none of them means no database
