@@ -2,7 +2,7 @@
 # Usage: prune.sh VENV
 #
 # Takes out of the image what the gateway never uses. What is here was looked up in the source of
-# LiteLLM 1.106.2; the stack's tests run on the pruned image.
+# LiteLLM 1.108.7; the stack's tests run on the pruned image.
 set -Eeuo pipefail
 
 venv=$1

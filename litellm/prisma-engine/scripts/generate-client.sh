@@ -53,7 +53,7 @@ node_dir() {
   fi
 }
 
-# LiteLLM 1.106.2 replaces the client's engine under the name that it had in prisma-client-py 0.11
+# LiteLLM 1.108.7 replaces the client's engine under the name that it had in prisma-client-py 0.11
 # (litellm/proxy/db/prisma_client.py, _write_engine). In 0.15 the class has __slots__ and no such
 # name: connecting logs an AttributeError and waits for a second try, and reconnecting after the
 # engine died never succeeds.
