@@ -22,8 +22,8 @@ TOKEN = "identity-is-in-a-signed-header"  # noqa: S105 -- says nothing on purpos
 """The API key that LiteLLM sends to the gateway; the internal endpoint does not look at it."""
 
 ALMOST_FREE = 1e-12
-"""USD a token. At 0 LiteLLM skips every budget check (auth/auth_checks.py, `is_cost_zero`); the real
-cost is reckoned and written by the gateway."""
+"""USD a token. At 0 LiteLLM skips every budget check (auth/auth_checks.py); the real cost is
+reckoned and written by the gateway."""
 
 GENERAL: dict[str, Any] = {
     # the gateway writes every row and total, and does these jobs itself
@@ -45,7 +45,7 @@ GENERAL: dict[str, Any] = {
     "allow_client_side_credentials": False,  # auth/auth_utils.py:563
     "forward_client_headers_to_llm_api": False,  # litellm_pre_call_utils.py:1587
     "use_x_forwarded_for": True,  # the gateway sets it, and nobody else reaches LiteLLM
-    "trusted_proxy_ranges": ["0.0.0.0/0", "::/0"],  # auth/trusted_proxy_utils.py:35
+    "trusted_proxy_ranges": ["127.0.0.1/32"],  # the supervisor; auth/network.py:79
     # sends the start of a hash of each password of its pages to haveibeenpwned.com
     "password_policy_check_breached_passwords": False,  # auth/password_policy.py:146
 }
@@ -59,10 +59,21 @@ ROUTER: dict[str, Any] = {
 }
 """All of `router_settings`: there is one deployment to an alias, and the gateway routes."""
 
-NOT_FOR_LITELLM = frozenset({"model_list", "router_settings", "credential_list", "environment_variables"})
+NOT_FOR_LITELLM = frozenset(
+    {"model_list", "router_settings", "credential_list", "environment_variables"}
+)
 """Top-level keys of the user's file that are the gateway's, or hold provider keys."""
 
-OF_ROUTING = ("num_retries", "request_timeout", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks", "allowed_fails", "cooldown_time")
+OF_ROUTING = (
+    "num_retries",
+    "request_timeout",
+    "fallbacks",
+    "context_window_fallbacks",
+    "content_policy_fallbacks",
+    "default_fallbacks",
+    "allowed_fails",
+    "cooldown_time",
+)
 """Of `litellm_settings`: the gateway's too."""
 
 ENVIRONMENT = {
@@ -71,7 +82,7 @@ ENVIRONMENT = {
     "LITELLM_LOCAL_BLOG_POSTS": "True",  # news for its pages
     "LITELLM_LOCAL_POLICY_TEMPLATES": "true",  # the same, for its policy page
     "LITELLM_LOCAL_AUTOROUTER_PRESETS": "True",  # the same, for its router page
-    "LITELLM_TELEMETRY_DISABLED": "true",  # telemetry/settings.py: off for good, not only until chosen
+    "LITELLM_TELEMETRY_DISABLED": "true",  # telemetry/settings.py:46, cannot be chosen either
     "HF_HUB_OFFLINE": "1",  # tokenizers, from Hugging Face's hub
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
@@ -97,7 +108,11 @@ def render(models: Models, document: Mapping[str, Any], internal_url: str) -> di
         document: the user's litellm_config.yaml as it was read, references and all.
         internal_url: the base URL of the gateway's internal endpoint, with /v1.
     """
-    kept = {name: copy.deepcopy(value) for name, value in document.items() if name not in NOT_FOR_LITELLM}
+    kept = {
+        name: copy.deepcopy(value)
+        for name, value in document.items()
+        if name not in NOT_FOR_LITELLM
+    }
     litellm_settings = dict(kept.get("litellm_settings") or {})
     for name in OF_ROUTING:
         litellm_settings.pop(name, None)
@@ -129,7 +144,9 @@ def environment(
         name: value
         for name, value in given.items()
         # Compose passes on what is unset as empty; LiteLLM would parse some of it as numbers.
-        if value and name not in provider_variables and not name.removesuffix("_FILE") in provider_variables
+        if value
+        and name not in provider_variables
+        and name.removesuffix("_FILE") not in provider_variables
     }
     return {**kept, **ENVIRONMENT, "GATEWAY_IDENTITY_SECRET": secret.hex()}
 
@@ -172,7 +189,11 @@ def _facts(deployments: tuple[Deployment, ...]) -> dict[str, Any]:
             facts[name] = min(known)
     first = deployments[0]
     facts |= {n: v for n, v in first.price.items() if n.startswith("supports_") and v is not None}
-    price = {n: first.price[n] for n in ("input_cost_per_token", "output_cost_per_token") if n in first.price}
+    price = {
+        n: first.price[n]
+        for n in ("input_cost_per_token", "output_cost_per_token")
+        if n in first.price
+    }
     return facts | ({"gateway_price": price} if price else {})
 
 

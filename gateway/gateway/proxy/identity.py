@@ -157,7 +157,7 @@ class UseCounter:
         self._uses[identity.nonce] = (identity.expires, used + 1)
 
     def _forget(self, now: float) -> None:
-        # All live for the same time, so the first ones expire first, but for the clocks' difference.
+        # All live for the same time: the first ones expire first, but for the clocks' difference.
         while self._uses:
             nonce = next(iter(self._uses))
             if self._uses[nonce][0] + CLOCK_SKEW >= now:
@@ -166,12 +166,8 @@ class UseCounter:
 
 
 def _identity(content: dict[str, Any]) -> Identity:
-    return Identity(
-        **{name: content[name] for name in _TEXTS},
-        **{name: content.get(name) for name in _OPTIONAL_TEXTS},
-        controls=content.get("controls", {}),
-        expires=content["expires"],
-    )
+    names = (*_TEXTS, *_OPTIONAL_TEXTS, "controls", "expires")
+    return Identity(**{name: content[name] for name in names if name in content})
 
 
 def _mac(payload: str, secret: bytes) -> bytes:
