@@ -1,0 +1,232 @@
+"""Hand a request on to LiteLLM's proxy, and its answer back, byte by byte.
+
+What is handed on is an allow-list in three places: the route (`routes.py`), the headers and the
+fields of a body (`fields.py`). LiteLLM being down is a 503 with Retry-After, never more than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from gateway.errors import (
+    GatewayError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    UnavailableError,
+)
+from gateway.proxy import admin_pages
+from gateway.proxy.fields import header_passes, let_through
+from gateway.proxy.headers import HOP_BY_HOP, answer_headers
+from gateway.proxy.routes import Action, find
+from gateway.proxy.upload import CallerLeftError, Upload
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+LOG = logging.getLogger(__name__)
+
+RETRY_AFTER = 5  # seconds
+CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class ForwardSettings:
+    """Where LiteLLM is, and what of it is shown.
+
+    Attributes:
+        url: of LiteLLM's supervisor, LITELLM_PROXY_URL; None when there is none.
+        pages_off: why the admin page is not shown; None when it is.
+        max_body_bytes: the longest JSON body.
+        connect_timeout: seconds for a connection.
+        answer_timeout: seconds without a byte of an answer.
+    """
+
+    url: str | None
+    pages_off: str | None = None
+    max_body_bytes: int = 32 << 20
+    connect_timeout: float = 5.0
+    answer_timeout: float = 900.0
+
+
+class Forward:
+    """An ASGI application for what LiteLLM's proxy answers.
+
+    Args:
+        settings: where it is.
+        address: returns the caller's address, through proxies that are trusted.
+    """
+
+    def __init__(self, settings: ForwardSettings, address: Callable[[Message], str]) -> None:
+        self._settings = settings
+        self._address = address
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request; a websocket is closed, because each would call a provider itself."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        try:
+            if await admin_pages.answer(scope, send, self._settings.pages_off):
+                return
+            await self._forward(scope, receive, send)
+        except GatewayError as error:
+            await _send_error(send, error)
+
+    async def close(self) -> None:
+        """Drop all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _forward(self, scope: Message, receive: Receive, send: Send) -> None:
+        route = find(scope["method"], scope["path"])
+        if route.action is Action.REFUSED:
+            raise PermissionDeniedError(route.reason, code="not_served")
+        if self._settings.url is None:
+            raise UnavailableError("there is no LiteLLM here: set LITELLM_PROXY_URL")
+        headers = self._headers(scope)
+        upload = Upload(receive)
+        data: bytes | AsyncIterator[bytes] | None
+        if not _has_body(scope):
+            upload.ended.set()
+            data = None
+        elif route.filters_body and _is_json(scope):
+            data = self._filtered(await upload.whole(self._settings.max_body_bytes))
+            headers = [pair for pair in headers if pair[0] != "content-length"]
+        else:
+            data = upload.pieces()
+        exchange = asyncio.ensure_future(self._exchange(scope, send, headers, data))
+        gone = asyncio.ensure_future(upload.left())
+        try:
+            await asyncio.wait({exchange, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not exchange.done():  # the caller left: so does the call, and what it costs
+                exchange.cancel()
+            await asyncio.wait({exchange, gone})
+        if not exchange.cancelled():
+            exchange.result()
+
+    async def _exchange(
+        self,
+        scope: Message,
+        send: Send,
+        headers: list[tuple[str, str]],
+        data: bytes | AsyncIterator[bytes] | None,
+    ) -> None:
+        """Make the call to LiteLLM, and give its answer back."""
+        query = scope.get("query_string", b"").decode("latin-1")
+        raw_path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        target = f"{(self._settings.url or '').rstrip('/')}{raw_path}{'?' + query if query else ''}"
+        try:
+            async with self._client().request(
+                scope["method"],
+                URL(target, encoded=True),
+                headers=headers,
+                data=data,
+                allow_redirects=False,
+                skip_auto_headers=("user-agent", "accept", "accept-encoding", "content-type"),
+            ) as response:
+                await _relay(response, scope, send)
+        except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError) as error:
+            LOG.info("LiteLLM's proxy cannot be reached: %s", type(error).__name__)
+            message = "LiteLLM's proxy, which answers this, is not there; try again in a moment"
+            raise UnavailableError(message, retry_after=RETRY_AFTER) from None
+        except asyncio.TimeoutError:
+            raise UnavailableError("LiteLLM's proxy does not answer", status=504) from None
+        except CallerLeftError:
+            LOG.debug("the caller left while uploading")
+
+    def _headers(self, scope: Message) -> list[tuple[str, str]]:
+        """Return what LiteLLM gets of the request's headers."""
+        given = [(n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in scope["headers"]]
+        dropped = HOP_BY_HOP | {
+            token.strip().lower() for n, v in given if n == "connection" for token in v.split(",")
+        }
+        passed = [(n, v) for n, v in given if n not in dropped and header_passes(n)]
+        return [
+            *passed,
+            ("x-forwarded-for", self._address(scope)),
+            ("x-forwarded-proto", scope.get("scheme", "http")),
+        ]
+
+    @staticmethod
+    def _filtered(body: bytes) -> bytes:
+        try:
+            parsed = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise InvalidRequestError("the body is not JSON") from None
+        if not isinstance(parsed, dict):
+            raise InvalidRequestError("the body is not a JSON object")
+        if parsed.get("previous_response_id") is not None:
+            # LiteLLM would forget it in silence on its way to chat completions.
+            message = "responses are not stored here; send the whole conversation as `input`"
+            raise InvalidRequestError(message, param="previous_response_id")
+        return orjson.dumps(let_through(parsed))
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            settings = self._settings
+            self._session = aiohttp.ClientSession(
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=None, use_dns_cache=False),
+                timeout=aiohttp.ClientTimeout(
+                    total=None,
+                    sock_connect=settings.connect_timeout,
+                    sock_read=settings.answer_timeout,
+                ),
+                read_bufsize=CHUNK,
+            )
+        return self._session
+
+
+async def _relay(response: aiohttp.ClientResponse, scope: Message, send: Send) -> None:
+    headers = answer_headers(response.raw_headers)
+    if admin_pages.is_page(scope["path"]):
+        headers.append((b"content-security-policy", admin_pages.CONTENT_POLICY))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    try:
+        async for chunk in response.content.iter_any():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except aiohttp.ClientError as error:  # cut off: so is the caller's answer
+        LOG.warning("LiteLLM's proxy broke off an answer: %s", type(error).__name__)
+        raise ConnectionError("the answer broke off") from None
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _has_body(scope: Message) -> bool:
+    return any(
+        (name == b"content-length" and value != b"0") or name == b"transfer-encoding"
+        for name, value in scope["headers"]
+    )
+
+
+def _is_json(scope: Message) -> bool:
+    """Return whether LiteLLM would read a body as JSON: everything that is not a form."""
+    kinds = [value.lower() for name, value in scope["headers"] if name == b"content-type"]
+    return not any(
+        b"multipart/form-data" in kind or b"x-www-form-urlencoded" in kind for kind in kinds
+    )
+
+
+async def _send_error(send: Send, error: GatewayError) -> None:
+    body = orjson.dumps(error.body())
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", str(error.retry_after).encode()))
+    with contextlib.suppress(OSError):
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
