@@ -12,9 +12,11 @@ from gateway.costs.bill import bill
 from gateway.costs.count import TokenCounter
 from gateway.database.url import database_url
 from gateway.http.app import GatewayApp
+from gateway.http.client import client_of
 from gateway.http.deployments import DeploymentPage
 from gateway.http.endpoint import Endpoint
 from gateway.http.health import Health
+from gateway.http.internal import InternalApp
 from gateway.http.loopback_guard import LoopbackGuard
 from gateway.http.model_list import ModelList
 from gateway.http.request_log import RequestLog
@@ -26,6 +28,9 @@ from gateway.limits.limits import Limits
 from gateway.providers.http_client import HttpClient
 from gateway.providers.ollama_provider import OllamaProvider
 from gateway.providers.openai_provider import OpenAIProvider
+from gateway.proxy.admin_pages import reason_off
+from gateway.proxy.forward import Forward, ForwardSettings
+from gateway.proxy.identity import derive_secret
 from gateway.routing.router import Router
 from gateway.routing.settings import FailoverSettings
 from gateway.traces.settings import trace_settings
@@ -37,7 +42,7 @@ if TYPE_CHECKING:
     from gateway.config.deployment import Deployment, Models
     from gateway.config.options import Options
     from gateway.config.settings import Settings
-    from gateway.http.asgi import App
+    from gateway.http.asgi import App, Message
     from gateway.http.rooms import Observer
     from gateway.providers.reply import Provider
     from gateway.request import Bill, Request, Usage
@@ -56,6 +61,7 @@ class Gateway:
 
     Attributes:
         app: what is on its port.
+        internal_app: what LiteLLM's proxy asks for models; None where that has no way here.
     """
 
     def __init__(self, settings: Settings, models: Models, options: Options) -> None:
@@ -95,20 +101,45 @@ class Gateway:
         if self._traces is not None:
             self._observers.append(self._traces)
         self._stop_metrics: Callable[[], None] | None = None
+        self._proxy = self._make_proxy(options)
         rooms = Rooms(
-            models, self._access, self._limits, self._router, self._journal, None, self._observers
+            models,
+            self._access,
+            self._limits,
+            self._router,
+            self._journal,
+            self._proxy,
+            self._observers,
         )
+        endpoint = Endpoint(rooms, options.trusted_proxies)
         app = GatewayApp(
-            endpoint=Endpoint(rooms, options.trusted_proxies),
+            endpoint=endpoint,
             model_list=ModelList(models, self._access),
             health=self._health,
             deployments=DeploymentPage(self._router, master_key),
-            proxy=None,
+            proxy=self._proxy,
             started=self._start,
             stopped=self._stop,
         )
         # Without a key, that nobody else gets this far is all there is.
         self.app: App = app if master_key is not None else LoopbackGuard(app)
+        self.internal_app: App | None = None
+        if settings.internal_host is not None and master_key is not None:
+            self.internal_app = InternalApp(endpoint, rooms, derive_secret(master_key))
+
+    def _make_proxy(self, options: Options) -> Forward | None:
+        settings = self._settings
+        if settings.litellm_proxy_url is None:
+            return None
+        off = reason_off(disabled=settings.disable_admin_ui, has_database=self._url is not None)
+        forwarding = ForwardSettings(
+            settings.litellm_proxy_url, off, max_body_bytes=self._models.max_body_bytes
+        )
+
+        def address(scope: Message) -> str:
+            return client_of(scope, dict(scope["headers"]), options.trusted_proxies).address
+
+        return Forward(forwarding, address)
 
     async def _start(self) -> None:
         if self._journal is not None:
@@ -132,6 +163,8 @@ class Gateway:
         await asyncio.gather(
             *(provider.close() for provider in self._providers.values()), self._worker.close()
         )
+        if self._proxy is not None:
+            await self._proxy.close()
         self._log.flush()
         stops = [self._stop_metrics, None if self._traces is None else self._traces.close]
         await asyncio.gather(*(asyncio.to_thread(stop) for stop in stops if stop is not None))

@@ -20,7 +20,6 @@ from gateway.port_owner import is_taken, owner
 
 if TYPE_CHECKING:
     from gateway.config.settings import Settings
-    from gateway.http.asgi import App
 
 LOG = logging.getLogger(__name__)
 
@@ -76,23 +75,50 @@ def _check_metrics_port(settings: Settings) -> None:
         )
 
 
-def _run(settings: Settings, app: App) -> None:
+def _run(settings: Settings, gateway: Gateway) -> None:
+    """Serve on the gateway's port, and on the internal one for as long."""
     import uvicorn  # noqa: PLC0415 -- not before all is checked
 
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        server_header=False,
-        timeout_graceful_shutdown=round(settings.graceful_shutdown_timeout) or None,
-        **_log_options(settings),
-    )
-
-
-def _log_options(settings: Settings) -> dict[str, Any]:
-    """Return uvicorn's: its own lines in the gateway's form, access lines from INFO on."""
-    return {
-        "log_config": None,
+    options: dict[str, Any] = {
+        "log_config": None,  # uvicorn's own lines go where all do
         "log_level": settings.litellm_log.lower(),
-        "access_log": settings.litellm_log in ("DEBUG", "INFO"),
+        "server_header": False,
+        "timeout_graceful_shutdown": round(settings.graceful_shutdown_timeout) or None,
     }
+    public = uvicorn.Server(
+        uvicorn.Config(
+            gateway.app,
+            host=settings.host,
+            port=settings.port,
+            access_log=settings.litellm_log in ("DEBUG", "INFO"),
+            **options,
+        )
+    )
+    internal = None
+    if gateway.internal_app is not None and settings.internal_host is not None:
+        internal = uvicorn.Server(
+            uvicorn.Config(
+                gateway.internal_app,
+                host=settings.internal_host,
+                port=settings.internal_port,
+                access_log=False,
+                lifespan="off",
+                **options,
+            )
+        )
+    config = public.config
+    config.load()
+    asyncio_run(_serve_both(public, internal), loop_factory=config.get_loop_factory())
+
+
+async def _serve_both(public: uvicorn.Server, internal: uvicorn.Server | None) -> None:
+    """Serve until the public server was told to stop; then stop the other."""
+    if internal is None:
+        await public.serve()
+        return
+    beside = asyncio.ensure_future(internal._serve())  # noqa: SLF001 -- serve() would take the signals
+    try:
+        await public.serve()
+    finally:
+        internal.should_exit = True
+        await beside

@@ -66,8 +66,7 @@ class InternalApp:
                 arrival.id = sane_id(identity.call_id)
                 await self._carry(scope, receive, send, headers, operation, identity, arrival)
             else:
-                message = f"the gateway has no {scope['path'][:100]} for LiteLLM"
-                raise InvalidRequestError(message, status=404)
+                await answer_error(send, _no_such_path(scope["path"]))
         except ClientGoneError:
             return
         except GatewayError as error:
@@ -126,6 +125,10 @@ class InternalApp:
         except IdentityError as error:
             raise AuthenticationError(f"LiteLLM's request was not believed: {error}") from None
         return identity
+
+
+def _no_such_path(path: str) -> GatewayError:
+    return InvalidRequestError(f"the gateway has no {path[:100]} for LiteLLM", status=404)
 
 
 def _controls(given: Mapping[str, Any]) -> Controls:

@@ -1,0 +1,66 @@
+"""A second listener of the same process, for an application that no outsider reaches."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from gateway.http.asgi import App
+
+
+class Listener:
+    """Serves an application beside the gateway's own.
+
+    Args:
+        app: what is served.
+        host: where it listens; a name is looked up.
+        port: where it listens.
+    """
+
+    def __init__(self, app: App, host: str, port: int) -> None:
+        self._server = _ServerWithoutSignals(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                lifespan="off",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            OSError: it cannot listen there.
+        """
+        self._task = asyncio.ensure_future(self._server.serve())
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise OSError("the internal endpoint cannot listen")
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Let open requests end, and stop listening."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+
+
+class _ServerWithoutSignals(uvicorn.Server):
+    """Leaves the process's signals to the gateway's own server."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:
+        """Capture none."""
+        return nullcontext()
