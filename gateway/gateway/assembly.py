@@ -17,6 +17,7 @@ from gateway.http.deployments import DeploymentPage
 from gateway.http.endpoint import Endpoint
 from gateway.http.health import Health
 from gateway.http.internal import InternalApp
+from gateway.http.listener import Listener
 from gateway.http.loopback_guard import LoopbackGuard
 from gateway.http.model_list import ModelList
 from gateway.http.request_log import RequestLog
@@ -61,7 +62,6 @@ class Gateway:
 
     Attributes:
         app: what is on its port.
-        internal_app: what LiteLLM's proxy asks for models; None where that has no way here.
     """
 
     def __init__(self, settings: Settings, models: Models, options: Options) -> None:
@@ -123,9 +123,10 @@ class Gateway:
         )
         # Without a key, that nobody else gets this far is all there is.
         self.app: App = app if master_key is not None else LoopbackGuard(app)
-        self.internal_app: App | None = None
+        self._internal = None
         if settings.internal_host is not None and master_key is not None:
-            self.internal_app = InternalApp(endpoint, rooms, derive_secret(master_key))
+            internal = InternalApp(endpoint, rooms, derive_secret(master_key))
+            self._internal = Listener(internal, settings.internal_host, settings.internal_port)
 
     def _make_proxy(self, options: Options) -> Forward | None:
         settings = self._settings
@@ -150,10 +151,14 @@ class Gateway:
         self._router.start()
         self._worker.start()
         self._start_metrics()
+        if self._internal is not None:
+            await self._internal.start()
         LOG.info("serving on %s:%s", self._settings.host, self._settings.port)
 
     async def _stop(self) -> None:
         LOG.info("stopping: the requests are done, writing what they cost")
+        if self._internal is not None:
+            await self._internal.stop()
         await self._router.close()
         if self._jobs is not None:
             await self._jobs.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.config.checked import checked_config
 from gateway.config.models import build_models
@@ -75,50 +75,16 @@ def _check_metrics_port(settings: Settings) -> None:
         )
 
 
-def _run(settings: Settings, gateway: Gateway) -> None:
-    """Serve on the gateway's port, and on the internal one for as long."""
+def _run(settings: Settings, app: App) -> None:
     import uvicorn  # noqa: PLC0415 -- not before all is checked
 
-    options: dict[str, Any] = {
-        "log_config": None,  # uvicorn's own lines go where all do
-        "log_level": settings.litellm_log.lower(),
-        "server_header": False,
-        "timeout_graceful_shutdown": round(settings.graceful_shutdown_timeout) or None,
-    }
-    public = uvicorn.Server(
-        uvicorn.Config(
-            gateway.app,
-            host=settings.host,
-            port=settings.port,
-            access_log=settings.litellm_log in ("DEBUG", "INFO"),
-            **options,
-        )
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        server_header=False,
+        timeout_graceful_shutdown=round(settings.graceful_shutdown_timeout) or None,
+        log_config=None,  # uvicorn's own lines go where all do
+        log_level=settings.litellm_log.lower(),
+        access_log=settings.litellm_log in ("DEBUG", "INFO"),
     )
-    internal = None
-    if gateway.internal_app is not None and settings.internal_host is not None:
-        internal = uvicorn.Server(
-            uvicorn.Config(
-                gateway.internal_app,
-                host=settings.internal_host,
-                port=settings.internal_port,
-                access_log=False,
-                lifespan="off",
-                **options,
-            )
-        )
-    config = public.config
-    config.load()
-    asyncio_run(_serve_both(public, internal), loop_factory=config.get_loop_factory())
-
-
-async def _serve_both(public: uvicorn.Server, internal: uvicorn.Server | None) -> None:
-    """Serve until the public server was told to stop; then stop the other."""
-    if internal is None:
-        await public.serve()
-        return
-    beside = asyncio.ensure_future(internal._serve())  # noqa: SLF001 -- serve() would take the signals
-    try:
-        await public.serve()
-    finally:
-        internal.should_exit = True
-        await beside
