@@ -20,6 +20,7 @@ from gateway.port_owner import is_taken, owner
 
 if TYPE_CHECKING:
     from gateway.config.settings import Settings
+    from gateway.http.asgi import App
 
 LOG = logging.getLogger(__name__)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Generator
 
     from gateway.http.asgi import App
 
@@ -61,6 +61,7 @@ class Listener:
 class _ServerWithoutSignals(uvicorn.Server):
     """Leaves the process's signals to the gateway's own server."""
 
-    def capture_signals(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
         """Capture none."""
-        return nullcontext()
+        yield
