@@ -40,7 +40,6 @@ GENERAL: dict[str, Any] = {
     # limits: what a key may do is judged by rows that the gateway writes
     "fail_closed_budget_enforcement": True,  # proxy_server.py:3054, 3129: reads them each time
     "user_api_key_cache_ttl": 2,  # proxy_server.py:6846; seconds until a change by SQL is seen
-    "budget_exceeded_status_code": 429,  # what the gateway answers too
     # whom it believes
     "allow_client_side_credentials": False,  # auth/auth_utils.py:563
     "forward_client_headers_to_llm_api": False,  # litellm_pre_call_utils.py:1587
@@ -50,6 +49,13 @@ GENERAL: dict[str, Any] = {
     "password_policy_check_breached_passwords": False,  # auth/password_policy.py:146
 }
 """Of `general_settings`; the user's file cannot change these."""
+
+LITELLM: dict[str, Any] = {
+    "budget_exceeded_status_code": 429,  # litellm/__init__.py:413; what the gateway answers too
+    "disable_hf_tokenizer_download": True,
+    "num_retries": 0,
+}
+"""Of `litellm_settings`; the user's file cannot change these either."""
 
 ROUTER: dict[str, Any] = {
     "num_retries": 0,
@@ -117,7 +123,7 @@ def render(models: Models, document: Mapping[str, Any], internal_url: str) -> di
     for name in OF_ROUTING:
         litellm_settings.pop(name, None)
     litellm_settings["callbacks"] = [*_names(litellm_settings.get("callbacks")), CALLBACK]
-    litellm_settings.setdefault("disable_hf_tokenizer_download", True)
+    litellm_settings |= LITELLM
     general = {**(kept.get("general_settings") or {}), **GENERAL}
     for secret in ("master_key", "database_url"):  # it finds both in its environment
         general.pop(secret, None)

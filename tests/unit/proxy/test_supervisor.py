@@ -1,0 +1,210 @@
+"""LiteLLM's container: it starts LiteLLM, holds requests meanwhile, and says what is going on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from gateway.proxy.front import HEALTH, Front
+from gateway.proxy.supervisor import Mode, Options, State, Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from pathlib import Path
+
+PATIENCE = 60.0  # seconds; a process starts slowly on a busy machine
+
+# Stands for LiteLLM: answers its check, dies when told to, echoes a body.
+FAKE = """
+import http.server, os, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        if self.path == "/die":
+            os._exit(7)
+        self.answer(b"alive")
+    def do_POST(self):
+        self.answer(self.rfile.read(int(self.headers["content-length"])))
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def _port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def _running(
+    command: list[str] | None = None,
+    hold: float = PATIENCE,
+    **more: Any,  # noqa: ANN401 -- of Options
+) -> AsyncIterator[tuple[Supervisor, int]]:
+    """Give a supervisor that was started, and the port of its front."""
+    backend, port = _port(), _port()
+    given = command if command is not None else [sys.executable, "-S", "-c", FAKE, str(backend)]
+    supervisor = Supervisor(Options(given, {}, backend, stop_seconds=5, **more))
+    server = await Front(supervisor, backend, hold).serve("127.0.0.1", port)
+    supervisor.start()
+    try:
+        yield supervisor, port
+    finally:
+        server.close()
+        await supervisor.stop()
+
+
+async def _ask(
+    port: int, path: str, body: bytes | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    method = "GET" if body is None else "POST"
+    length = "" if body is None else f"content-length: {len(body)}\r\n"
+    writer.write(f"{method} {path} HTTP/1.1\r\nhost: x\r\n{length}\r\n".encode() + (body or b""))
+    try:
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)).decode()
+        lines = head.strip().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:])
+        content = await reader.readexactly(int(headers["content-length"]))
+    finally:
+        writer.close()
+    return int(lines[0].split()[1]), headers, content
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        await asyncio.sleep(0.02)
+
+
+def _run(scene: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(scene, 2 * PATIENCE))
+
+
+def test_on_demand_nothing_runs_until_a_request_comes_which_is_then_answered() -> None:
+    """On demand nothing runs until a request comes which is then answered."""
+
+    async def scene() -> None:
+        async with _running(mode=Mode.ON_DEMAND) as (supervisor, port):
+            status, _, body = await _ask(port, HEALTH)
+            assert (status, json.loads(body)["state"]) == (200, "idle")
+            assert await _ask(port, "/echo", b"x" * 300_000) == (
+                200,
+                {**(await _ask(port, "/echo", b"x" * 300_000))[1]},
+                b"x" * 300_000,
+            )
+            assert supervisor.state is State.READY
+
+    _run(scene())
+
+
+def test_a_connection_that_says_nothing_wakes_nobody() -> None:
+    """A connection that says nothing wakes nobody."""
+
+    async def scene() -> None:
+        async with _running(mode=Mode.ON_DEMAND) as (supervisor, port):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            await _ask(port, HEALTH)
+            writer.close()
+            assert supervisor.state is State.IDLE
+
+    _run(scene())
+
+
+def test_on_demand_it_is_stopped_when_nobody_uses_it_and_started_again() -> None:
+    """On demand it is stopped when nobody uses it and started again."""
+
+    async def scene() -> None:
+        async with _running(mode=Mode.ON_DEMAND, idle_seconds=0.3) as (supervisor, port):
+            assert (await _ask(port, "/"))[0] == 200
+            await _until(lambda: supervisor.state is State.IDLE)
+            assert supervisor.why == "nobody needs it"
+            assert (await _ask(port, "/"))[0] == 200
+
+    _run(scene())
+
+
+def test_always_it_starts_by_itself_and_again_when_it_died() -> None:
+    """Always it starts by itself and again when it died."""
+
+    async def scene() -> None:
+        async with _running(mode=Mode.ALWAYS) as (supervisor, port):
+            await _until(lambda: supervisor.state is State.READY)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /die HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert await reader.read() == b""  # cut off, not held for ever
+            writer.close()
+            await _until(lambda: supervisor.state is State.FAILED)
+            assert supervisor.why == "ended with status 7"
+            status, _, body = await _ask(port, HEALTH)
+            assert (status, json.loads(body)["why"]) == (503, "ended with status 7")
+            await _until(lambda: supervisor.state is State.READY)
+
+    _run(scene())
+
+
+def test_a_request_is_told_to_come_again_when_litellm_takes_too_long() -> None:
+    """A request is told to come again when LiteLLM takes too long."""
+
+    async def scene() -> None:
+        sleeper = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
+        async with _running(sleeper, hold=0.2, mode=Mode.ON_DEMAND) as (_, port):
+            status, headers, body = await _ask(port, "/echo", b"x" * 100_000)
+            assert status == 503
+            assert headers["retry-after"] == "5"
+            assert "is starting" in json.loads(body)["error"]["message"]
+
+    _run(scene())
+
+
+def test_a_command_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -> None:
+    """A command that is not there is a failure with a reason."""
+
+    async def scene() -> None:
+        async with _running([str(tmp_path / "missing")], hold=0.1) as (supervisor, port):
+            await _until(lambda: supervisor.state is State.FAILED)
+            assert "cannot be started" in supervisor.why
+            assert (await _ask(port, "/"))[0] == 503
+
+    _run(scene())
+
+
+def test_what_hangs_while_it_starts_is_ended_and_its_children_with_it(tmp_path: Path) -> None:
+    """What hangs while it starts is ended and its children with it."""
+
+    async def scene() -> None:
+        mark = tmp_path / "child"
+        script = (
+            "import subprocess, sys, time; "
+            f"open({str(mark)!r}, 'w').write(str(subprocess.Popen(['sleep', '600']).pid)); "
+            "time.sleep(600)"
+        )
+        command = [sys.executable, "-S", "-c", script]
+        async with _running(command, start_seconds=3.0) as (supervisor, _):
+            await _until(lambda: mark.exists() and mark.read_text() != "")
+            await _until(lambda: "not ready within" in supervisor.why)
+            child = int(mark.read_text())
+            await _until(lambda: not _is_running(child))
+
+    _run(scene())
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:  # noqa: PTH123 -- the kernel's
+            return stat.read().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
