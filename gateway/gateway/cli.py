@@ -65,6 +65,26 @@ def serve() -> None:
     run_serve()
 
 
+@app.command()
+def litellm() -> None:
+    """Run LiteLLM's own proxy for the gateway, on HOST:PORT."""
+    from gateway.config.settings import load_settings  # noqa: PLC0415
+    from gateway.log import set_up_logging  # noqa: PLC0415
+    from gateway.proxy.command import run as run_litellm  # noqa: PLC0415
+
+    settings = load_settings()
+    set_up_logging(as_json=settings.json_logs, component="litellm")
+    run_litellm(settings)
+
+
+@app.command()
+def litellm_health() -> None:
+    """Say what LiteLLM's proxy in this container does; exit code 0 or 1."""
+    from gateway import health_probe  # noqa: PLC0415
+
+    raise typer.Exit(health_probe.litellm())
+
+
 @app.command(context_settings={"allow_interspersed_args": False})
 def native(
     command: Annotated[list[str] | None, typer.Argument(help="A command instead of serve.")] = None,

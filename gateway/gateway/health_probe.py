@@ -25,27 +25,51 @@ def main() -> int:
     While nothing listens it tries again, for TIMEOUT: a gateway that starts is found healthy at
     once, by one process and not by one each second.
     """
+    body = _ask_until_it_listens("/health")
+    if body is None:
+        return 1
+    reasons = body.get("reasons") or []
+    print("; ".join([body.get("status", "unhealthy"), *reasons, *_degraded(body)]))  # noqa: T201
+    return 0 if body.get("status") == "healthy" else 1
+
+
+def litellm() -> int:
+    """Prints what LiteLLM's proxy does; returns the exit code, 1 when it cannot be started.
+
+    A health check that waited for LiteLLM would make everybody wait: its supervisor is well while
+    it starts, and while nobody needs it.
+    """
+    body = _ask_until_it_listens("/_supervisor/health")
+    if body is None:
+        return 1
+    state, why = body.get("state", "failed"), body.get("why")
+    print(f"{state}: {why}" if why else state)  # noqa: T201
+    return 1 if state == "failed" else 0
+
+
+def _degraded(body: dict[str, Any]) -> list[str]:
+    return [f"degraded: {text}" for text in body.get("degraded") or []]
+
+
+def _ask_until_it_listens(path: str) -> dict[str, Any] | None:
+    """Returns the answer of this container's process; None, and says so, when there is none."""
     port = int(os.environ.get("PORT") or 4000)
     deadline = time.monotonic() + TIMEOUT
     while True:
         try:
-            body = _ask(port, max(deadline - time.monotonic(), PAUSE))
-            break
+            return _ask(port, path, max(deadline - time.monotonic(), PAUSE))
         except (OSError, HTTPException, ValueError) as error:
             starting = isinstance(error, ConnectionRefusedError)
             if not (starting and time.monotonic() + PAUSE < deadline):
                 print(f"unhealthy: nothing answers on port {port}: {error}")  # noqa: T201
-                return 1
+                return None
             time.sleep(PAUSE)
-    reasons = body.get("reasons") or []
-    print("; ".join([body.get("status", "unhealthy"), *reasons]))  # noqa: T201
-    return 0 if body.get("status") == "healthy" else 1
 
 
-def _ask(port: int, seconds: float) -> dict[str, Any]:
+def _ask(port: int, path: str, seconds: float) -> dict[str, Any]:
     connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", path)
         body: dict[str, Any] = json.loads(connection.getresponse().read())
     finally:
         connection.close()

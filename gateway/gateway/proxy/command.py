@@ -4,71 +4,117 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
-from dataclasses import dataclass
+import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import aiohttp
 import yaml
 
+from gateway.config.document import read_config
+from gateway.config.problems import ConfigurationError, Problem
+from gateway.database.prisma_cli import engine_variables
+from gateway.database.url import database_url, for_prisma
+from gateway.proxy import configuration
 from gateway.proxy.backend import HOST
 from gateway.proxy.front import Front
+from gateway.proxy.handover import models_from
+from gateway.proxy.identity import HEADER, Identity, derive_secret, sign
 from gateway.proxy.supervisor import Mode, Options, Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from gateway.config.deployment import Models
+    from gateway.config.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
+HOLD_SECONDS = 60.0
+"""How long a request waits for LiteLLM's start."""
 
-@dataclass(frozen=True)
-class Listening:
-    """Where the supervisor listens, and how patient it is.
+GATEWAY_SECONDS = 60.0
+"""How long the gateway may take to say which models there are."""
 
-    Attributes:
-        host: for the gateway.
-        port: for the gateway.
-        mode: LITELLM_PROXY.
-        idle_seconds: LITELLM_IDLE_SECONDS.
-        hold_seconds: how long a request waits for LiteLLM's start.
+POLL_SECONDS = 0.25
+
+
+def run(settings: Settings) -> None:
+    """Run LiteLLM's proxy until told to stop.
+
+    Raises:
+        ConfigurationError: the master key or the gateway's internal address is not set.
     """
-
-    host: str
-    port: int
-    mode: Mode = Mode.ALWAYS
-    idle_seconds: float = 900.0
-    hold_seconds: float = 60.0
-
-
-def run(
-    listening: Listening,
-    config: Mapping[str, Any],
-    environment: Mapping[str, str],
-    state_dir: Path,
-) -> None:
-    """Run LiteLLM until told to stop.
-
-    Args:
-        listening: where.
-        config: LiteLLM's, from `configuration.render`.
-        environment: LiteLLM's, from `configuration.environment`.
-        state_dir: where its configuration file is written.
-    """
-    path = state_dir / "litellm" / "config.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
-    path.chmod(0o600)  # a user's file may hold secrets
+    key, url = settings.litellm_master_key, settings.gateway_internal_url
+    if key is None or url is None:
+        name = "LITELLM_MASTER_KEY" if key is None else "GATEWAY_INTERNAL_URL"
+        fix = f"set {name}; `gateway litellm` runs beside a gateway"
+        raise ConfigurationError([Problem(name, "is unset", fix)])
+    secret = derive_secret(key.get_secret_value())
+    path = settings.gateway_state_dir / "litellm" / "config.yaml"
     port = _free_port()
     options = Options(
+        prepare=partial(_write_configuration, settings, url, secret, path),
         command=command_line(path, port),
-        environment={**environment, "CONFIG_FILE_PATH": str(path)},
+        environment={**_environment(settings, secret), "CONFIG_FILE_PATH": str(path)},
         port=port,
-        mode=listening.mode,
-        idle_seconds=listening.idle_seconds,
+        mode=Mode(settings.litellm_proxy),
+        idle_seconds=settings.litellm_idle_seconds,
     )
-    asyncio.run(serve(listening, options))
+    asyncio.run(serve(settings.host, settings.port, options))
+
+
+async def _write_configuration(settings: Settings, url: str, secret: bytes, path: Path) -> None:
+    """Write LiteLLM's configuration, of the user's file and of the models that the gateway has.
+
+    Raises:
+        OSError: the gateway does not say which these are.
+    """
+    models = await _models(url, secret)
+    config = configuration.render(models, read_config(settings.litellm_config).data, url)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    path.chmod(0o600)  # a user's file may hold secrets
+
+
+async def _models(url: str, secret: bytes) -> Models:
+    """Return what the gateway's internal endpoint says of its models; it may still be starting."""
+    deadline = time.monotonic() + GATEWAY_SECONDS
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        while True:
+            identity = Identity(key_hash="", alias="", call_id="", call_type="models")
+            headers = {HEADER: sign(identity, secret, time.time())}
+            try:
+                async with session.get(f"{url}/models", headers=headers) as response:
+                    response.raise_for_status()
+                    return models_from(await response.json())
+            except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+                if time.monotonic() > deadline:
+                    raise OSError(f"the gateway does not answer at {url}: {error}") from error
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _environment(settings: Settings, secret: bytes) -> dict[str, str]:
+    given = {
+        **os.environ,
+        **engine_variables(settings.prisma_engine_dir),
+        "DISABLE_ADMIN_UI": str(settings.disable_admin_ui).lower(),  # it knows one spelling
+        "JSON_LOGS": str(settings.json_logs).lower(),
+        "LITELLM_LOG": settings.litellm_log,
+    }
+    for name, value in (
+        ("LITELLM_MASTER_KEY", settings.litellm_master_key),
+        ("LITELLM_SALT_KEY", settings.litellm_salt_key),
+    ):
+        if value is not None:
+            given[name] = value.get_secret_value()
+    url = database_url(settings)
+    if url is not None:
+        given["DATABASE_URL"] = for_prisma(url, pool_size=settings.db_pool_size)
+    return configuration.environment(given, frozenset(), secret)
 
 
 def command_line(config: Path, port: int) -> list[str]:
@@ -77,17 +123,17 @@ def command_line(config: Path, port: int) -> list[str]:
     return [str(litellm), "--config", str(config), "--host", HOST, "--port", str(port)]
 
 
-async def serve(listening: Listening, options: Options) -> None:
+async def serve(host: str, port: int, options: Options) -> None:
     """Listen for the gateway and look after LiteLLM, until SIGTERM or SIGINT."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     supervisor = Supervisor(options)
-    front = Front(supervisor, options.port, listening.hold_seconds)
-    server = await front.serve(listening.host, listening.port)
+    front = Front(supervisor, options.port, HOLD_SECONDS)
+    server = await front.serve(host, port)
     supervisor.start()
-    LOG.info("LiteLLM runs %s; listening on port %d", options.mode.value, listening.port)
+    LOG.info("LiteLLM runs %s; listening on port %d", options.mode.value, port)
     try:
         await stopped.wait()
     finally:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from gateway.proxy.backend import is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 LOG = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class Options:
     """How LiteLLM is run.
 
     Attributes:
+        prepare: writes LiteLLM's configuration; awaited before each start.
         command: LiteLLM's, with its arguments.
         environment: all of its variables.
         port: of loopback, where it will listen.
@@ -62,6 +63,7 @@ class Options:
         stop_seconds: for its end, before it is killed.
     """
 
+    prepare: Callable[[], Awaitable[None]]
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
     port: int
@@ -136,9 +138,10 @@ class Supervisor:
         """Start LiteLLM and stay until it ended; return whether it was ready."""
         self._set(State.STARTING)
         try:
+            await self._options.prepare()
             await self._spawn()
         except OSError as error:
-            self._set(State.FAILED, f"cannot be started: {error.strerror}")
+            self._set(State.FAILED, f"cannot be started: {error.strerror or error}")
             return False
         died = asyncio.create_task(self._wait())
         try:
