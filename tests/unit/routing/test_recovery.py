@@ -21,6 +21,7 @@ from unit.routing.fakes import FAST, Hang, deployment, routing, run, until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from gateway.config.deployment import Deployment
     from gateway.routing.settings import CanaryRequests
 
 KEY = "sk-made-up-key-of-a-provider"
@@ -195,20 +196,37 @@ def test_a_canary_request_finds_out_and_no_callers(failure: Failure) -> None:
     run(test())
 
 
-def test_canary_requests_that_hang_do_not_pile_up_nor_keep_it_out() -> None:
-    """No more than six are under way, and the next one brings it back."""
+def test_a_canary_request_that_hangs_does_not_keep_it_out() -> None:
+    """The next one begins while those before still hang, and brings it back."""
 
     async def test() -> None:
         async with routing(settings=replace(FAST, cooldown=0.01)) as made:
             made.provider.script["first"] = [fakes.SILENT, *[Hang()] * 3]
             await made.text()
             await made.until("first")
+
+    run(test())
+
+
+def test_canary_requests_that_hang_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than six are under way, however often it is checked."""
+    checks: list[str] = []
+
+    async def finds_good(_: HealthChecker, checked: Deployment, __: FailureKind) -> bool:
+        checks.append(checked.id)
+        return True
+
+    monkeypatch.setattr(HealthChecker, "finds_good", finds_good)
+
+    async def test() -> None:
+        async with routing(settings=replace(FAST, cooldown=0.01)) as made:
             made.provider.script["first"] = [fakes.SILENT]
             made.provider.default["first"] = Hang()
             await made.text()
-            await until(
-                lambda: len(made.router._groups["first"].deployments[0].canaries) == AT_ONCE
-            )
+            await until(lambda: made.provider.calls("first") == 1 + AT_ONCE)
+            seen = len(checks)
+            await until(lambda: len(checks) >= seen + 4)
+            assert made.provider.calls("first") == 1 + AT_ONCE
 
     run(test())
 
