@@ -30,7 +30,7 @@ _PREFIXES = (
 )
 _ABOVE = re.compile(rf"^(?:{'|'.join(_PREFIXES)})_above_(?:1hr_above_)?(\d+k?)_tokens")
 # LiteLLM knows more tiers than have a suffix of their own: `_fast` and `_auto` among them.
-_NOT_STANDARD = ("_auto", "_flex", "_balanced", "_priority", "_fast", "_ultrafast")
+_NOT_STANDARD = ("_ultrafast", "_balanced", "_priority", "_auto", "_flex", "_fast")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def unit(price: Mapping[str, Any], name: str, default: float | None = 0.0) -> fl
     """Return a price by its name; of a service tier that has none, the standard one."""
     value = price.get(name)
     if value is None:
-        for suffix in sorted(set(_NOT_STANDARD), key=len, reverse=True):
+        for suffix in _NOT_STANDARD:
             if suffix in name:
                 value = price.get(name.replace(suffix, ""))
                 break

@@ -179,7 +179,8 @@ class Router:
                 retries = 0
             if retry >= retries:
                 return NoAnswer(group.alias, failure)
-            if sum(not each.state.in_cooldown for each in group.deployments) == 1:
+            in_use = [each for each in group.deployments if not each.state.in_cooldown]
+            if len(in_use) == 1 and in_use[0].deployment is last:
                 await asyncio.sleep(self._retries.pause(failure, retry))
             following = choose(group, request, CLOCK(), failed, above)
             if isinstance(following, Nobody):

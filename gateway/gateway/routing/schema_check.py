@@ -32,7 +32,7 @@ LONGEST_ANSWER = 1 << 20
 SHORT = 2 << 10
 """Bytes of a schema and an answer that are checked in a moment."""
 KEYWORDS_AT_ONCE = 300
-KEYWORDS = 20_000
+KEYWORDS = 5_000
 """Keywords that a check may look at on the event loop, and beside it: some ms, about a second."""
 
 UNBOUNDED = frozenset({"patternProperties", "$dynamicRef", "$recursiveRef"})

@@ -80,6 +80,14 @@ def test_no_bill_is_above_the_bound(data: st.DataObject) -> None:
     assert usage.total <= tokens
 
 
+def test_the_dearest_price_of_any_tier_and_length_counts() -> None:
+    """An answer of 9 USD a million tokens, a prompt of 5."""
+    asked = request(1000, max_tokens=50_000)
+    dollars, tokens = most(deployment(), asked)
+
+    assert dollars == pytest.approx((tokens - 50_000) * 5e-6 + 50_000 * 9e-6)
+
+
 def test_the_answer_is_as_long_as_it_was_asked_to_be_or_as_the_model_can_make_it() -> None:
     """max_completion_tokens comes before max_tokens; a default of the deployment counts, too."""
     overhead = 400 + bound.TOKENS_PER_MESSAGE + bound.TOKENS_PER_PROMPT

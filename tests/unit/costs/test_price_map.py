@@ -167,6 +167,7 @@ def by_litellm(target: Deployment, raw: dict[str, Any], call_type: str) -> float
     return cost
 
 
+@pytest.mark.long
 def test_every_entry_is_billed_as_litellm_bills_it() -> None:
     """One usage beyond every threshold, and generated ones, for every entry."""
     chance = random.Random(20_261_127)  # noqa: S311 -- the same usages in every run

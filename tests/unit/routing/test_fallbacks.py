@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gateway.access.caller import Caller
 from gateway.errors import GatewayError
 from gateway.request import Controls
-from gateway.routing.failure import Failure
 from unit.routing import fakes
 from unit.routing.fakes import deployment, routing, run
+
+if TYPE_CHECKING:
+    from gateway.routing.failure import Failure
 
 ALIASES = [deployment(alias) for alias in ("first", "second", "third", "fourth")]
 
 
 def asked_by(
-    failures: dict[str, Failure], controls: Controls | None = None, **router: Any
-) -> list[str]:  # noqa: ANN401 -- settings
+    failures: dict[str, Failure],
+    controls: Controls | None = None,
+    **router: Any,  # noqa: ANN401 -- settings
+) -> list[str]:
     """Return the aliases that a request for `first` goes to, in order."""
     asked: list[str] = []
 
     async def test() -> None:
         async with routing(*ALIASES, num_retries=0, **router) as made:
             made.provider.default.update(failures)
-            try:
+            with suppress(GatewayError):
                 await made.ask(controls=controls or Controls())
-            except GatewayError:
-                pass
             asked.extend(name for name, _, _ in made.provider.asked)
 
     run(test())
@@ -52,7 +55,7 @@ def test_the_general_chain_holds_where_there_is_no_special_one(failure: Failure)
 )
 def test_a_refusal_has_a_chain_of_its_own(failure: Failure, setting: str) -> None:
     """It is taken instead of the general one, and by no other failure."""
-    chains = {"fallbacks": GENERAL, setting: {"first": ("third",)}}
+    chains: dict[str, Any] = {"fallbacks": GENERAL, setting: {"first": ("third",)}}
     assert asked_by({"first": failure}, **chains) == ["first", "third"]
     assert asked_by({"first": fakes.DEAD}, **chains) == ["first", "second"]
 
@@ -74,14 +77,14 @@ def test_default_fallbacks_hold_for_who_has_none() -> None:
 def test_chains_are_followed_depth_first_and_each_alias_once() -> None:
     """A fallback's own fallbacks come before its siblings, and circles end."""
     chains = {"first": ("second", "fourth"), "second": ("third", "first"), "third": ("second",)}
-    dead = {alias: fakes.DEAD for alias in ("first", "second", "third", "fourth")}
+    dead = dict.fromkeys(("first", "second", "third", "fourth"), fakes.DEAD)
     assert asked_by(dead, fallbacks=chains) == ["first", "second", "third", "fourth"]
 
 
 def test_no_more_aliases_are_tried_than_allowed() -> None:
     """max_fallbacks counts those after the first."""
     chains = {"first": ("second", "third", "fourth")}
-    dead = {alias: fakes.DEAD for alias in ("first", "second", "third")}
+    dead = dict.fromkeys(("first", "second", "third"), fakes.DEAD)
     assert asked_by(dead, fallbacks=chains, max_fallbacks=2) == ["first", "second", "third"]
     assert asked_by(dead, fallbacks=chains, max_fallbacks=0) == ["first"]
 
