@@ -65,6 +65,7 @@ class Stack:
             "BACKEND_PORT": str(self.backend_port),
             "OLLAMA_REGISTRY": UNREACHABLE,
             "OLLAMA_CPU_SHARES": MODEL_CPU_SHARES,
+            "LITELLM_PROXY": "on-demand",  # its start costs 12 s of a core, and few tests need it
             **self.environment,
         }
 
