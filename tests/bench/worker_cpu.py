@@ -16,13 +16,12 @@ TESTS = Path(__file__).resolve().parents[1]
 for folder in ("gateway", "scripted-upstream", "tests"):
     sys.path.insert(0, str(TESTS.parent / folder))
 
-from unit.scripted_upstream.running import Running  # noqa: E402 -- the path comes first
-from unit.worker.asking import MESSAGES, deployment_at, request_with  # noqa: E402 -- as above
-
 from gateway.config.deployment import Models  # noqa: E402 -- as above
-from gateway.config.settings import Settings  # noqa: E402 -- as above
+from gateway.config.settings import load_settings  # noqa: E402 -- as above
 from gateway.providers.reply import StreamReply, Timeouts  # noqa: E402 -- as above
 from gateway.worker.supervisor import Worker  # noqa: E402 -- as above
+from unit.scripted_upstream.running import Running  # noqa: E402 -- the path comes first
+from unit.worker.asking import MESSAGES, deployment_at, request_with  # noqa: E402 -- as above
 
 TICKS = os.sysconf("SC_CLK_TCK")
 WORDS = " ".join(f"wort{number}" for number in range(19))
@@ -51,7 +50,7 @@ async def measure(url: str, calls: int) -> None:
     """Show the figures."""
     with tempfile.TemporaryDirectory() as folder:
         models = Models((deployment_at(url, "anthropic"),))
-        worker = Worker(models, Settings(gateway_state_dir=Path(folder)))
+        worker = Worker(models, load_settings({"GATEWAY_STATE_DIR": str(folder)}))
         worker.start()
         assert await worker.wait_ready(120)
         print(f"ready: {seconds_of(worker.pid):.1f} s, {(worker.memory or 0) >> 20} MiB")

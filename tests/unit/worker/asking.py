@@ -82,7 +82,7 @@ class Asking:
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 -- the coroutine's
         """Run something on the worker's event loop."""
-        return self.runner.run(asyncio.wait_for(coroutine, 60))
+        return self.runner.run(asyncio.wait_for(coroutine, 120))
 
     def script(self, do: str = "") -> None:
         """Let the upstream do something with every call."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.config.deployment import Models
-from gateway.config.settings import Settings
+from gateway.config.settings import load_settings
 from gateway.worker.supervisor import Worker
 from unit.scripted_upstream.running import Running
 from unit.worker.asking import Asking, deployment_at
@@ -27,9 +27,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
 
         async def started() -> Worker:
             models = Models((deployment_at(upstream.url, "anthropic"),))
-            worker = Worker(models, Settings(gateway_state_dir=folder))
+            worker = Worker(
+                models, load_settings({"GATEWAY_STATE_DIR": str(folder)}), start_wait=90
+            )
             worker.start()
-            assert await worker.wait_ready(60)
+            assert await worker.wait_ready(90)
             return worker
 
         worker = runner.run(started())

@@ -129,7 +129,22 @@ def test_a_host_that_takes_no_connection_is_found_out_soon(ask: Asking, provider
     assert failure.kind is Kind.UNREACHABLE
 
 
-NONSENSE = [None, 0, -1, 1.5, True, "x", "", [], [1], [None], [[]], {}, {"a": 1}, [{}]]
+NONSENSE: list[object] = [
+    None,
+    0,
+    -1,
+    1.5,
+    True,
+    "x",
+    "",
+    [],
+    [1],
+    [None],
+    [[]],
+    {},
+    {"a": 1},
+    [{}],
+]
 FIELDS = (
     *("messages", "tools", "tool_choice", "response_format", "temperature", "max_tokens", "stop"),
     *("n", "logit_bias", "thinking", "reasoning_effort", "functions", "function_call", "user"),
