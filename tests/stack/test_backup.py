@@ -223,7 +223,7 @@ def superuser(stack: Stack) -> psycopg.Connection[tuple[object, ...]]:
     """Return a connection of the database's superuser."""
     return psycopg.connect(
         host=stack.address("postgres", "database"),
-        dbname="gateway",
+        dbname="litellm",
         user="postgres",
         password=stack.execute("postgres", "cat", "/run/postgres-secrets/postgres_password"),
         autocommit=True,

@@ -30,7 +30,7 @@ try:
 except SystemExit as end:
     code = end.code
 seconds = time.process_time()
-print(json.dumps({"code": code, "seconds": seconds, "imported": "gateway" in sys.modules}))
+print(json.dumps({"code": code, "seconds": seconds, "imported": "litellm" in sys.modules}))
 """
 
 

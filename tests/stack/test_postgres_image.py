@@ -106,7 +106,7 @@ class Database:
         return done.returncode, done.stdout.strip()
 
     def sql(
-        self, statement: str, *, user: str = "gateway", password: str = AWKWARD, db: str = "gateway"
+        self, statement: str, *, user: str = "gateway", password: str = AWKWARD, db: str = "litellm"
     ) -> str:
         """Run a statement over TCP and return its result, or the error's text."""
         return docker(

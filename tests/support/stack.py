@@ -202,7 +202,7 @@ class Stack:
         """Return a connection as the gateway's role, straight to the container's address."""
         return psycopg.connect(
             host=self.address("postgres", "database"),
-            dbname="gateway",
+            dbname="litellm",
             user="gateway",
             password=self.execute("postgres", "cat", "/run/postgres-secrets/gateway_db_password"),
             connect_timeout=5,

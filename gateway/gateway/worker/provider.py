@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 GRACE = 5.0
 """Seconds that the worker may take beyond the bounds which it keeps itself."""
+
+PAUSE = 0.05
+"""Seconds before a worker that took no connection is tried again."""
 
 SECONDS_TO_RETURN = 5
 JSON = "application/json"
@@ -62,7 +65,6 @@ class WorkerProvider(Provider):
         self._process = process
         self._start_wait = start_wait
         self._session: aiohttp.ClientSession | None = None
-        self._numbers = itertools.count(1)
 
     async def ask(
         self, deployment: Deployment, request: Request, timeouts: Timeouts
@@ -98,25 +100,25 @@ class WorkerProvider(Provider):
             self._session = None
 
     async def _send(self, body: bytes, answer: float) -> aiohttp.ClientResponse:
-        """Send a request once the worker is up; once more when a worker took nothing of it."""
-        for attempt in (1, 2):
-            if not await self._process.wait_ready(self._start_wait):
-                raise WorkerUnavailableError(
-                    "the part of the gateway that speaks to this provider is starting",
-                    retry_after=SECONDS_TO_RETURN,
-                )
+        """Send a request once there is a worker that takes it; never twice to one that did."""
+        end = time.monotonic() + self._start_wait
+        while await self._process.wait_ready(max(0.0, end - time.monotonic())):
             try:
                 return await self._open_session().post(
                     "http://worker/ask",
                     data=body,
                     timeout=aiohttp.ClientTimeout(sock_read=2 * answer + GRACE),
                 )
-            except aiohttp.ClientConnectorError as error:  # nobody was there to take it
-                if attempt == 2:  # noqa: PLR2004 -- the last
+            except aiohttp.ClientConnectorError as error:  # it died, and nobody noticed yet
+                if time.monotonic() > end:
                     raise _died() from error
+                await asyncio.sleep(PAUSE)
             except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
                 raise _died() from error
-        raise AssertionError  # the loop returns or raises
+        raise WorkerUnavailableError(
+            "the part of the gateway that speaks to this provider is starting",
+            retry_after=SECONDS_TO_RETURN,
+        )
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:

@@ -108,7 +108,7 @@ class Stream:
         return [{"role": "user", "content": str(self._ask.arguments.get("prompt") or "")}]
 
     def _is_providers_end(self) -> bool:
-        if self._lines is not None:
+        if self._lines is not None and self._lines.are_geminis:
             return self._lines.finished
         return any(
             choice.finish_reason
@@ -118,11 +118,12 @@ class Stream:
 
 
 class _Lines:
-    """The lines of Gemini's response, watched; a model's own words cannot hold a bare quote."""
+    """The lines of a response, watched for Gemini's end; a model's own words escape quotes."""
 
     def __init__(self, source: AsyncIterator[str]) -> None:
         self._source = source.__aiter__()
         self._inner = source
+        self.are_geminis = False
         self.finished = False
 
     def __aiter__(self) -> _Lines:
@@ -130,6 +131,8 @@ class _Lines:
 
     async def __anext__(self) -> str:
         line = await self._source.__anext__()
+        if '"candidates"' in line:
+            self.are_geminis = True
         if '"finishReason"' in line or '"blockReason"' in line:
             self.finished = True
         return line
