@@ -32,6 +32,7 @@ from gateway.providers.openai_provider import OpenAIProvider
 from gateway.proxy.admin_pages import reason_off
 from gateway.proxy.forward import Forward, ForwardSettings
 from gateway.proxy.identity import derive_secret
+from gateway.proxy.watch import Watch
 from gateway.routing.router import Router
 from gateway.routing.settings import FailoverSettings
 from gateway.traces.settings import trace_settings
@@ -94,7 +95,14 @@ class Gateway:
             _bill,
             self._record_canary,
         )
-        self._health = Health(len(models.names), self._database_answers, self._reasons)
+        url = settings.litellm_proxy_url
+        self._watch = None if url is None else Watch(url)
+        self._health = Health(
+            len(models.names),
+            self._database_answers,
+            self._reasons,
+            tuple if self._watch is None else self._watch.degraded,
+        )
         self._log = RequestLog(as_json=settings.json_logs)
         self._traces = _traces(settings)
         self._observers: list[Observer] = [self._log]
@@ -150,6 +158,8 @@ class Gateway:
             await self._jobs.start()
         self._router.start()
         self._worker.start()
+        if self._watch is not None:
+            self._watch.start()
         self._start_metrics()
         if self._internal is not None:
             await self._internal.start()
@@ -170,6 +180,8 @@ class Gateway:
         )
         if self._proxy is not None:
             await self._proxy.close()
+        if self._watch is not None:
+            await self._watch.close()
         self._log.flush()
         stops = [self._stop_metrics, None if self._traces is None else self._traces.close]
         await asyncio.gather(*(asyncio.to_thread(stop) for stop in stops if stop is not None))
