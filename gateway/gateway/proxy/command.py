@@ -75,9 +75,14 @@ async def _write_configuration(settings: Settings, url: str, secret: bytes, path
     """
     models = await _models(url, secret)
     config = configuration.render(models, read_config(settings.litellm_config).data, url)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, config)
+
+
+def _write(path: Path, config: dict[str, Any]) -> None:
+    """Write a file for this user's eyes only: what a user has put into it may be secret."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    path.chmod(0o600)  # a user's file may hold secrets
+    path.chmod(0o600)
 
 
 async def _models(url: str, secret: bytes) -> Models:
