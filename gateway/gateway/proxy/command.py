@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -19,6 +18,7 @@ from gateway.proxy.supervisor import Mode, Options, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 LOG = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def run(
     path.chmod(0o600)  # a user's file may hold secrets
     port = _free_port()
     options = Options(
-        command=command_line(path, port),
+        command=command_line(port),
         environment={**environment, "CONFIG_FILE_PATH": str(path)},
         port=port,
         mode=listening.mode,
@@ -71,10 +71,9 @@ def run(
     asyncio.run(serve(listening, options))
 
 
-def command_line(config: Path, port: int) -> list[str]:
-    """Return LiteLLM's documented command, of the environment that runs this."""
-    litellm = Path(sys.executable).with_name("litellm")
-    return [str(litellm), "--config", str(config), "--host", HOST, "--port", str(port)]
+def command_line(port: int) -> list[str]:
+    """Return the command that serves LiteLLM; its configuration is in CONFIG_FILE_PATH."""
+    return [sys.executable, "-m", "gateway.proxy.launcher", str(port)]
 
 
 async def serve(listening: Listening, options: Options) -> None:
