@@ -10,7 +10,6 @@ import socket
 import sys
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -28,6 +27,8 @@ from gateway.proxy.identity import HEADER, Identity, derive_secret, sign
 from gateway.proxy.supervisor import Mode, Options, Supervisor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gateway.config.deployment import Models
     from gateway.config.settings import Settings
 
@@ -58,7 +59,7 @@ def run(settings: Settings) -> None:
     port = _free_port()
     options = Options(
         prepare=partial(_write_configuration, settings, url, secret, path),
-        command=command_line(path, port),
+        command=command_line(port),
         environment={**_environment(settings, secret), "CONFIG_FILE_PATH": str(path)},
         port=port,
         mode=Mode(settings.litellm_proxy),
@@ -122,10 +123,9 @@ def _environment(settings: Settings, secret: bytes) -> dict[str, str]:
     return configuration.environment(given, frozenset(), secret)
 
 
-def command_line(config: Path, port: int) -> list[str]:
-    """Return LiteLLM's documented command, of the environment that runs this."""
-    litellm = Path(sys.executable).with_name("litellm")
-    return [str(litellm), "--config", str(config), "--host", HOST, "--port", str(port)]
+def command_line(port: int) -> list[str]:
+    """Return the command that serves LiteLLM; its configuration is in CONFIG_FILE_PATH."""
+    return [sys.executable, "-m", "gateway.proxy.launcher", str(port)]
 
 
 async def serve(host: str, port: int, options: Options) -> None:
