@@ -10,6 +10,7 @@ from gateway.access.access import Access
 from gateway.config.deployment import Protocol
 from gateway.costs.bill import bill
 from gateway.costs.count import TokenCounter
+from gateway.database.relay import PORT_AFTER_INTERNAL, Relay
 from gateway.database.url import database_url
 from gateway.http.app import GatewayApp
 from gateway.http.client import client_of
@@ -135,6 +136,15 @@ class Gateway:
         if settings.internal_host is not None and master_key is not None:
             internal = InternalApp(endpoint, rooms, derive_secret(master_key))
             self._internal = Listener(internal, settings.internal_host, settings.internal_port)
+        self._relay = self._make_relay()
+
+    def _make_relay(self) -> Relay | None:
+        """Return LiteLLM's way to a database of the user's own; the bundled one needs none."""
+        settings = self._settings
+        if self._url is None or settings.database_url is None or settings.internal_host is None:
+            return None
+        port = settings.internal_port + PORT_AFTER_INTERNAL
+        return Relay(self._url, settings.internal_host, port)
 
     def _make_proxy(self, options: Options) -> Forward | None:
         settings = self._settings
@@ -163,12 +173,16 @@ class Gateway:
         self._start_metrics()
         if self._internal is not None:
             await self._internal.start()
+        if self._relay is not None:
+            await self._relay.start()
         LOG.info("serving on %s:%s", self._settings.host, self._settings.port)
 
     async def _stop(self) -> None:
         LOG.info("stopping: the requests are done, writing what they cost")
         if self._internal is not None:
             await self._internal.stop()
+        if self._relay is not None:
+            await self._relay.close()
         await self._router.close()
         if self._jobs is not None:
             await self._jobs.close()

@@ -18,6 +18,7 @@ import yaml
 from gateway.config.document import read_config
 from gateway.config.problems import ConfigurationError, Problem
 from gateway.database.prisma_cli import engine_variables
+from gateway.database.relay import through_relay
 from gateway.database.url import database_url, for_prisma
 from gateway.proxy import configuration
 from gateway.proxy.backend import HOST
@@ -119,6 +120,8 @@ def _environment(settings: Settings, secret: bytes) -> dict[str, str]:
             given[name] = value.get_secret_value()
     url = database_url(settings)
     if url is not None:
+        if settings.database_url is not None and settings.gateway_internal_url is not None:
+            url = through_relay(url, settings.gateway_internal_url)
         given["DATABASE_URL"] = for_prisma(url, pool_size=settings.db_pool_size)
     return configuration.environment(given, frozenset(), secret)
 
