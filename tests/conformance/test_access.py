@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from gateway.access.access import Access
 from gateway.access.caller import Kind
+from gateway.access.changes import Changes
 from gateway.access.statements import POSITION_TABLE
 from gateway.config.deployment import Deployment, Models, Protocol
 from gateway.database import triggers
@@ -301,6 +302,35 @@ def test_without_triggers_changes_are_looked_for(client_database: Database, peop
 
     async def main() -> None:
         async with access_to(client_database.url) as access:
+            before = await access.identify(people.secret)
+            people.sql(
+                'UPDATE "LiteLLM_VerificationToken" SET max_budget = 2 WHERE token = %s',
+                people.token,
+            )
+
+            async def differs() -> bool:
+                return await access.identify(people.secret) != before
+
+            await soon(differs, "the change is seen", seconds=LOOK)
+
+    asyncio.run(main())
+
+
+def test_where_notifications_do_not_pass_changes_are_looked_for(
+    told: Database, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind PgBouncer in transaction mode: what is sent goes nowhere."""
+    people.add_key()
+
+    async def send_nowhere(changes: Changes) -> None:
+        changes._sent_at = time.monotonic()
+
+    monkeypatch.setattr(Changes, "_send", send_nowhere)
+    # What the triggers send must not arrive either.
+    monkeypatch.setattr(Changes, "_hand_on", lambda *_: None)
+
+    async def main() -> None:
+        async with access_to(told.url) as access:
             before = await access.identify(people.secret)
             people.sql(
                 'UPDATE "LiteLLM_VerificationToken" SET max_budget = 2 WHERE token = %s',
