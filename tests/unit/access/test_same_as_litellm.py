@@ -23,13 +23,13 @@ from litellm.proxy._types import (
 )
 from litellm.proxy.auth import auth_checks
 from litellm.proxy.auth.route_checks import RouteChecks
-from unit.access.people import TOKEN, found, identity, key, models
 
 from gateway.access.allowlist import Catalogue
 from gateway.access.caller import Caller
 from gateway.access.identity import Identity, Settings, make_identity, with_end_user
 from gateway.access.routes import is_allowed
 from gateway.access.rows import Common, Wanted
+from unit.access.people import TOKEN, found, identity, key, models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ class Router:
     """What LiteLLM's checks ask its router, for the same configuration."""
 
     model_group_alias = {name: target for name, (target, _) in ROUTER.items()}  # noqa: RUF012
-    model_name_to_deployment_indices = dict.fromkeys(CONFIGURED, (0,))  # noqa: RUF012
+    model_name_to_deployment_indices = dict.fromkeys(CONFIGURED, (0,))
 
     def get_model_access_groups(self, model_name: str, **_: Any) -> dict[str, list[str]]:
         """Return the groups that a model is in."""
@@ -127,7 +127,7 @@ def ours(caller: Caller, rules: Any, model: str) -> str | None:
     key_aliases=aliases, team_aliases=aliases, has_user=st.booleans(),
 )  # fmt: skip
 @settings(max_examples=100, deadline=None)
-def test_a_caller_may_ask_for_what_litellm_lets_it_ask_for(  # noqa: PLR0913
+def test_a_caller_may_ask_for_what_litellm_lets_it_ask_for(
     of_key: list[str],
     of_team: list[str] | None,
     of_user: list[str],

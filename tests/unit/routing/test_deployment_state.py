@@ -118,7 +118,7 @@ FAILURES = st.builds(
     st.none() | st.floats(0, 1e6, allow_nan=False),
 )
 EVENTS = st.tuples(
-    st.sampled_from("fail ok begin check canary".split()), FAILURES, st.floats(0, 50)
+    st.sampled_from(["fail", "ok", "begin", "check", "canary"]), FAILURES, st.floats(0, 50)
 )
 
 

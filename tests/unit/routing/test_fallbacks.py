@@ -18,7 +18,7 @@ ALIASES = [deployment(alias) for alias in ("first", "second", "third", "fourth")
 
 def asked_by(
     failures: dict[str, Failure], controls: Controls | None = None, **router: Any
-) -> list[str]:  # noqa: ANN401 -- settings
+) -> list[str]:
     """Return the aliases that a request for `first` goes to, in order."""
     asked: list[str] = []
 
@@ -74,14 +74,14 @@ def test_default_fallbacks_hold_for_who_has_none() -> None:
 def test_chains_are_followed_depth_first_and_each_alias_once() -> None:
     """A fallback's own fallbacks come before its siblings, and circles end."""
     chains = {"first": ("second", "fourth"), "second": ("third", "first"), "third": ("second",)}
-    dead = {alias: fakes.DEAD for alias in ("first", "second", "third", "fourth")}
+    dead = dict.fromkeys(("first", "second", "third", "fourth"), fakes.DEAD)
     assert asked_by(dead, fallbacks=chains) == ["first", "second", "third", "fourth"]
 
 
 def test_no_more_aliases_are_tried_than_allowed() -> None:
     """max_fallbacks counts those after the first."""
     chains = {"first": ("second", "third", "fourth")}
-    dead = {alias: fakes.DEAD for alias in ("first", "second", "third")}
+    dead = dict.fromkeys(("first", "second", "third"), fakes.DEAD)
     assert asked_by(dead, fallbacks=chains, max_fallbacks=2) == ["first", "second", "third"]
     assert asked_by(dead, fallbacks=chains, max_fallbacks=0) == ["first"]
 
