@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ def traces() -> Iterator[Start]:
     yield start
     for each in made:
         each.close()
+    until(lambda: not senders(), seconds=20, what="OpenTelemetry's threads to end")
     logger.handlers, logger.propagate = before
 
 
@@ -69,6 +71,11 @@ def request(sampled: str = "01") -> Request:
         Attempt(OPENAI, 3, now - 1, bill=Bill(Usage(10, 3), 0.5)),
     ]
     return made
+
+
+def senders() -> list[str]:
+    """Return the threads that still try to send: what they complain of is not the next test's."""
+    return [each.name for each in threading.enumerate() if each.name.startswith("Otel")]
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
