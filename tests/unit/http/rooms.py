@@ -282,8 +282,11 @@ class Made:
 
 @asynccontextmanager
 async def gateway(
-    *, caller: Caller | None = None, has_proxy: bool = True, **models: Any
-) -> AsyncIterator[Made]:  # fmt: skip
+    *,
+    caller: Caller | None = None,
+    has_proxy: bool = True,
+    **models: Any,  # noqa: ANN401 -- settings of Models
+) -> AsyncIterator[Made]:
     """Yield an endpoint; `first` falls back to `second`."""
     provider = FakeProvider()
     access, limits = FakeAccess(caller or Caller(key_hash="a" * 64)), FakeLimits()
