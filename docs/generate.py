@@ -1,7 +1,8 @@
 """Writes docs/reference/*.md anew from what the stack itself reads: `./run docs`.
 
 prices.md from LiteLLM's price list, environment.md from .env.example, services.md from the compose
-file as compose renders it. A unit test compares the files with what this would write.
+file as compose renders it, litellm.md and database.md from the gateway's own lists. A unit test
+compares the files with what this would write.
 """
 
 from __future__ import annotations
@@ -20,8 +21,15 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gateway"))
 
+from gateway.access import beyond as beyond_of_keys
+from gateway.access.columns import TABLES
+from gateway.config.beyond import RULES
 from gateway.config.prices import TOKENS, listed
 from gateway.config.providers import PROVIDERS
+from gateway.http.validation.controls import BEYOND
+from gateway.jobs import backend_key, budget_resets, retention
+from gateway.journal import tables as journal_tables
+from gateway.proxy.routes import ROUTES, Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -144,12 +152,108 @@ def _policy(service: dict[str, Any]) -> list[str]:
     ]
 
 
+def litellm() -> str:
+    """Return the page of what LiteLLM's proxy answers, what the gateway does, and what nobody."""
+    settings = [
+        [f"`{section or 'top level'}`", f"`{name}`", why]
+        for section, rules in RULES.items()
+        for name, why in rules.items()
+    ]
+    keys = [
+        [", ".join(rule.rows), f"`{rule.field}`", rule.why]
+        for rule in (*beyond_of_keys.COLUMNS, *beyond_of_keys.METADATA)
+    ]
+    fields = [[f"`{name}`", why] for name, why in BEYOND.items()]
+    return f"""# What LiteLLM's proxy answers
+
+The gateway answers what is in the first table by itself. A request goes to LiteLLM's proxy when its
+path, a setting, its key or one of its fields asks for something that only that does. What is in no
+table is refused.
+
+## Paths of the gateway's own
+
+{_table(["path", "methods", "why"], _routes(Action.NATIVE))}
+
+## Paths that are handed to LiteLLM
+
+{_table(["path", "methods", "why"], _routes(Action.FORWARDED))}
+
+## Paths that are refused
+
+{_table(["path", "methods", "why"], _routes(Action.REFUSED))}
+
+## Settings of litellm_config.yaml that send every request to LiteLLM
+
+{_table(["section", "setting", "why"], settings)}
+
+## Settings of a key, team, user or organisation that send its requests to LiteLLM
+
+{_table(["whose", "field", "why"], keys)}
+
+## Fields of a request that send it to LiteLLM
+
+{_table(["field", "why"], fields)}
+"""
+
+
+def _routes(action: Action) -> list[list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for route in ROUTES:
+        if route.action is action:
+            group = found.setdefault((" ".join(route.methods) or "all", route.reason), [])
+            group.append(f"`{route.pattern}`")
+    return [[" ".join(paths), methods, why] for (methods, why), paths in found.items()]
+
+
+def database() -> str:
+    """Return the page of every table and column of LiteLLM's that the gateway reads or writes."""
+    read: dict[str, set[str]] = {}
+    for table, columns in (*TABLES.values(), *budget_resets.READS.items()):
+        read.setdefault(table, set()).update(columns)
+    written: dict[str, dict[str, set[str]]] = {}
+    for who, tables in (
+        ("journal", journal_tables.written()),
+        ("budget resets", budget_resets.WRITES),
+        ("backend's key", backend_key.WRITES),
+    ):
+        for table, columns in tables.items():
+            written.setdefault(table, {}).setdefault(who, set()).update(columns)
+    for table in retention.DELETES:
+        written.setdefault(table, {})["retention"] = {"rows deleted"}
+    reads = [[f"`{table}`", ", ".join(sorted(read[table]))] for table in sorted(read)]
+    writes = [
+        [f"`{table}`", who, ", ".join(sorted(columns))]
+        for table in sorted(written)
+        for who, columns in written[table].items()
+    ]
+    return f"""# What the gateway reads and writes in LiteLLM's tables
+
+Nothing else. LiteLLM's proxy writes keys, teams, users, budgets and its settings, and neither spend
+nor totals. The gateway's own table and triggers are in schema `gateway_data`, the views for reports
+in `gateway_reports`.
+
+## Read
+
+{_table(["table", "columns"], reads)}
+
+## Written
+
+{_table(["table", "by", "columns"], writes)}
+"""
+
+
 def _table(headers: list[str], rows: list[list[str]]) -> str:
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     return tabulate(escaped, headers, tablefmt="github", disable_numparse=True)
 
 
-PAGES = {"prices.md": prices, "environment.md": environment, "services.md": services}
+PAGES = {
+    "prices.md": prices,
+    "environment.md": environment,
+    "services.md": services,
+    "litellm.md": litellm,
+    "database.md": database,
+}
 DATED = re.compile(r"\n\*As of \d{4}-\d\d-\d\d\.\*\n\Z")
 
 

@@ -54,6 +54,9 @@ class LookUps(Generic[K]):
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for future in self._waiting.values():
+            _fail(future, DatabaseAwayError("stopped"))
+        self._waiting.clear()
 
     async def _work(self) -> None:
         while self._waiting:
@@ -69,13 +72,15 @@ class LookUps(Generic[K]):
                 for key in batch:
                     del self._under_way[key]
                 for number, future in enumerate(batch.values()):
-                    if future.done():
-                        continue
                     if number < len(found):
                         future.set_result(found[number])
                     else:
-                        future.set_exception(error)
-                        future.exception()  # nobody may wait any more
+                        _fail(future, error)
+
+
+def _fail(future: asyncio.Future[Found], error: Exception) -> None:
+    future.set_exception(error)
+    future.exception()  # nobody may wait any more, and asyncio would complain
 
 
 class Reader:

@@ -54,6 +54,9 @@ LITELLM: dict[str, Any] = {
     "budget_exceeded_status_code": 429,  # litellm/__init__.py:413; what the gateway answers too
     "disable_hf_tokenizer_download": True,
     "num_retries": 0,
+    # llms/anthropic/pass_through/messages/handler.py:103. Without it /v1/messages goes by way of
+    # /v1/responses, and a plain answer comes back with an empty content.
+    "use_chat_completions_url_for_anthropic_messages": True,
 }
 """Of `litellm_settings`; the user's file cannot change these either."""
 

@@ -1,5 +1,6 @@
 """Rows as LiteLLM's tables have them, and the callers that are made of them."""
 
+# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,7 @@ class FakeDatabase:
 class FakeLookUps:
     """Answers from a dictionary, and counts."""
 
-    def __init__(self, database: FakeDatabase, empty: Any = None) -> None:
+    def __init__(self, database: FakeDatabase) -> None:
         self.database = database
         self.known: dict[Any, Found] = {}
         self.asked: list[Any] = []

@@ -1,17 +1,20 @@
 """A caller is made of its rows as LiteLLM judges them."""
 
+# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from unit.access.people import CATALOGUE, NOW, TOKEN, entity, found, identity, key
 
 from gateway.access.caller import Kind, Position
 from gateway.access.identity import Settings, make_identity, with_end_user
 from gateway.access.rows import FOREVER, Common, Found, Wanted
-from gateway.errors import GatewayError
+from unit.access.people import CATALOGUE, NOW, TOKEN, entity, found, identity, key
+
+if TYPE_CHECKING:
+    from gateway.errors import GatewayError
 
 TEAM = {"team_id": "t", "team_alias": "Team", "models": [], "metadata": {}, "spend": 2.0}
 OWNER = {"user_id": "u", "user_email": "u@example.org", "models": [], "metadata": {}, "spend": 3.0}
@@ -261,4 +264,4 @@ def test_an_end_users_models_narrow_the_keys() -> None:
     made = identity(found(key=key(models=["large"])))
     what = found(end_user={"user_id": "e", "models": ["small", "best"]})
     caller = with_end_user(made, "e", what, Common(), SETTINGS)
-    assert caller.models == {"best"}
+    assert caller.models == frozenset({"best"})

@@ -1,12 +1,13 @@
 """Which models and routes a key may ask for: the same as LiteLLM says, for generated keys."""
 
+# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 import asyncio
 import sys
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from fastapi import HTTPException
@@ -23,16 +24,17 @@ from litellm.proxy._types import (
 )
 from litellm.proxy.auth import auth_checks
 from litellm.proxy.auth.route_checks import RouteChecks
-from unit.access.people import TOKEN, found, identity, key, models
 
 from gateway.access.allowlist import Catalogue
-from gateway.access.caller import Caller
 from gateway.access.identity import Identity, Settings, make_identity, with_end_user
 from gateway.access.routes import is_allowed
 from gateway.access.rows import Common, Wanted
+from unit.access.people import TOKEN, found, identity, key, models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from gateway.access.caller import Caller
 
 CONFIGURED = ("small", "large", "x/one")
 GROUPS = {"cheap": ("small",), "all-of-x": ("x/one", "large")}
@@ -58,8 +60,8 @@ aliases = st.dictionaries(
 class Router:
     """What LiteLLM's checks ask its router, for the same configuration."""
 
-    model_group_alias = {name: target for name, (target, _) in ROUTER.items()}  # noqa: RUF012
-    model_name_to_deployment_indices = dict.fromkeys(CONFIGURED, (0,))  # noqa: RUF012
+    model_group_alias: ClassVar = {name: target for name, (target, _) in ROUTER.items()}
+    model_name_to_deployment_indices = dict.fromkeys(CONFIGURED, (0,))
 
     def get_model_access_groups(self, model_name: str, **_: Any) -> dict[str, list[str]]:
         """Return the groups that a model is in."""
@@ -78,7 +80,7 @@ class Router:
         """Return the deployment that belongs to a team: none does."""
 
 
-async def theirs(
+async def theirs(  # noqa: PLR0917 -- one list after the other
     token: UserAPIKeyAuth,
     team: LiteLLM_TeamTable | None,
     user: LiteLLM_UserTable | None,
@@ -127,7 +129,7 @@ def ours(caller: Caller, rules: Any, model: str) -> str | None:
     key_aliases=aliases, team_aliases=aliases, has_user=st.booleans(),
 )  # fmt: skip
 @settings(max_examples=100, deadline=None)
-def test_a_caller_may_ask_for_what_litellm_lets_it_ask_for(  # noqa: PLR0913
+def test_a_caller_may_ask_for_what_litellm_lets_it_ask_for(  # noqa: PLR0917 -- as above
     of_key: list[str],
     of_team: list[str] | None,
     of_user: list[str],
@@ -231,6 +233,6 @@ def test_a_keys_group_grants_what_its_team_does_not_only_where_it_is_assigned() 
         )
         return identity(rows)
 
-    assert made().caller.models == {"small"}
-    assert made(assigned_team_ids=["t"]).caller.models == {"small", "large", "best"}
-    assert made(assigned_key_ids=[TOKEN]).caller.models == {"small", "large", "best"}
+    assert made().caller.models == frozenset({"small"})
+    assert made(assigned_team_ids=["t"]).caller.models == frozenset({"small", "large", "best"})
+    assert made(assigned_key_ids=[TOKEN]).caller.models == frozenset({"small", "large", "best"})

@@ -1,0 +1,65 @@
+"""What only LiteLLM's proxy does for a key is found, and nothing else is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.access.beyond import COLUMNS, METADATA, Rule, is_set
+from gateway.access.columns import TABLES
+from unit.access.people import found, identity, key
+
+NULLS: dict[str, Any] = {"routing_strategy": None, "fallbacks": [], "model_group_alias": {}}
+
+
+@pytest.mark.parametrize("rule", COLUMNS, ids=lambda rule: rule.field)
+def test_a_column_of_the_list_is_read(rule: Rule) -> None:
+    """Of each row that the rule names."""
+    for name in rule.rows:
+        assert rule.field in TABLES[name][1]
+
+
+@pytest.mark.parametrize("rule", METADATA, ids=lambda rule: rule.field)
+def test_metadata_of_the_list_sends_a_key_to_litellm(rule: Rule) -> None:
+    """With the reason, for people."""
+    what = found(key=key(metadata={rule.field: rule.only or ["x"]}))
+    (beyond,) = identity(what).caller.beyond
+    assert (beyond.what, beyond.why) == (f"key.metadata.{rule.field}", rule.why)
+
+
+def test_a_team_sends_its_keys_there() -> None:
+    """Its columns and its metadata."""
+    team = {"team_id": "t", "metadata": {"guardrails": ["g"]}, "object_permission_id": "o"}
+    what = found(key=key(team_id="t"), team=team)
+    assert [each.what for each in identity(what).caller.beyond] == [
+        "team.object_permission_id",
+        "team.metadata.guardrails",
+    ]
+
+
+def test_a_wildcard_of_a_provider_is_litellms() -> None:
+    """It takes a bare name's provider from its model map."""
+    what = found(key=key(models=["openai/*"]))
+    caller = identity(what).caller
+    assert [each.what for each in caller.beyond] == ["key.models: openai/*"]
+    assert caller.models == frozenset({"small", "large", "best"})
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], {}, NULLS, False])
+def test_what_says_nothing_is_not_set(nothing: object) -> None:
+    """LiteLLM's API writes router_settings that are full of nulls."""
+    assert not is_set(nothing)
+    assert identity(found(key=key(router_settings=nothing))).caller.beyond == ()
+
+
+@pytest.mark.parametrize("something", [0, "x", ["x"], {"a": {"b": 0}}, True])
+def test_what_says_something_is_set(something: object) -> None:
+    """A limit of 0 is one."""
+    assert is_set(something)
+
+
+def test_other_metadata_changes_nothing() -> None:
+    """A key's own notes, and limits that are the usual kind."""
+    metadata = {"customer": "ACME", "rpm_limit_type": "best_effort_throughput", "tags": ["a"]}
+    assert identity(found(key=key(metadata=metadata))).caller.beyond == ()

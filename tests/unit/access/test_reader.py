@@ -1,0 +1,116 @@
+"""Look-ups are joined, batched and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.access import reader
+from gateway.access.database import DatabaseAwayError
+from gateway.access.reader import LookUps
+from gateway.access.rows import Found
+from gateway.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Slow:
+    """Reads when it is let go, and remembers what was asked together."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.go = asyncio.Event()
+        self.batches: list[tuple[str, ...]] = []
+        self.error = error
+
+    async def __call__(self, wanted: Sequence[str]) -> list[Found]:
+        """Return a row for each."""
+        self.batches.append(tuple(wanted))
+        await self.go.wait()
+        if self.error:
+            raise self.error
+        return [Found({"key": {"token": each}}) for each in wanted]
+
+
+def test_who_waits_for_the_same_shares_one_look_up() -> None:
+    """A hundred requests with one new key cost one."""
+
+    async def main() -> None:
+        slow = Slow()
+        look_ups: LookUps[str] = LookUps(slow)
+        tasks = [asyncio.create_task(look_ups.get("a")) for _ in range(100)]
+        await asyncio.sleep(0)
+        slow.go.set()
+        found = await asyncio.gather(*tasks)
+        assert {each["key"]["token"] for each in found} == {"a"}
+        assert slow.batches == [("a",)]
+
+    asyncio.run(main())
+
+
+def test_who_comes_while_others_are_read_is_read_together() -> None:
+    """However many new keys: few statements."""
+
+    async def main() -> None:
+        slow = Slow()
+        look_ups: LookUps[str] = LookUps(slow)
+        tasks = [asyncio.create_task(look_ups.get(f"{number}")) for number in range(500)]
+        await asyncio.sleep(0.01)
+        slow.go.set()
+        found = await asyncio.gather(*tasks)
+        assert [each["key"]["token"] for each in found] == [f"{number}" for number in range(500)]
+        assert len(slow.batches) <= 4
+
+    asyncio.run(main())
+
+
+def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 at once, where a queue without end would be everybody's."""
+    monkeypatch.setattr(reader, "MOST_WAITING", 3)
+
+    async def main() -> None:
+        look_ups: LookUps[str] = LookUps(Slow())
+        tasks = []
+        for number in range(reader.RUNNING + 3):  # each of the first is under way by itself
+            tasks.append(asyncio.create_task(look_ups.get(f"{number}")))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        with pytest.raises(UnavailableError):
+            await look_ups.get("one more")
+        await look_ups.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def test_an_error_is_for_all_who_wait_and_for_nobody_after_them() -> None:
+    """The next one is read again."""
+
+    async def main() -> None:
+        slow = Slow(DatabaseAwayError("gone"))
+        slow.go.set()
+        look_ups: LookUps[str] = LookUps(slow)
+        with pytest.raises(DatabaseAwayError):
+            await look_ups.get("a")
+        slow.error = None
+        assert (await look_ups.get("a"))["key"]["token"] == "a"
+
+    asyncio.run(main())
+
+
+def test_one_who_leaves_takes_the_answer_from_nobody() -> None:
+    """A client that disconnects does not end the look-up that others wait for."""
+
+    async def main() -> None:
+        slow = Slow()
+        look_ups: LookUps[str] = LookUps(slow)
+        leaves = asyncio.create_task(look_ups.get("a"))
+        stays = asyncio.create_task(look_ups.get("a"))
+        await asyncio.sleep(0)
+        leaves.cancel()
+        slow.go.set()
+        assert (await stays)["key"]["token"] == "a"
+
+    asyncio.run(main())
