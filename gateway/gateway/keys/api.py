@@ -6,6 +6,8 @@ rotation is a new key with the old one's limits, and the deletion of the old one
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,14 @@ if TYPE_CHECKING:
 
     from gateway.config.settings import Settings
 
-TIMEOUT = 30.0
+LOG = logging.getLogger(__name__)
+
+TIMEOUT = 90.0
+"""Seconds for one answer; the gateway lets a request wait up to 60 s for LiteLLM's start."""
+
+START_SECONDS = 300.0
+"""How long LiteLLM's start is waited for: with LITELLM_PROXY=on-demand, or directly after `up`."""
+
 PAGE = 100
 DASHBOARD_TEAM = "litellm-dashboard"
 """LiteLLM's admin pages keep their sessions as keys of this team."""
@@ -183,17 +192,25 @@ class KeyApi:
         return self._answer("POST", path, json=body)
 
     def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 -- httpx's own
+        response = self._request(method, path, options)
+        deadline = time.monotonic() + START_SECONDS
+        while (pause := _pause_of(response)) is not None and time.monotonic() < deadline:
+            LOG.warning("%s", _said(response))
+            time.sleep(pause)
+            response = self._request(method, path, options)
+        if response.is_success:
+            data: dict[str, Any] = response.json()
+            return data
+        raise KeyApiError(f"LiteLLM refused {path} ({response.status_code}): {_said(response)}")
+
+    def _request(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
         try:
-            response = self._client.request(method, path, **options)
+            return self._client.request(method, path, **options)
         except httpx.HTTPError as error:
             raise KeyApiError(
                 f"the gateway at {self._client.base_url} does not answer: {error}\n"
                 "    check that it runs: `./run status`"
             ) from error
-        if response.is_success:
-            data: dict[str, Any] = response.json()
-            return data
-        raise KeyApiError(f"LiteLLM refused {path} ({response.status_code}): {_said(response)}")
 
 
 def key_api(settings: Settings) -> KeyApi:
@@ -219,6 +236,14 @@ def key_api(settings: Settings) -> KeyApi:
 def _key(fields: dict[str, Any]) -> Key:
     token = str(fields.get("token") or fields.get("token_id") or "")
     return Key(token, str(fields.get("key_alias") or f"unnamed-{token[:8]}"), fields)
+
+
+def _pause_of(response: httpx.Response) -> float | None:
+    """Return the seconds after which to ask again, where LiteLLM is about to be there."""
+    wait = response.headers.get("retry-after", "")
+    if response.status_code != httpx.codes.SERVICE_UNAVAILABLE or not wait.isdecimal():
+        return None
+    return float(wait)
 
 
 def _said(response: httpx.Response) -> str:
