@@ -13,10 +13,10 @@ from pathlib import Path
 
 from gateway.access.caller import Caller
 from gateway.config.deployment import Deployment, Protocol
-from gateway.request import Attempt, Bill, Operation, Request, Usage
 from gateway.journal import spend_journal
 from gateway.journal.make_records import records_of
 from gateway.journal.spend_journal import SpendJournal
+from gateway.request import Attempt, Bill, Operation, Request, Usage
 
 COST = 2.0**-10
 REPEATED = 7

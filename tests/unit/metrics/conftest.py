@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 from unittest.mock import AsyncMock
 
 import pytest
-from prometheus_client import CollectorRegistry
-
 from gateway.failover.registry import Registry
 from gateway.failover.settings import FailoverSettings
 from gateway.failover.target import Target
+from prometheus_client import CollectorRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ import timeit
 from typing import TYPE_CHECKING
 
 import pytest
-
 from gateway.failover.failure import Failure, FailureKind
 from gateway.failover.record import Attempt, RequestRecord
+
 from gateway.metrics.requests import RequestMetrics, outcome_of
 
 from .conftest import OLLAMA, OPENAI
@@ -16,10 +16,9 @@ from .conftest import OLLAMA, OPENAI
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from prometheus_client import CollectorRegistry
-
     from gateway.failover.registry import Registry
     from gateway.failover.target import Target
+    from prometheus_client import CollectorRegistry
 
     from .conftest import Value
 

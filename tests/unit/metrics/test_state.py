@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import pytest
-
 from gateway.failover.failure import Failure, FailureKind
 from gateway.health import Health, Report
+
 from gateway.metrics import budgets as budgets_module
 from gateway.metrics import state as state_module
 from gateway.metrics.budgets import KeyBudget, KeyBudgets
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from prometheus_client import CollectorRegistry
-
     from gateway.failover.failover import Failover
     from gateway.failover.registry import Registry
+    from prometheus_client import CollectorRegistry
+
     from gateway.journal.spend_journal import JournalState, SpendJournal
 
     from .conftest import Value

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-
 from gateway.failover.failure import Failure, FailureKind
 from gateway.failover.record import Attempt, RequestRecord
 from gateway.failover.report import Bill
+
 from gateway.traces import exporter
 from gateway.traces.exporter import Traces
 from gateway.traces.settings import TraceSettings
