@@ -41,9 +41,7 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def test_the_journal_is_read_without_what_holds_no_record(journal: Path) -> None:
-    """Position first, records without the zeros behind them, neither locks, empty files nor
-    a position that was not finished.
-    """
+    """Position first, records without the zeros behind them; no lock, empty or unfinished file."""
     assert list(read_files(journal)) == [
         ("1/position", b'{"number": 3, "offset": 0}'),
         ("1/000000000003.journal", RECORDS),
