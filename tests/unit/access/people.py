@@ -40,7 +40,7 @@ MODELS = models("small", "large", groups={"cheap": ("small",)}, router={"best": 
 CATALOGUE = Catalogue(MODELS)
 
 
-def key(**columns: Any) -> dict[str, Any]:
+def key(**columns: Any) -> dict[str, Any]:  # noqa: ANN401 -- a row's columns, and what stands in for them
     """Return a key's row."""
     return {"token": TOKEN, "spend": 0.0, "models": [], "metadata": {}, **columns}
 
@@ -56,7 +56,11 @@ def found(
 
 
 def identity(
-    what: Found, *, common: Common = NOBODY, wanted: Wanted | None = None, **settings: Any
+    what: Found,
+    *,
+    common: Common = NOBODY,
+    wanted: Wanted | None = None,
+    **settings: Any,  # noqa: ANN401 -- a row's columns, and what stands in for them
 ) -> Identity:
     """Return what is made of rows, which have to be somebody's."""
     made = make_identity(
@@ -83,13 +87,13 @@ class FakeDatabase:
 class FakeLookUps:
     """Answers from a dictionary, and counts."""
 
-    def __init__(self, database: FakeDatabase, empty: Any = None) -> None:
+    def __init__(self, database: FakeDatabase, empty: Any = None) -> None:  # noqa: ANN401, ARG002 -- a row's columns, and what stands in for them
         self.database = database
         self.known: dict[Any, Found] = {}
         self.asked: list[Any] = []
         self.meanwhile: Any = lambda: None
 
-    async def get(self, wanted: Any) -> Found:
+    async def get(self, wanted: Any) -> Found:  # noqa: ANN401 -- a row's columns, and what stands in for them
         """Return what is known of one."""
         self.asked.append(wanted)
         if not self.database.answers:

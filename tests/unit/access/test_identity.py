@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gateway.access.caller import Kind, Position
 from gateway.access.identity import Settings, make_identity, with_end_user
 from gateway.access.rows import FOREVER, Common, Found, Wanted
-from gateway.errors import GatewayError
 from unit.access.people import CATALOGUE, NOW, TOKEN, entity, found, identity, key
+
+if TYPE_CHECKING:
+    from gateway.errors import GatewayError
 
 TEAM = {"team_id": "t", "team_alias": "Team", "models": [], "metadata": {}, "spend": 2.0}
 OWNER = {"user_id": "u", "user_email": "u@example.org", "models": [], "metadata": {}, "spend": 3.0}
@@ -66,7 +68,7 @@ def test_a_temporary_increase_counts_while_it_lasts(
 
 
 @pytest.mark.parametrize("nonsense", [float("nan"), float("inf"), "x", True])
-def test_a_budget_that_is_no_finite_number_is_none(nonsense: Any) -> None:
+def test_a_budget_that_is_no_finite_number_is_none(nonsense: Any) -> None:  # noqa: ANN401 -- whatever a row may hold
     """LiteLLM takes it for none."""
     made = identity(found(key=key(max_budget=nonsense)))
     assert entity(made, Kind.KEY).max_budget is None
@@ -261,4 +263,4 @@ def test_an_end_users_models_narrow_the_keys() -> None:
     made = identity(found(key=key(models=["large"])))
     what = found(end_user={"user_id": "e", "models": ["small", "best"]})
     caller = with_end_user(made, "e", what, Common(), SETTINGS)
-    assert caller.models == {"best"}
+    assert caller.models == frozenset({"best"})

@@ -25,7 +25,6 @@ from litellm.proxy.auth import auth_checks
 from litellm.proxy.auth.route_checks import RouteChecks
 
 from gateway.access.allowlist import Catalogue
-from gateway.access.caller import Caller
 from gateway.access.identity import Identity, Settings, make_identity, with_end_user
 from gateway.access.routes import is_allowed
 from gateway.access.rows import Common, Wanted
@@ -33,6 +32,8 @@ from unit.access.people import TOKEN, found, identity, key, models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from gateway.access.caller import Caller
 
 CONFIGURED = ("small", "large", "x/one")
 GROUPS = {"cheap": ("small",), "all-of-x": ("x/one", "large")}
@@ -61,7 +62,7 @@ class Router:
     model_group_alias = {name: target for name, (target, _) in ROUTER.items()}  # noqa: RUF012
     model_name_to_deployment_indices = dict.fromkeys(CONFIGURED, (0,))
 
-    def get_model_access_groups(self, model_name: str, **_: Any) -> dict[str, list[str]]:
+    def get_model_access_groups(self, model_name: str, **_: Any) -> dict[str, list[str]]:  # noqa: ANN401 -- as LiteLLM calls it
         """Return the groups that a model is in."""
         name = self.model_group_alias.get(model_name, model_name)
         return {group: [name] for group, members in GROUPS.items() if name in members}
@@ -74,11 +75,11 @@ class Router:
         """Return the configured names."""
         return [*CONFIGURED, *self.model_group_alias]
 
-    def get_deployment_by_model_group_name(self, **_: Any) -> None:
+    def get_deployment_by_model_group_name(self, **_: Any) -> None:  # noqa: ANN401 -- as LiteLLM calls it
         """Return the deployment that belongs to a team: none does."""
 
 
-async def theirs(
+async def theirs(  # noqa: PLR0917 -- one for each table that decides
     token: UserAPIKeyAuth,
     team: LiteLLM_TeamTable | None,
     user: LiteLLM_UserTable | None,
@@ -114,7 +115,7 @@ async def theirs(
     return None
 
 
-def ours(caller: Caller, rules: Any, model: str) -> str | None:
+def ours(caller: Caller, rules: Any, model: str) -> str | None:  # noqa: ANN401 -- as LiteLLM calls it
     """Return the same for what was made of the rows."""
     if caller.models is None or model in caller.models:
         return None
@@ -127,7 +128,7 @@ def ours(caller: Caller, rules: Any, model: str) -> str | None:
     key_aliases=aliases, team_aliases=aliases, has_user=st.booleans(),
 )  # fmt: skip
 @settings(max_examples=100, deadline=None)
-def test_a_caller_may_ask_for_what_litellm_lets_it_ask_for(
+def test_a_caller_may_ask_for_what_litellm_lets_it_ask_for(  # noqa: PLR0917 -- one for each table that decides
     of_key: list[str],
     of_team: list[str] | None,
     of_user: list[str],
@@ -231,6 +232,6 @@ def test_a_keys_group_grants_what_its_team_does_not_only_where_it_is_assigned() 
         )
         return identity(rows)
 
-    assert made().caller.models == {"small"}
-    assert made(assigned_team_ids=["t"]).caller.models == {"small", "large", "best"}
-    assert made(assigned_key_ids=[TOKEN]).caller.models == {"small", "large", "best"}
+    assert made().caller.models == frozenset({"small"})
+    assert made(assigned_team_ids=["t"]).caller.models == frozenset({"small", "large", "best"})
+    assert made(assigned_key_ids=[TOKEN]).caller.models == frozenset({"small", "large", "best"})

@@ -65,7 +65,10 @@ SAVED = [
     archive("create"),
     archive("verify"),
 ]
-STARTED = ["new: up --detach --no-build ollama", "new: up --no-build --wait gateway litellm postgres"]
+STARTED = [
+    "new: up --detach --no-build ollama",
+    "new: up --no-build --wait gateway litellm postgres",
+]
 STARTED_AGAIN = [call.replace("new:", f"{TAG}:") for call in STARTED]
 PUT_BACK = [f"{TAG}: up --no-build --wait postgres", archive("restore --replace")]
 

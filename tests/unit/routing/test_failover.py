@@ -7,6 +7,7 @@ import pytest
 from gateway.errors import GatewayError
 from gateway.request import Controls
 from gateway.routing.failure import Failure, FailureKind
+from gateway.routing.settings import FailoverSettings
 from unit.routing import fakes
 from unit.routing.fakes import Cut, deployment, routing, run
 
@@ -34,7 +35,7 @@ def test_a_sick_deployment_is_asked_once_and_then_left_alone(outcome: str, *, st
     """Its failure costs one attempt, and the next requests go straight to the fallback."""
 
     async def test() -> None:
-        settings = fakes.FailoverSettings(cooldown=30, recheck_key=30, health_check_interval=30)
+        settings = FailoverSettings(cooldown=30, recheck_key=30, health_check_interval=30)
         async with routing(settings=settings) as made:
             made.provider.default["first"] = ONCE[outcome]
             assert await made.text(stream=stream) == "fine"
@@ -51,7 +52,7 @@ def test_server_errors_are_retried_as_often_as_set(*, stream: bool) -> None:
     """With one fail allowed and one retry, the second 500 in a row ends it."""
 
     async def test() -> None:
-        settings = fakes.FailoverSettings(allowed_fails=1, cooldown=30)
+        settings = FailoverSettings(allowed_fails=1, cooldown=30)
         async with routing(settings=settings) as made:
             made.provider.default["first"] = fakes.ERROR
             await made.text(stream=stream)
@@ -92,7 +93,7 @@ def test_with_everybody_down_the_error_says_when_to_return(
     """In the caller's words, at once, and the same before and after anybody was asked."""
 
     async def test() -> None:
-        settings = fakes.FailoverSettings(cooldown=30, health_check_interval=1)
+        settings = FailoverSettings(cooldown=30, health_check_interval=1)
         async with routing(settings=settings) as made:
             made.provider.default.update(first=failure, second=failure)
             for attempts in (2, 0):

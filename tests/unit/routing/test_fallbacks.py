@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gateway.access.caller import Caller
 from gateway.errors import GatewayError
 from gateway.request import Controls
-from gateway.routing.failure import Failure
 from unit.routing import fakes
 from unit.routing.fakes import deployment, routing, run
+
+if TYPE_CHECKING:
+    from gateway.routing.failure import Failure
 
 ALIASES = [deployment(alias) for alias in ("first", "second", "third", "fourth")]
 
 
 def asked_by(
-    failures: dict[str, Failure], controls: Controls | None = None, **router: Any
+    failures: dict[str, Failure],
+    controls: Controls | None = None,
+    **router: Any,  # noqa: ANN401 -- as fakes.routing takes it
 ) -> list[str]:
     """Return the aliases that a request for `first` goes to, in order."""
     asked: list[str] = []
@@ -25,10 +30,8 @@ def asked_by(
     async def test() -> None:
         async with routing(*ALIASES, num_retries=0, **router) as made:
             made.provider.default.update(failures)
-            try:
+            with contextlib.suppress(GatewayError):
                 await made.ask(controls=controls or Controls())
-            except GatewayError:
-                pass
             asked.extend(name for name, _, _ in made.provider.asked)
 
     run(test())
@@ -52,7 +55,7 @@ def test_the_general_chain_holds_where_there_is_no_special_one(failure: Failure)
 )
 def test_a_refusal_has_a_chain_of_its_own(failure: Failure, setting: str) -> None:
     """It is taken instead of the general one, and by no other failure."""
-    chains = {"fallbacks": GENERAL, setting: {"first": ("third",)}}
+    chains: dict[str, Any] = {"fallbacks": GENERAL, setting: {"first": ("third",)}}
     assert asked_by({"first": failure}, **chains) == ["first", "third"]
     assert asked_by({"first": fakes.DEAD}, **chains) == ["first", "second"]
 
