@@ -160,7 +160,7 @@ class Endpoint:
         await self._rooms.proxy(scope, replayed(raw, receive), send)
 
     async def refuse(self, send: Send, arrival: Arrival, error: GatewayError) -> None:
-        """Answer with an error, unless an answer was begun, and tell of the request."""
+        """Answer with an error where no answer was begun, and tell of the request."""
         headers = {"x-litellm-call-id": arrival.id}
         if arrival.request is not None:
             headers |= response_headers(arrival.request)

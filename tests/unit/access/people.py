@@ -1,5 +1,6 @@
 """Rows as LiteLLM's tables have them, and the callers that are made of them."""
 
+# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ MODELS = models("small", "large", groups={"cheap": ("small",)}, router={"best": 
 CATALOGUE = Catalogue(MODELS)
 
 
-def key(**columns: Any) -> dict[str, Any]:  # noqa: ANN401 -- a row's columns, and what stands in for them
+def key(**columns: Any) -> dict[str, Any]:
     """Return a key's row."""
     return {"token": TOKEN, "spend": 0.0, "models": [], "metadata": {}, **columns}
 
@@ -56,11 +57,7 @@ def found(
 
 
 def identity(
-    what: Found,
-    *,
-    common: Common = NOBODY,
-    wanted: Wanted | None = None,
-    **settings: Any,  # noqa: ANN401 -- a row's columns, and what stands in for them
+    what: Found, *, common: Common = NOBODY, wanted: Wanted | None = None, **settings: Any
 ) -> Identity:
     """Return what is made of rows, which have to be somebody's."""
     made = make_identity(
@@ -87,13 +84,13 @@ class FakeDatabase:
 class FakeLookUps:
     """Answers from a dictionary, and counts."""
 
-    def __init__(self, database: FakeDatabase, empty: Any = None) -> None:  # noqa: ANN401, ARG002 -- a row's columns, and what stands in for them
+    def __init__(self, database: FakeDatabase) -> None:
         self.database = database
         self.known: dict[Any, Found] = {}
         self.asked: list[Any] = []
         self.meanwhile: Any = lambda: None
 
-    async def get(self, wanted: Any) -> Found:  # noqa: ANN401 -- a row's columns, and what stands in for them
+    async def get(self, wanted: Any) -> Found:
         """Return what is known of one."""
         self.asked.append(wanted)
         if not self.database.answers:

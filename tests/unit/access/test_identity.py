@@ -1,5 +1,6 @@
 """A caller is made of its rows as LiteLLM judges them."""
 
+# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
@@ -68,7 +69,7 @@ def test_a_temporary_increase_counts_while_it_lasts(
 
 
 @pytest.mark.parametrize("nonsense", [float("nan"), float("inf"), "x", True])
-def test_a_budget_that_is_no_finite_number_is_none(nonsense: Any) -> None:  # noqa: ANN401 -- whatever a row may hold
+def test_a_budget_that_is_no_finite_number_is_none(nonsense: Any) -> None:
     """LiteLLM takes it for none."""
     made = identity(found(key=key(max_budget=nonsense)))
     assert entity(made, Kind.KEY).max_budget is None

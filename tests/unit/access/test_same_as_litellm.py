@@ -1,12 +1,13 @@
 """Which models and routes a key may ask for: the same as LiteLLM says, for generated keys."""
 
+# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 import asyncio
 import sys
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from fastapi import HTTPException
@@ -59,10 +60,10 @@ aliases = st.dictionaries(
 class Router:
     """What LiteLLM's checks ask its router, for the same configuration."""
 
-    model_group_alias = {name: target for name, (target, _) in ROUTER.items()}  # noqa: RUF012
+    model_group_alias: ClassVar = {name: target for name, (target, _) in ROUTER.items()}
     model_name_to_deployment_indices = dict.fromkeys(CONFIGURED, (0,))
 
-    def get_model_access_groups(self, model_name: str, **_: Any) -> dict[str, list[str]]:  # noqa: ANN401 -- as LiteLLM calls it
+    def get_model_access_groups(self, model_name: str, **_: Any) -> dict[str, list[str]]:
         """Return the groups that a model is in."""
         name = self.model_group_alias.get(model_name, model_name)
         return {group: [name] for group, members in GROUPS.items() if name in members}
@@ -75,11 +76,11 @@ class Router:
         """Return the configured names."""
         return [*CONFIGURED, *self.model_group_alias]
 
-    def get_deployment_by_model_group_name(self, **_: Any) -> None:  # noqa: ANN401 -- as LiteLLM calls it
+    def get_deployment_by_model_group_name(self, **_: Any) -> None:
         """Return the deployment that belongs to a team: none does."""
 
 
-async def theirs(  # noqa: PLR0917 -- one for each table that decides
+async def theirs(  # noqa: PLR0917 -- one list after the other
     token: UserAPIKeyAuth,
     team: LiteLLM_TeamTable | None,
     user: LiteLLM_UserTable | None,
@@ -115,7 +116,7 @@ async def theirs(  # noqa: PLR0917 -- one for each table that decides
     return None
 
 
-def ours(caller: Caller, rules: Any, model: str) -> str | None:  # noqa: ANN401 -- as LiteLLM calls it
+def ours(caller: Caller, rules: Any, model: str) -> str | None:
     """Return the same for what was made of the rows."""
     if caller.models is None or model in caller.models:
         return None
@@ -128,7 +129,7 @@ def ours(caller: Caller, rules: Any, model: str) -> str | None:  # noqa: ANN401 
     key_aliases=aliases, team_aliases=aliases, has_user=st.booleans(),
 )  # fmt: skip
 @settings(max_examples=100, deadline=None)
-def test_a_caller_may_ask_for_what_litellm_lets_it_ask_for(  # noqa: PLR0917 -- one for each table that decides
+def test_a_caller_may_ask_for_what_litellm_lets_it_ask_for(  # noqa: PLR0917 -- as above
     of_key: list[str],
     of_team: list[str] | None,
     of_user: list[str],

@@ -20,6 +20,7 @@ from unit.routing.fakes import FakeProvider, deployment, routing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from gateway.errors import GatewayError
     from gateway.http.asgi import Message
     from gateway.journal.record import Record
     from gateway.request import Request
@@ -90,7 +91,7 @@ class FakeLimits:
     def __init__(self) -> None:
         self.reserved: list[tuple[float, int]] = []
         self.reservations: list[FakeReservation] = []
-        self.refusal: Exception | None = None
+        self.refusal: GatewayError | None = None
 
     async def reserve(self, caller: Caller, usd: float, tokens: int) -> FakeReservation:
         """Reserve."""
@@ -281,8 +282,11 @@ class Made:
 
 @asynccontextmanager
 async def gateway(
-    *, caller: Caller | None = None, has_proxy: bool = True, **models: Any  # noqa: ANN401 -- fields of Models
-) -> AsyncIterator[Made]:  # fmt: skip
+    *,
+    caller: Caller | None = None,
+    has_proxy: bool = True,
+    **models: Any,  # noqa: ANN401 -- settings of Models
+) -> AsyncIterator[Made]:
     """Yield an endpoint; `first` falls back to `second`."""
     provider = FakeProvider()
     access, limits = FakeAccess(caller or Caller(key_hash="a" * 64)), FakeLimits()

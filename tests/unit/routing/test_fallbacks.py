@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +22,7 @@ ALIASES = [deployment(alias) for alias in ("first", "second", "third", "fourth")
 def asked_by(
     failures: dict[str, Failure],
     controls: Controls | None = None,
-    **router: Any,  # noqa: ANN401 -- as fakes.routing takes it
+    **router: Any,  # noqa: ANN401 -- settings
 ) -> list[str]:
     """Return the aliases that a request for `first` goes to, in order."""
     asked: list[str] = []
@@ -30,7 +30,7 @@ def asked_by(
     async def test() -> None:
         async with routing(*ALIASES, num_retries=0, **router) as made:
             made.provider.default.update(failures)
-            with contextlib.suppress(GatewayError):
+            with suppress(GatewayError):
                 await made.ask(controls=controls or Controls())
             asked.extend(name for name, _, _ in made.provider.asked)
 

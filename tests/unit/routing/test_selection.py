@@ -247,10 +247,8 @@ def test_a_prompt_goes_to_a_deployment_with_room_for_it() -> None:
             deployment("first", "large", max_input_tokens=5000),
             deployment("second", "huge"),
         )
-        chain = {"first": ("second",)}
-        async with routing(
-            *ones, enable_pre_call_checks=True, context_window_fallbacks=chain
-        ) as made:
+        chains: dict[str, Any] = {"context_window_fallbacks": {"first": ("second",)}}
+        async with routing(*ones, enable_pre_call_checks=True, **chains) as made:
             for words, asked in (("x " * 500, "large"), ("x " * 50_000, "huge")):
                 messages = [{"role": "user", "content": words}]
                 for _ in range(5):

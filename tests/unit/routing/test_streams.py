@@ -1,4 +1,4 @@
-"""Streams: begun before they are seen, billed for what was produced, never short in silence."""
+"""Streams: begun before the caller sees them, billed for what was produced, never cut short."""
 
 from __future__ import annotations
 

@@ -1,0 +1,311 @@
+"""What brings a deployment back: health checks that cost nothing, and canary requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+from gateway.config.deployment import Protocol
+from gateway.routing.canary import AT_ONCE, takes_canary_requests
+from gateway.routing.failure import Failure, FailureKind
+from gateway.routing.health_check import HealthChecker
+from unit.routing import fakes
+from unit.routing.fakes import FAST, Hang, deployment, routing, run, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from gateway.config.deployment import Deployment
+    from gateway.routing.settings import CanaryRequests
+
+KEY = "sk-made-up-key-of-a-provider"
+REASONS = [FailureKind.UNREACHABLE, FailureKind.UNAUTHORISED]
+
+
+@asynccontextmanager
+async def server(status: int, text: str = "{}") -> AsyncIterator[tuple[str, list[web.Request]]]:
+    """Yield the base URL of a server that answers everything so, and what it was asked."""
+    asked: list[web.Request] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        assert isinstance(request, web.BaseRequest)
+        asked.append(request)  # type: ignore[arg-type] # as much of it as is looked at
+        return web.Response(status=status, text=text, content_type="application/json")
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", asked
+    finally:
+        await runner.cleanup()
+
+
+def found(
+    reason: FailureKind,
+    status: int,
+    text: str = "{}",
+    **changes: Any,  # noqa: ANN401 -- a deployment's
+) -> tuple[bool, list[str]]:
+    """Return what a health check finds, and the paths that it asked for."""
+    results: list[bool] = []
+    paths: list[str] = []
+
+    async def test() -> None:
+        async with server(status, text) as (base, asked):
+            checker = HealthChecker(10.0)
+            checked = replace(deployment("first"), base=base, key=KEY, **changes)
+            results.append(await checker.finds_good(checked, reason))
+            await checker.close()
+            paths.extend(request.path for request in asked)
+            assert all(r.method == "GET" for r in asked)
+
+    run(test())
+    return results[0], paths
+
+
+@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize(
+    ("status", "good"),
+    [(200, True), (302, True), (404, True), (405, True), (501, True), (500, False), (502, False)],
+)
+def test_a_server_that_answers_is_reachable_even_without_a_list_of_models(
+    reason: FailureKind, status: int, *, good: bool
+) -> None:
+    """Any answer below 500 will do, and those that only say that there is no such endpoint."""
+    assert found(reason, status) == (good, ["/models"])
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_is_good_when_it_is_taken(status: int) -> None:
+    """After any other failure a refusal shows that the server is there."""
+    assert not found(FailureKind.UNAUTHORISED, status)[0]
+    assert found(FailureKind.UNREACHABLE, status)[0]
+    worker: dict[str, Any] = {"protocol": Protocol.WORKER, "provider": "anthropic"}
+    assert found(FailureKind.UNAUTHORISED, status, **worker) == (False, ["/v1/models"])
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "text", "good"),
+    [
+        ("llama3.2", 200, '{"models": [{"name": "llama3.2:latest"}]}', True),
+        ("llama3.2:1b", 200, '{"models": [{"name": "llama3.2:latest"}]}', False),
+        ("llama3.2", 404, "", True),
+        ("llama3.2", 500, "", False),
+        ("llama3.2", 200, "<html>", False),
+        ("llama3.2", 200, "[]", False),
+    ],
+)
+def test_ollama_is_back_when_it_lists_the_model(
+    model: str, status: int, text: str, *, good: bool
+) -> None:
+    """One that is up but still pulls the model would fail the next request."""
+    ollama: dict[str, Any] = {
+        "protocol": Protocol.OLLAMA,
+        "provider": "ollama_chat",
+        "model": model,
+    }
+    assert found(FailureKind.UNREACHABLE, status, text, **ollama) == (good, ["/api/tags"])
+
+
+def test_what_is_not_looked_at_is_asked_nothing() -> None:
+    """After a rate limit only time tells; of what only LiteLLM knows, a connection does."""
+    assert found(FailureKind.LIMITED, 500) == (True, [])
+    worker: dict[str, Any] = {"protocol": Protocol.WORKER, "provider": "cohere"}
+    assert found(FailureKind.UNREACHABLE, 500, **worker) == (True, [])
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:1", "http://[", "nonsense"])
+@pytest.mark.parametrize("protocol", Protocol)
+def test_no_answer_is_no_good(base: str, protocol: Protocol) -> None:
+    """Whatever goes wrong while looking means that it is not back."""
+
+    async def test() -> None:
+        checker = HealthChecker(10.0)
+        checked = deployment("first", base=base, protocol=protocol)
+        assert not await checker.finds_good(checked, FailureKind.UNREACHABLE)
+        await checker.close()
+
+    run(test())
+
+
+def test_it_is_back_in_use_by_itself_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """A free check finds the recovered deployment; nobody is asked for a token."""
+    caplog.set_level(logging.INFO, "gateway.routing")
+
+    async def test() -> None:
+        async with routing() as made:
+            made.provider.script["first"] = [fakes.DEAD]
+            await made.text()
+            await made.until("first")
+            await made.text()
+            assert made.outcomes() == [("first", "answered")]
+            assert made.canaries == []
+
+    run(test())
+    assert [record.message for record in caplog.records] == [
+        "first (openai/model-of-first) is in cooldown: unreachable",
+        "first (openai/model-of-first) is back in use",
+    ]
+
+
+def test_what_cannot_be_reached_is_in_cooldown_for_every_alias_there() -> None:
+    """Two aliases at one address need not both find out."""
+
+    async def test() -> None:
+        pair = [deployment(alias, base="http://127.0.0.1:1") for alias in ("first", "second")]
+        async with routing(*pair, deployment("third"), fallbacks={"first": ("third",)}) as made:
+            made.provider.script["first"] = [fakes.DEAD]
+            await made.text()
+            assert made.condition("second") == "down"
+            assert made.condition("third") == "up"
+
+    run(test())
+
+
+@pytest.mark.parametrize("failure", [fakes.SILENT, fakes.ERROR, fakes.MISSING])
+def test_a_canary_request_finds_out_and_no_callers(failure: Failure) -> None:
+    """While it is sick requests go to the fallback alone; the answer to a canary is billed."""
+
+    async def test() -> None:
+        async with routing(num_retries=3) as made:
+            made.provider.default["first"] = failure
+            await made.text()
+            seen = made.provider.calls("first")
+            await until(lambda: made.provider.calls("first") >= seen + 2)
+            await made.text()
+            assert made.outcomes() == [("second", "answered")]
+            assert made.canaries == []
+            made.provider.default["first"] = "fine"
+            await made.until("first")
+            await until(lambda: bool(made.canaries))
+            canary = made.canaries[0]
+            assert canary.is_canary
+            assert canary.body["max_tokens"] == 1
+            assert canary.last is not None
+            assert canary.last.bill is not None
+            assert canary.last.bill.cost > 0
+
+    run(test())
+
+
+def test_a_canary_request_that_hangs_does_not_keep_it_out() -> None:
+    """The next one begins while those before still hang, and brings it back."""
+
+    async def test() -> None:
+        async with routing(settings=replace(FAST, cooldown=0.01)) as made:
+            made.provider.script["first"] = [fakes.SILENT, *[Hang()] * 3]
+            await made.text()
+            await made.until("first")
+
+    run(test())
+
+
+def test_canary_requests_that_hang_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than six are under way, however often it is checked."""
+    checks: list[str] = []
+
+    async def finds_good(_: HealthChecker, checked: Deployment, __: FailureKind) -> bool:
+        checks.append(checked.id)
+        return True
+
+    monkeypatch.setattr(HealthChecker, "finds_good", finds_good)
+
+    async def test() -> None:
+        async with routing(settings=replace(FAST, cooldown=0.01)) as made:
+            made.provider.script["first"] = [fakes.SILENT]
+            made.provider.default["first"] = Hang()
+            await made.text()
+            await until(lambda: made.provider.calls("first") == 1 + AT_ONCE)
+            seen = len(checks)
+            await until(lambda: len(checks) >= seen + 4)
+            assert made.provider.calls("first") == 1 + AT_ONCE
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("failure", "condition"),
+    [(fakes.BAD, "up"), (fakes.LIMITED, "limited"), (fakes.UNAUTHORISED, "unauthorised")],
+)
+def test_what_a_canary_request_is_told_is_believed(failure: Failure, condition: str) -> None:
+    """A refusal is an answer; a limit or a refused key is its own reason for a cooldown."""
+
+    async def test() -> None:
+        settings = replace(FAST, recheck_key=30)
+        async with routing(settings=settings) as made:
+            made.provider.script["first"] = [fakes.SILENT]
+            made.provider.default["first"] = failure
+            await made.text()
+            await made.until("first", condition)
+
+    run(test())
+
+
+def test_without_canary_requests_one_caller_at_a_time_tries_what_hung() -> None:
+    """The others are sent to the fallback meanwhile."""
+
+    async def test() -> None:
+        settings = replace(FAST, canary_requests="off", cooldown=0.3)
+        async with routing(settings=settings) as made:
+            made.provider.script["first"] = [fakes.SILENT]
+            made.provider.default["first"] = Hang()
+            await made.text()
+            await made.until("first")
+            trial = asyncio.create_task(made.router.answer(fakes.request()))
+            await made.until("first", "down")
+            for _ in range(3):
+                assert await made.text() == "fine"
+                assert made.outcomes() == [("second", "answered")]
+            trial.cancel()
+            await asyncio.gather(trial, return_exceptions=True)
+
+    run(test())
+
+
+def test_a_refused_key_is_told_once_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log names the variable, never the key, and does not repeat itself."""
+    monkeypatch.setenv("SOME_API_KEY", KEY)
+
+    async def test() -> None:
+        pair = (deployment("first", key=KEY), deployment("second"))
+        async with routing(*pair, fallbacks={"first": ("second",)}) as made:
+            made.provider.default["first"] = fakes.UNAUTHORISED
+            for _ in range(3):
+                await made.text()
+                await made.until("first")
+            assert made.router.status()[0]["key"] == "SOME_API_KEY"
+            assert KEY not in str(made.router.status())
+
+    run(test())
+    told = [record for record in caplog.records if "refused the key" in record.message]
+    assert [record.levelname for record in told] == ["ERROR"]
+    assert "SOME_API_KEY" in told[0].message
+    assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("mode", "price", "allowed", "taken"),
+    [
+        ("chat", 0.1, "all", True),
+        ("chat", 0.1, "free", False),
+        ("chat", 0, "free", True),
+        ("chat", 0, "off", False),
+        ("embedding", 0, "all", False),
+    ],
+)
+def test_who_gets_canary_requests(
+    mode: str, price: float, allowed: CanaryRequests, *, taken: bool
+) -> None:
+    """Chats only; `free` asks those whose price is set to 0, `off` nobody."""
+    prices = {"input_cost_per_token": price, "output_cost_per_token": price}
+    assert takes_canary_requests(deployment("first", mode=mode, price=prices), allowed) is taken
