@@ -14,7 +14,7 @@ import requests
 
 from support.hostile import malformed, valid
 from support.scripted import PRICED, ask, ledger
-from support.spending import make_key
+from support.spending import make_payer
 
 if TYPE_CHECKING:
     from support.stack import Stack
@@ -26,7 +26,7 @@ SECONDS = 30
 @pytest.fixture(scope="module")
 def hostile(priced_stack: Stack) -> str:
     """Return the key of a caller who makes trouble."""
-    return make_key(priced_stack, models=[PRICED])
+    return make_payer(priced_stack, "hostile").secret
 
 
 @pytest.fixture(scope="module")
