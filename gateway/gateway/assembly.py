@@ -133,8 +133,9 @@ class Gateway:
         # Without a key, that nobody else gets this far is all there is.
         self.app: App = app if master_key is not None else LoopbackGuard(app)
         self._internal = None
-        if settings.internal_host is not None and master_key is not None:
-            internal = InternalApp(endpoint, rooms, derive_secret(master_key))
+        shared = master_key or _internal_key(settings)
+        if settings.internal_host is not None and shared is not None:
+            internal = InternalApp(endpoint, rooms, derive_secret(shared))
             self._internal = Listener(internal, settings.internal_host, settings.internal_port)
         self._relay = self._make_relay()
 
@@ -152,7 +153,10 @@ class Gateway:
             return None
         off = reason_off(disabled=settings.disable_admin_ui, has_database=self._url is not None)
         forwarding = ForwardSettings(
-            settings.litellm_proxy_url, off, max_body_bytes=self._models.max_body_bytes
+            settings.litellm_proxy_url,
+            None if settings.litellm_master_key is not None else _internal_key(settings),
+            off,
+            max_body_bytes=self._models.max_body_bytes,
         )
 
         def address(scope: Message) -> str:
@@ -247,6 +251,12 @@ class Gateway:
             self._journal.flush()
         for observer in self._observers:
             observer.finished(request, 200)
+
+
+def _internal_key(settings: Settings) -> str | None:
+    """Return what stands in for a master key between the gateway and LiteLLM's proxy."""
+    key = settings.gateway_internal_key
+    return None if key is None else key.get_secret_value()
 
 
 def _bill(deployment: Deployment, request: Request, usage: Usage) -> Bill:

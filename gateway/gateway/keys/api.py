@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 TIMEOUT = 90.0
-"""Seconds for one answer; the gateway lets a request wait up to 60 s for LiteLLM's start."""
+"""Seconds for one answer: LiteLLM's proxy may be started for it, and is waited for 60 s."""
 
-START_SECONDS = 300.0
-"""How long LiteLLM's start is waited for: with LITELLM_PROXY=on-demand, or directly after `up`."""
+STARTING_SECONDS = 300.0
+"""How long LiteLLM's proxy may take to start, answer by answer that says to come again."""
 
 PAGE = 100
 DASHBOARD_TEAM = "litellm-dashboard"
@@ -192,11 +192,11 @@ class KeyApi:
         return self._answer("POST", path, json=body)
 
     def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 -- httpx's own
+        deadline = time.monotonic() + STARTING_SECONDS
         response = self._request(method, path, options)
-        deadline = time.monotonic() + START_SECONDS
-        while (pause := _pause_of(response)) is not None and time.monotonic() < deadline:
+        while (seconds := _come_again(response)) is not None and time.monotonic() < deadline:
             LOG.warning("%s", _said(response))
-            time.sleep(pause)
+            time.sleep(seconds)
             response = self._request(method, path, options)
         if response.is_success:
             data: dict[str, Any] = response.json()
@@ -238,12 +238,11 @@ def _key(fields: dict[str, Any]) -> Key:
     return Key(token, str(fields.get("key_alias") or f"unnamed-{token[:8]}"), fields)
 
 
-def _pause_of(response: httpx.Response) -> float | None:
-    """Return the seconds after which to ask again, where LiteLLM is about to be there."""
-    wait = response.headers.get("retry-after", "")
-    if response.status_code != httpx.codes.SERVICE_UNAVAILABLE or not wait.isdecimal():
-        return None
-    return float(wait)
+def _come_again(response: httpx.Response) -> float | None:
+    """Returns the seconds after which to ask again, while LiteLLM's proxy starts; None if not."""
+    wanted = response.headers.get("retry-after", "")
+    is_starting = response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    return float(wanted) if is_starting and wanted.isdigit() else None
 
 
 def _said(response: httpx.Response) -> str:

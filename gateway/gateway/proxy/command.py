@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
+import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,10 +27,13 @@ from gateway.proxy.backend import HOST
 from gateway.proxy.front import Front
 from gateway.proxy.handover import models_from
 from gateway.proxy.identity import HEADER, Identity, derive_secret, sign
+from gateway.proxy.provider_variables import provider_variables
 from gateway.proxy.supervisor import Mode, Options, Supervisor
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pydantic import SecretStr
 
     from gateway.config.deployment import Models
     from gateway.config.settings import Settings
@@ -44,13 +49,20 @@ GATEWAY_SECONDS = 60.0
 POLL_SECONDS = 0.25
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, *, until_eof: bool = False) -> None:
     """Run LiteLLM's proxy until told to stop.
+
+    Args:
+        settings: of this process.
+        until_eof: stop when standard input ends, too.
 
     Raises:
         ConfigurationError: the master key or the gateway's internal address is not set.
     """
-    key, url = settings.litellm_master_key, settings.gateway_internal_url
+    key, url = (
+        settings.litellm_master_key or settings.gateway_internal_key,
+        settings.gateway_internal_url,
+    )
     if key is None or url is None:
         name = "LITELLM_MASTER_KEY" if key is None else "GATEWAY_INTERNAL_URL"
         fix = f"set {name}; `gateway litellm` runs beside a gateway"
@@ -61,12 +73,12 @@ def run(settings: Settings) -> None:
     options = Options(
         prepare=partial(_write_configuration, settings, url, secret, path),
         command=command_line(port),
-        environment={**_environment(settings, secret), "CONFIG_FILE_PATH": str(path)},
+        environment={**_environment(settings, key, secret), "CONFIG_FILE_PATH": str(path)},
         port=port,
         mode=Mode(settings.litellm_proxy),
         idle_seconds=settings.litellm_idle_seconds,
     )
-    asyncio.run(serve(settings.host, settings.port, options))
+    asyncio.run(serve(settings.host, settings.port, options, until_eof=until_eof))
 
 
 async def _write_configuration(settings: Settings, url: str, secret: bytes, path: Path) -> None:
@@ -104,7 +116,7 @@ async def _models(url: str, secret: bytes) -> Models:
             await asyncio.sleep(POLL_SECONDS)
 
 
-def _environment(settings: Settings, secret: bytes) -> dict[str, str]:
+def _environment(settings: Settings, key: SecretStr, secret: bytes) -> dict[str, str]:
     given = {
         **os.environ,
         **engine_variables(settings.prisma_engine_dir),
@@ -113,7 +125,7 @@ def _environment(settings: Settings, secret: bytes) -> dict[str, str]:
         "LITELLM_LOG": settings.litellm_log,
     }
     for name, value in (
-        ("LITELLM_MASTER_KEY", settings.litellm_master_key),
+        ("LITELLM_MASTER_KEY", key),
         ("LITELLM_SALT_KEY", settings.litellm_salt_key),
     ):
         if value is not None:
@@ -123,7 +135,8 @@ def _environment(settings: Settings, secret: bytes) -> dict[str, str]:
         if settings.database_url is not None and settings.gateway_internal_url is not None:
             url = through_relay(url, settings.gateway_internal_url)
         given["DATABASE_URL"] = for_prisma(url, pool_size=settings.db_pool_size)
-    return configuration.environment(given, frozenset(), secret)
+    named = provider_variables(read_config(settings.litellm_config).data)
+    return configuration.environment(given, named, secret)
 
 
 def command_line(port: int) -> list[str]:
@@ -131,12 +144,16 @@ def command_line(port: int) -> list[str]:
     return [sys.executable, "-m", "gateway.proxy.launcher", str(port)]
 
 
-async def serve(host: str, port: int, options: Options) -> None:
-    """Listen for the gateway and look after LiteLLM, until SIGTERM or SIGINT."""
+async def serve(host: str, port: int, options: Options, *, until_eof: bool = False) -> None:
+    """Listen for the gateway and look after LiteLLM, until SIGTERM, SIGINT or what is asked."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    if until_eof:
+        threading.Thread(
+            target=_wait_for_eof, args=(loop, stopped), name="end of input", daemon=True
+        ).start()
     supervisor = Supervisor(options)
     front = Front(supervisor, options.port, HOLD_SECONDS)
     server = await front.serve(host, port)
@@ -147,6 +164,13 @@ async def serve(host: str, port: int, options: Options) -> None:
     finally:
         server.close()
         await supervisor.stop()
+
+
+def _wait_for_eof(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    while os.read(0, 1):
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        loop.call_soon_threadsafe(stopped.set)
 
 
 def _free_port() -> int:

@@ -116,9 +116,10 @@ def deployments(authorization: str | None, master: str | None = MASTER) -> Conve
 
     async def test() -> None:
         async with routing(deployment("first", key=SECRET, base="http://openai.test/v1")) as made:
-            given = {} if authorization is None else {"authorization": authorization}
-            page = DeploymentPage(made.router, master)
-            await page(scope("/gateway/deployments", **given), talk.send)
+            asked = scope("/gateway/deployments")
+            if authorization is not None:
+                asked["headers"] = [(b"authorization", authorization.encode())]
+            await DeploymentPage(made.router, master)(asked, talk.send)
 
     run(test())
     return talk
