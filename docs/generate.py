@@ -1,7 +1,8 @@
 """Writes docs/reference/*.md anew from what the stack itself reads: `./run docs`.
 
 prices.md from LiteLLM's price list, environment.md from .env.example, services.md from the compose
-file as compose renders it, litellm.md and database.md from the gateway's own lists. A unit test compares the files with what this would write.
+file as compose renders it, litellm.md and database.md from the gateway's own lists. A unit test
+compares the files with what this would write.
 """
 
 from __future__ import annotations
@@ -165,8 +166,9 @@ def litellm() -> str:
     fields = [[f"`{name}`", why] for name, why in BEYOND.items()]
     return f"""# What LiteLLM's proxy answers
 
-The gateway answers what is in the first table by itself. A request goes to LiteLLM's proxy when its path, a
-setting, its key or one of its fields asks for something that only that does. What is in no table is refused.
+The gateway answers what is in the first table by itself. A request goes to LiteLLM's proxy when its
+path, a setting, its key or one of its fields asks for something that only that does. What is in no
+table is refused.
 
 ## Paths of the gateway's own
 
@@ -226,8 +228,9 @@ def database() -> str:
     ]
     return f"""# What the gateway reads and writes in LiteLLM's tables
 
-Nothing else. LiteLLM's proxy writes keys, teams, users, budgets and its settings, and neither spend nor totals. The
-gateway's own tables and functions are in schema `gateway_data`, the views for reports in `gateway_reports`.
+Nothing else. LiteLLM's proxy writes keys, teams, users, budgets and its settings, and neither spend
+nor totals. The gateway's own table and triggers are in schema `gateway_data`, the views for reports
+in `gateway_reports`.
 
 ## Read
 

@@ -66,7 +66,10 @@ def serve() -> None:
 
 
 @app.command()
-def litellm() -> None:
+def litellm(
+    *,
+    until_eof: Annotated[bool, typer.Option(help="End when standard input ends.")] = False,
+) -> None:
     """Run LiteLLM's own proxy for the gateway, on HOST:PORT."""
     from gateway.config.settings import load_settings  # noqa: PLC0415
     from gateway.log import set_up_logging  # noqa: PLC0415
@@ -74,7 +77,7 @@ def litellm() -> None:
 
     settings = load_settings()
     set_up_logging(as_json=settings.json_logs, component="litellm")
-    run_litellm(settings)
+    run_litellm(settings, until_eof=until_eof)
 
 
 @app.command()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from support.stack import Stack
 
-SERVICES = ("backend-stub", "gateway", "ollama", "postgres")
+SERVICES = ("backend-stub", "gateway", "litellm", "ollama", "postgres")
 NETWORK_WORDS = ("pulling", "fetching", "downloading", "stand-in")
 
 
@@ -104,13 +104,13 @@ def test_where_the_library_is_out_of_reach_the_embedded_model_is_said_plainly(
 
 
 def test_nothing_but_gateway_and_backend_is_published(stack: Stack) -> None:
-    """Postgres and Ollama have no port on this machine."""
+    """Postgres, Ollama and LiteLLM's proxy have no port on this machine."""
     published = {
         service: [p for p in stack.inspect(service)["NetworkSettings"]["Ports"].values() if p]
         for service in SERVICES
     }
 
-    assert published["postgres"] == published["ollama"] == []
+    assert published["postgres"] == published["ollama"] == published["litellm"] == []
     for service in ("gateway", "backend-stub"):
         assert [address["HostIp"] for ports in published[service] for address in ports] == [
             "127.0.0.1"
@@ -154,7 +154,7 @@ def test_plain_compose_fails_a_model_pull_loudly_and_the_gateway_is_healthy(
     stack.wait_for("gateway", "healthy", seconds=120)
     stack.wait_for("ollama", "unhealthy", seconds=180)
     lines = stack.run("status").stdout
-    assert re.search(r"^litellm +healthy", lines, re.MULTILINE)
+    assert re.search(r"^gateway +healthy", lines, re.MULTILINE)
     assert re.search(r"^ollama +unhealthy.*no-such-model", lines, re.MULTILINE)
     log = stack.logs("ollama")
     assert "OLLAMA_REGISTRY" in log

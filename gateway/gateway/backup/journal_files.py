@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STAGED = "restored"
-_NOT_KEPT = {"lock", "next", "position.new"}
+_NOT_KEPT = {"lock", "next"}
+_UNFINISHED = "position.new"
+"""How the name begins of a position that is being written; a process that died leaves it."""
 
 
 def read_files(root: Path) -> Iterator[tuple[str, bytes]]:
@@ -25,7 +27,7 @@ def read_files(root: Path) -> Iterator[tuple[str, bytes]]:
     if not root.is_dir():
         return
     for folder in sorted(path for path in root.iterdir() if path.name.isdigit()):
-        files = (path for path in folder.iterdir() if path.name not in _NOT_KEPT)
+        files = (path for path in folder.iterdir() if _is_kept(path.name))
         for path in sorted(files, key=lambda path: (path.name != "position", path.name)):
             try:
                 content = path.read_bytes().rstrip(b"\0")
@@ -33,6 +35,10 @@ def read_files(root: Path) -> Iterator[tuple[str, bytes]]:
                 continue  # brought into the database since, where the dump will have it
             if content:
                 yield f"{folder.name}/{path.name}", content
+
+
+def _is_kept(name: str) -> bool:
+    return name not in _NOT_KEPT and not name.startswith(_UNFINISHED)
 
 
 class StagedJournal:

@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     internal_host: str | None = None
     internal_port: int = Field(4001, ge=1, le=65535)
     gateway_internal_url: str | None = None
+    gateway_internal_key: SecretStr | None = None  # a native start without a master key makes it
     disable_admin_ui: bool = False
 
     # database: DATABASE_URL, or its parts; none of them means no database

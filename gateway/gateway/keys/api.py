@@ -6,6 +6,7 @@ rotation is a new key with the old one's limits, and the deletion of the old one
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
     from gateway.config.settings import Settings
 
-TIMEOUT = 30.0
+TIMEOUT = 90.0
+"""Seconds for one answer: LiteLLM's proxy may be started for it, and is waited for 60 s."""
+
+STARTING_SECONDS = 300.0
+"""How long LiteLLM's proxy may take to start, answer by answer that says to come again."""
+
 PAGE = 100
 DASHBOARD_TEAM = "litellm-dashboard"
 """LiteLLM's admin pages keep their sessions as keys of this team."""
@@ -183,17 +189,24 @@ class KeyApi:
         return self._answer("POST", path, json=body)
 
     def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 -- httpx's own
+        deadline = time.monotonic() + STARTING_SECONDS
+        response = self._request(method, path, options)
+        while (seconds := _come_again(response)) is not None and time.monotonic() < deadline:
+            time.sleep(seconds)
+            response = self._request(method, path, options)
+        if response.is_success:
+            data: dict[str, Any] = response.json()
+            return data
+        raise KeyApiError(f"LiteLLM refused {path} ({response.status_code}): {_said(response)}")
+
+    def _request(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
         try:
-            response = self._client.request(method, path, **options)
+            return self._client.request(method, path, **options)
         except httpx.HTTPError as error:
             raise KeyApiError(
                 f"the gateway at {self._client.base_url} does not answer: {error}\n"
                 "    check that it runs: `./run status`"
             ) from error
-        if response.is_success:
-            data: dict[str, Any] = response.json()
-            return data
-        raise KeyApiError(f"LiteLLM refused {path} ({response.status_code}): {_said(response)}")
 
 
 def key_api(settings: Settings) -> KeyApi:
@@ -219,6 +232,13 @@ def key_api(settings: Settings) -> KeyApi:
 def _key(fields: dict[str, Any]) -> Key:
     token = str(fields.get("token") or fields.get("token_id") or "")
     return Key(token, str(fields.get("key_alias") or f"unnamed-{token[:8]}"), fields)
+
+
+def _come_again(response: httpx.Response) -> float | None:
+    """Returns the seconds after which to ask again, while LiteLLM's proxy starts; None if not."""
+    wanted = response.headers.get("retry-after", "")
+    is_starting = response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    return float(wanted) if is_starting and wanted.isdigit() else None
 
 
 def _said(response: httpx.Response) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from gateway.config.checked import LOOPBACK, checked_config
 from gateway.database.url import redacted
 from gateway.log import Log
+from gateway.native import litellm_proxy
 from gateway.native.environment import Folders, add_secrets, native_environment
 from gateway.native.preflight import look_at_ollama, require_free_port
 from gateway.native.supervise import run_gateway
@@ -55,13 +56,19 @@ class NativeStart:
             settings, effective = checked_config(environment)
             require_free_port(settings)
             look_at_ollama(effective, say, pull=self.pull)
+            if has_database:
+                code = run_gateway(["migrate"], environment)
+                if code != 0:
+                    return code
+                if settings.host in LOOPBACK:
+                    say("keys are wanted with a database; yours: ./litellm/start_litellm.sh key")
+            environment = litellm_proxy.connected(environment)
+            say(f"starting LiteLLM's proxy {environment['LITELLM_PROXY']}, for its own APIs")
+            proxy = litellm_proxy.start(environment, self.folders.data / "state")
             if not has_database:
+                proxy.outlive_exec()
                 _become_server(environment)
-            code = run_gateway(["migrate"], environment)
-            if code != 0:
-                return code
-            if settings.host in LOOPBACK:
-                say("keys are wanted with a database; yours: ./litellm/start_litellm.sh key")
+            stack.callback(proxy.stop)  # before the database
             return run_gateway(["serve"], environment)
 
     def _database(self, environment: dict[str, str], stack: ExitStack, say: Log) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
+import threading
 import time
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import yaml
@@ -19,15 +20,21 @@ import yaml
 from gateway.config.document import read_config
 from gateway.config.problems import ConfigurationError, Problem
 from gateway.database.prisma_cli import engine_variables
+from gateway.database.relay import through_relay
 from gateway.database.url import database_url, for_prisma
 from gateway.proxy import configuration
 from gateway.proxy.backend import HOST
 from gateway.proxy.front import Front
 from gateway.proxy.handover import models_from
 from gateway.proxy.identity import HEADER, Identity, derive_secret, sign
+from gateway.proxy.provider_variables import provider_variables
 from gateway.proxy.supervisor import Mode, Options, Supervisor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
     from gateway.config.deployment import Models
     from gateway.config.settings import Settings
 
@@ -42,13 +49,20 @@ GATEWAY_SECONDS = 60.0
 POLL_SECONDS = 0.25
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, *, until_eof: bool = False) -> None:
     """Run LiteLLM's proxy until told to stop.
+
+    Args:
+        settings: of this process.
+        until_eof: stop when standard input ends, too.
 
     Raises:
         ConfigurationError: the master key or the gateway's internal address is not set.
     """
-    key, url = settings.litellm_master_key, settings.gateway_internal_url
+    key, url = (
+        settings.litellm_master_key or settings.gateway_internal_key,
+        settings.gateway_internal_url,
+    )
     if key is None or url is None:
         name = "LITELLM_MASTER_KEY" if key is None else "GATEWAY_INTERNAL_URL"
         fix = f"set {name}; `gateway litellm` runs beside a gateway"
@@ -58,13 +72,13 @@ def run(settings: Settings) -> None:
     port = _free_port()
     options = Options(
         prepare=partial(_write_configuration, settings, url, secret, path),
-        command=command_line(path, port),
-        environment={**_environment(settings, secret), "CONFIG_FILE_PATH": str(path)},
+        command=command_line(port),
+        environment={**_environment(settings, key, secret), "CONFIG_FILE_PATH": str(path)},
         port=port,
         mode=Mode(settings.litellm_proxy),
         idle_seconds=settings.litellm_idle_seconds,
     )
-    asyncio.run(serve(settings.host, settings.port, options))
+    asyncio.run(serve(settings.host, settings.port, options, until_eof=until_eof))
 
 
 async def _write_configuration(settings: Settings, url: str, secret: bytes, path: Path) -> None:
@@ -75,9 +89,14 @@ async def _write_configuration(settings: Settings, url: str, secret: bytes, path
     """
     models = await _models(url, secret)
     config = configuration.render(models, read_config(settings.litellm_config).data, url)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, config)
+
+
+def _write(path: Path, config: dict[str, Any]) -> None:
+    """Write a file for this user's eyes only: what a user has put into it may be secret."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    path.chmod(0o600)  # a user's file may hold secrets
+    path.chmod(0o600)
 
 
 async def _models(url: str, secret: bytes) -> Models:
@@ -97,7 +116,7 @@ async def _models(url: str, secret: bytes) -> Models:
             await asyncio.sleep(POLL_SECONDS)
 
 
-def _environment(settings: Settings, secret: bytes) -> dict[str, str]:
+def _environment(settings: Settings, key: SecretStr, secret: bytes) -> dict[str, str]:
     given = {
         **os.environ,
         **engine_variables(settings.prisma_engine_dir),
@@ -106,29 +125,35 @@ def _environment(settings: Settings, secret: bytes) -> dict[str, str]:
         "LITELLM_LOG": settings.litellm_log,
     }
     for name, value in (
-        ("LITELLM_MASTER_KEY", settings.litellm_master_key),
+        ("LITELLM_MASTER_KEY", key),
         ("LITELLM_SALT_KEY", settings.litellm_salt_key),
     ):
         if value is not None:
             given[name] = value.get_secret_value()
     url = database_url(settings)
     if url is not None:
+        if settings.database_url is not None and settings.gateway_internal_url is not None:
+            url = through_relay(url, settings.gateway_internal_url)
         given["DATABASE_URL"] = for_prisma(url, pool_size=settings.db_pool_size)
-    return configuration.environment(given, frozenset(), secret)
+    named = provider_variables(read_config(settings.litellm_config).data)
+    return configuration.environment(given, named, secret)
 
 
-def command_line(config: Path, port: int) -> list[str]:
-    """Return LiteLLM's documented command, of the environment that runs this."""
-    litellm = Path(sys.executable).with_name("litellm")
-    return [str(litellm), "--config", str(config), "--host", HOST, "--port", str(port)]
+def command_line(port: int) -> list[str]:
+    """Return the command that serves LiteLLM; its configuration is in CONFIG_FILE_PATH."""
+    return [sys.executable, "-m", "gateway.proxy.launcher", str(port)]
 
 
-async def serve(host: str, port: int, options: Options) -> None:
-    """Listen for the gateway and look after LiteLLM, until SIGTERM or SIGINT."""
+async def serve(host: str, port: int, options: Options, *, until_eof: bool = False) -> None:
+    """Listen for the gateway and look after LiteLLM, until SIGTERM, SIGINT or what is asked."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    if until_eof:
+        threading.Thread(
+            target=_wait_for_eof, args=(loop, stopped), name="end of input", daemon=True
+        ).start()
     supervisor = Supervisor(options)
     front = Front(supervisor, options.port, HOLD_SECONDS)
     server = await front.serve(host, port)
@@ -139,6 +164,13 @@ async def serve(host: str, port: int, options: Options) -> None:
     finally:
         server.close()
         await supervisor.stop()
+
+
+def _wait_for_eof(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    while os.read(0, 1):
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        loop.call_soon_threadsafe(stopped.set)
 
 
 def _free_port() -> int:

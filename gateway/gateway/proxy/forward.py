@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -40,6 +40,9 @@ LOG = logging.getLogger(__name__)
 RETRY_AFTER = 5  # seconds
 CHUNK = 1 << 16
 
+KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
+"""Where LiteLLM looks for a key (proxy/auth/user_api_key_auth.py, get_api_key)."""
+
 
 @dataclass(frozen=True)
 class ForwardSettings:
@@ -47,6 +50,7 @@ class ForwardSettings:
 
     Attributes:
         url: of LiteLLM's supervisor, LITELLM_PROXY_URL; None when there is none.
+        key: what LiteLLM wants, where callers are asked for none; replaces whatever they sent.
         pages_off: why the admin page is not shown; None when it is.
         max_body_bytes: the longest JSON body.
         connect_timeout: seconds for a connection.
@@ -54,6 +58,7 @@ class ForwardSettings:
     """
 
     url: str | None
+    key: str | None = field(default=None, repr=False)
     pages_off: str | None = None
     max_body_bytes: int = 32 << 20
     connect_timeout: float = 5.0
@@ -92,7 +97,7 @@ class Forward:
 
     async def _forward(self, scope: Message, receive: Receive, send: Send) -> None:
         route = find(scope["method"], scope["path"])
-        if route.action is Action.REFUSED:
+        if route.action is Action.REFUSED or route.only_native:
             raise PermissionDeniedError(route.reason, code="not_served")
         if self._settings.url is None:
             raise UnavailableError("there is no LiteLLM here: set LITELLM_PROXY_URL")
@@ -155,7 +160,11 @@ class Forward:
         dropped = HOP_BY_HOP | {
             token.strip().lower() for n, v in given if n == "connection" for token in v.split(",")
         }
+        if self._settings.key is not None:
+            dropped |= KEY_HEADERS
         passed = [(n, v) for n, v in given if n not in dropped and header_passes(n)]
+        if self._settings.key is not None:
+            passed.append(("authorization", f"Bearer {self._settings.key}"))
         return [
             *passed,
             ("x-forwarded-for", self._address(scope)),

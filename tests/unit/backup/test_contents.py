@@ -26,6 +26,7 @@ def journal(tmp_path: Path) -> Path:
     folder = tmp_path / "journal" / "1"
     folder.mkdir(parents=True)
     (folder / "lock").touch()
+    (folder / "position.new.17").write_text('{"num')
     (folder / "position").write_text('{"number": 3, "offset": 0}')
     (folder / "000000000003.journal").write_bytes(RECORDS + bytes(4096))
     (folder / "000000000004.journal").write_bytes(bytes(4096))
@@ -40,7 +41,7 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def test_the_journal_is_read_without_what_holds_no_record(journal: Path) -> None:
-    """Position first, records without the zeros behind them, neither locks nor empty files."""
+    """Position first, records without the zeros behind them; no lock, empty or unfinished file."""
     assert list(read_files(journal)) == [
         ("1/position", b'{"number": 3, "offset": 0}'),
         ("1/000000000003.journal", RECORDS),

@@ -23,11 +23,15 @@ class FakeLiteLLM:
     def __init__(self, *keys: dict[str, Any]) -> None:
         self.keys = [dict(key) for key in keys]
         self.broken: set[str] = set()
+        self.starting = 0
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answers one request."""
         path = request.url.path
+        if self.starting:
+            self.starting -= 1
+            return httpx.Response(503, headers={"retry-after": "0"}, json={})
         if path in self.broken:
             return httpx.Response(500, json={"error": {"message": "database\nis away"}})
         if path == "/key/list":
@@ -203,3 +207,14 @@ def test_an_empty_list_says_how_to_make_a_key(capsys: pytest.CaptureFixture[str]
     """A sentence instead of an empty table."""
     print_list([])
     assert "./run key create" in capsys.readouterr().out
+
+
+def test_litellm_is_waited_for_while_it_starts() -> None:
+    """An answer that says to come again is not the last word: `key create` works right after up."""
+    litellm = FakeLiteLLM()
+    litellm.starting = 2
+
+    made, secret = litellm.api().create({"key_alias": "ada"})
+
+    assert (made.name, secret) == ("ada", "sk-new")
+    assert [path for path, _ in litellm.calls] == ["/key/generate"]

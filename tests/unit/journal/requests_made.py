@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.access.caller import Caller
 from gateway.config.deployment import Deployment, Protocol
-from gateway.request import Attempt, Bill, Client, Controls, Operation, Request, Usage
-from gateway.routing.failure import Failure, FailureKind
 from gateway.journal.file_journal import Journal
 from gateway.journal.record import Record
+from gateway.request import Attempt, Bill, Client, Controls, Operation, Request, Usage
+from gateway.routing.failure import Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

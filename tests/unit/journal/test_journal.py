@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.journal import segments
-from gateway.journal.folder import JournalFolderError, claim, claim_left_behind
 from gateway.journal.file_journal import Journal
+from gateway.journal.folder import JournalFolderError, claim, claim_left_behind
 from gateway.journal.reader import DAMAGED, Reader
 from gateway.journal.segments import JournalFullError
 from support.wait import until

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from gateway.access.caller import Caller, Entity, Kind
 from gateway.errors import BudgetExceededError, InvalidRequestError, UnavailableError
-from gateway.request import Bill, Client, Usage
-from gateway.routing.failure import Failure, FailureKind
 from gateway.journal.make_records import CANARY_ACCOUNT, MASTER_KEY, records_of
 from gateway.journal.record import Record, as_line, decoded
 from gateway.journal.row_values import COLUMNS, copied
+from gateway.request import Bill, Client, Usage
+from gateway.routing.failure import Failure, FailureKind
 from unit.journal.requests_made import (
     BROKEN,
     CALLER,

@@ -6,10 +6,10 @@ import pytest
 
 from gateway.access.caller import Caller
 from gateway.errors import UnavailableError
-from gateway.request import Operation
 from gateway.journal.make_records import records_of
 from gateway.journal.tables import DAILY_COUNTERS, DAILY_SPEND
 from gateway.journal.totals import Day, totals_of
+from gateway.request import Operation
 from unit.journal.requests_made import BROKEN, attempt, controls, request
 
 EVERYBODY = Caller(

@@ -269,6 +269,20 @@ def test_a_route_past_the_gateway_is_refused_with_its_reason() -> None:
     _run(scene())
 
 
+def test_where_callers_need_no_key_litellm_gets_the_gateways_own() -> None:
+    """Where callers need no key LiteLLM gets the gateway's own, whatever they sent."""
+
+    async def scene() -> None:
+        async with _reached(key="sk-of-this-start") as (forward, litellm):
+            sent = {"authorization": "Bearer anything", "x-api-key": "other"}
+            await _send(forward, Caller("GET", "/key/info", **sent))
+            got = litellm.requests[0][0].headers
+            assert got.getall("authorization") == ["Bearer sk-of-this-start"]
+            assert "x-api-key" not in got
+
+    _run(scene())
+
+
 def test_without_litellm_a_caller_is_told_to_come_again() -> None:
     """Without LiteLLM a caller is told to come again."""
 

@@ -1,0 +1,26 @@
+"""Keys of providers stay with the gateway, also where LiteLLM shares its environment."""
+
+from __future__ import annotations
+
+from gateway.proxy.provider_variables import provider_variables
+
+DOCUMENT = {
+    "model_list": [
+        {"litellm_params": {"model": "groq/llama", "api_key": "os.environ/GROQ_KEY"}},
+        {"litellm_params": {"model": "openai/m", "api_key": "os.environ/SHARED"}},
+    ],
+    "guardrails": [{"litellm_params": {"api_key": "os.environ/LAKERA"}}, "os.environ/SHARED"],
+}
+
+
+def test_what_models_name_is_a_providers() -> None:
+    """A model's key is the provider's, a guardrail's is LiteLLM's, and so is what both name."""
+    found = provider_variables(DOCUMENT)
+
+    assert "GROQ_KEY" in found
+    assert not {"LAKERA", "SHARED"} & found
+
+
+def test_what_is_read_without_being_named_is_known() -> None:
+    """The variables of .env.example's providers need not be named in the file."""
+    assert {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"} <= provider_variables({})
