@@ -10,6 +10,7 @@ from gateway.access.access import Access
 from gateway.config.deployment import Protocol
 from gateway.costs.bill import bill
 from gateway.costs.count import TokenCounter
+from gateway.database.relay import PORT_AFTER_INTERNAL, Relay
 from gateway.database.url import database_url
 from gateway.http.app import GatewayApp
 from gateway.http.client import client_of
@@ -32,6 +33,7 @@ from gateway.providers.openai_provider import OpenAIProvider
 from gateway.proxy.admin_pages import reason_off
 from gateway.proxy.forward import Forward, ForwardSettings
 from gateway.proxy.identity import derive_secret
+from gateway.proxy.watch import Watch
 from gateway.routing.router import Router
 from gateway.routing.settings import FailoverSettings
 from gateway.traces.settings import trace_settings
@@ -94,7 +96,14 @@ class Gateway:
             _bill,
             self._record_canary,
         )
-        self._health = Health(len(models.names), self._database_answers, self._reasons)
+        url = settings.litellm_proxy_url
+        self._watch = None if url is None else Watch(url)
+        self._health = Health(
+            len(models.names),
+            self._database_answers,
+            self._reasons,
+            tuple if self._watch is None else self._watch.degraded,
+        )
         self._log = RequestLog(as_json=settings.json_logs)
         self._traces = _traces(settings)
         self._observers: list[Observer] = [self._log]
@@ -128,6 +137,15 @@ class Gateway:
         if settings.internal_host is not None and shared is not None:
             internal = InternalApp(endpoint, rooms, derive_secret(shared))
             self._internal = Listener(internal, settings.internal_host, settings.internal_port)
+        self._relay = self._make_relay()
+
+    def _make_relay(self) -> Relay | None:
+        """Return LiteLLM's way to a database of the user's own; the bundled one needs none."""
+        settings = self._settings
+        if self._url is None or settings.database_url is None or settings.internal_host is None:
+            return None
+        port = settings.internal_port + PORT_AFTER_INTERNAL
+        return Relay(self._url, settings.internal_host, port)
 
     def _make_proxy(self, options: Options) -> Forward | None:
         settings = self._settings
@@ -154,15 +172,21 @@ class Gateway:
             await self._jobs.start()
         self._router.start()
         self._worker.start()
+        if self._watch is not None:
+            self._watch.start()
         self._start_metrics()
         if self._internal is not None:
             await self._internal.start()
+        if self._relay is not None:
+            await self._relay.start()
         LOG.info("serving on %s:%s", self._settings.host, self._settings.port)
 
     async def _stop(self) -> None:
         LOG.info("stopping: the requests are done, writing what they cost")
         if self._internal is not None:
             await self._internal.stop()
+        if self._relay is not None:
+            await self._relay.close()
         await self._router.close()
         if self._jobs is not None:
             await self._jobs.close()
@@ -174,6 +198,8 @@ class Gateway:
         )
         if self._proxy is not None:
             await self._proxy.close()
+        if self._watch is not None:
+            await self._watch.close()
         self._log.flush()
         stops = [self._stop_metrics, None if self._traces is None else self._traces.close]
         await asyncio.gather(*(asyncio.to_thread(stop) for stop in stops if stop is not None))

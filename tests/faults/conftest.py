@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.scripted import SCRIPTED_PROVIDERS
+from support.scripted import SCRIPTED_PROVIDERS, TRANSLATED_PROVIDER
 from support.stack import Stack
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def spending() -> Iterator[Stack]:
-    """Yield a gateway on the scripted upstream, whose Ollama falls back to its OpenAI."""
+    """Yield a gateway with a worker on the scripted upstream; Ollama falls back to OpenAI there."""
     fallback = {"EXTRACTION_FALLBACKS": "extraction-model-openai"}
-    with Stack(SCRIPTED_PROVIDERS | fallback) as running:
+    with Stack(SCRIPTED_PROVIDERS | TRANSLATED_PROVIDER | fallback) as running:
         running.compose("up", "--detach", "--no-build", "--wait", "gateway", "scripted-upstream")
         yield running

@@ -11,9 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import tuple_row
 
-from gateway.journal.applier import Applier
+from gateway.journal.apply import apply_records
+from gateway.journal.place import Place
+from gateway.journal.reader import Batch
 from gateway.journal.record import Record
-from gateway.journal.statements import apply_records
+from gateway.journal.refusals import REFUSED, apply_singly
 from support.spending import make_payer
 
 if TYPE_CHECKING:
@@ -24,19 +26,7 @@ if TYPE_CHECKING:
     from support.spending import Payer
     from support.stack import Stack
 
-# LiteLLM and its dependencies warn of their own deprecations.
-pytestmark = pytest.mark.filterwarnings("default")
-
 POOL = 6
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_calls_home() -> Iterator[None]:
-    """LiteLLM, imported for its statements, asks nobody for its list of prices."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    yield
-    patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -55,28 +45,26 @@ def connection(spending: Stack) -> Iterator[Connection]:
 
 def record(payer: Payer, request_id: str, cost: float, **more: Any) -> Record:  # noqa: ANN401
     """Return the record of an answer."""
-    day = {"date": "2026-01-01", "api_key": payer.token, "model": "m", "spend": cost}
     row = {
         "request_id": request_id,
         "call_type": "acompletion",
         "api_key": payer.token,
+        "team_id": payer.team,
+        "user": payer.user,
+        "model": payer.token,
+        "model_group": "g",
+        "custom_llm_provider": "p",
         "spend": cost,
+        "prompt_tokens": 1,
+        "completion_tokens": 1,
+        "total_tokens": 2,
         "startTime": "2026-01-01T10:00:00+00:00",
         "endTime": "2026-01-01T10:00:01+00:00",
         "metadata": {},
         "status": "success",
         **more,
     }
-    return Record(
-        row=row,
-        spend=[("key", payer.token), ("team", payer.team)],
-        daily={"user": [{**day, "user_id": payer.user, "api_requests": 1}]},
-        model_usage={
-            "date": "2026-01-01", "model_group": "g", "model": payer.token,
-            "custom_llm_provider": "p", "task_type": "t", "spend": cost, "prompt_tokens": 1,
-            "completion_tokens": 1, "successful": True,
-        },
-    )  # fmt: skip
+    return Record(row)
 
 
 def sums(connection: Connection, payer: Payer) -> list[float]:
@@ -123,7 +111,7 @@ def test_each_record_counts_once(
     before = sums(connection, payer)
     applied: set[int] = set()
     for batch in batches:
-        written = apply_records(connection, [pool[number] for number in batch])
+        written = apply_records(connection, [pool[number] for number in batch], None, -1)
         assert {entry.id for entry in written} == {pool[n].id for n in set(batch) - applied}
         applied |= set(batch)
 
@@ -141,27 +129,24 @@ def test_each_record_counts_once(
 def test_a_failure_leaves_neither_rows_nor_sums(connection: Connection, payer: Payer) -> None:
     """One statement refused: nothing of the batch is there, not even its rows."""
     good, bad = record(payer, secrets.token_hex(8), 1.0), record(payer, secrets.token_hex(8), 1.0)
-    bad.daily["user"][0]["date"] = "\0"
+    bad.charged.append(("user", "\0"))
     before = sums(connection, payer)
     with pytest.raises(psycopg.Error):
-        apply_records(connection, [good, bad])
+        apply_records(connection, [good, bad], None, -1)
     assert sums(connection, payer) == before
 
 
 def test_what_postgres_refuses_is_booked_without_its_texts(
-    connection: Connection, payer: Payer, tmp_path: Path
+    connection: Connection, payer: Payer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A row with a text that Postgres cannot take is kept with its cost; its neighbours whole."""
-    said: list[str] = []
     name = secrets.token_hex(8)
-    poisoned = record(payer, name, 0.5, response={"text": "\ud83d"})
-    applier = Applier(None, "", tmp_path / "refused", lambda text, _: said.append(text))  # type: ignore[arg-type] # it is given batches directly
-    applier._connection = connection
+    poisoned = record(payer, name, 0.5, request_tags=["\0"])
+    batch = Batch(name, Place(0, 5), [record(payer, f"{name}-n", 0.25), poisoned])
+    for at, each in enumerate(batch.records):
+        each.at = at
     before = sums(connection, payer)
-    assert applier._try_to_apply([record(payer, f"{name}-n", 0.25), poisoned])
-    grown = [
-        after - earlier for after, earlier in zip(sums(connection, payer), before, strict=True)
-    ]
-    assert grown == pytest.approx([0.75] * len(grown))
-    assert "lost its texts" in said[0]
-    assert not (tmp_path / "refused").exists()
+    apply_singly(connection, batch, tmp_path)
+    assert growth(sums(connection, payer), before) == pytest.approx([0.75] * 6)
+    assert "lost its texts" in caplog.text
+    assert not (tmp_path / REFUSED).exists()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from support.scripted import play
+from support.scripted import FREE, PRICED, TRANSLATED, play
 from support.spending import Books, load, make_payer, read_books
 from support.wait import until
 
@@ -41,12 +41,13 @@ BAD_DAY = {
     ],
 }  # fmt: skip
 
-KILL_ENGINE = """
-import os, pathlib, signal
+KILL_A_PART = """
+import os, pathlib, signal, sys
 for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-    if any(word.endswith(b"bin/query-engine") for word in path.read_bytes().split(b"\\0")):
+    if sys.argv[1].encode() in path.read_bytes().split(b"\\0"):
         os.kill(int(path.parent.name), signal.SIGKILL)
 """
+"""Its own command line has the module's name too, and so it ends with the part."""
 
 
 END_THE_APPLIER = """
@@ -82,9 +83,19 @@ def kill_everything(stack: Stack) -> None:
     until(scripted, seconds=RECOVERY_SECONDS, what="the upstream")
 
 
-def kill_the_query_engine(stack: Stack) -> None:
-    """SIGKILL Prisma's engine inside of the gateway's container."""
-    stack.execute("gateway", "python", "-c", KILL_ENGINE)
+def kill_the_applier(stack: Stack) -> None:
+    """SIGKILL the process that brings the journal into the database."""
+    kill_a_part(stack, "gateway.journal.applier")
+
+
+def kill_the_worker(stack: Stack) -> None:
+    """SIGKILL the process that has LiteLLM's library."""
+    kill_a_part(stack, "gateway.worker.server")
+
+
+def kill_a_part(stack: Stack, module: str) -> None:
+    """SIGKILL the gateway's process that runs a module, if it runs by now."""
+    stack.execute("gateway", "python", "-c", KILL_A_PART, module, check=False)
 
 
 def kill_the_appliers_connection(stack: Stack) -> None:
@@ -104,8 +115,9 @@ ROUNDS: list[tuple[Callable[[Stack], None], int]] = [
     (kill_the_gateway, 14),
     (kill_everything, 2),
     (kill_postgres, 10),
-    (kill_the_query_engine, 10),
-    (kill_the_appliers_connection, 16),
+    (kill_the_applier, 10),
+    (kill_the_worker, 6),
+    (kill_the_appliers_connection, 10),
 ]
 
 
@@ -138,7 +150,7 @@ def test_no_kill_loses_or_doubles_a_cost(
     chance.shuffle(rounds)
     play(spending, BAD_DAY)
 
-    with load(spending, payer) as running:
+    with load(spending, payer, models=(FREE, PRICED, TRANSLATED)) as running:
         for strike in rounds:
             running.grew_by(chance.randint(1, MOST_ANSWERS), seconds=RECOVERY_SECONDS)
             strike(spending)

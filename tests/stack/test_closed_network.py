@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.stack import image
 from support.wait import until
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def test_it_becomes_healthy_and_asks_for_no_foreign_name(
         "--env", "OLLAMA_API_BASE=http://ollama:11434",
         "--volume", f"{stack.command('pwd').stdout.strip()}/litellm/litellm_config.yaml:"
         "/etc/litellm/litellm_config.yaml:ro",
-        "litellm-proxy-service/gateway:0.1.0", "serve",
+        image("gateway"), "serve",
     )  # fmt: skip
     try:
         until(

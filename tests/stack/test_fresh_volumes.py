@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.long
 
-MIGRATIONS = 213
+MIGRATIONS = 220
 FRESH_VOLUMES = 20
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.stack import image
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,11 +29,10 @@ def values(stack: Stack) -> list[str]:
 
 def test_images_hold_no_secret(stack: Stack, values: list[str]) -> None:
     """The history and the configuration of every image are free of them."""
-    for image in IMAGES:
-        name = f"litellm-proxy-service/{image}:0.1.0"
-        seen = stack.command("docker", "history", "--no-trunc", name).stdout
-        seen += stack.command("docker", "image", "inspect", name).stdout
-        assert not [value for value in values if value in seen], image
+    for name in IMAGES:
+        seen = stack.command("docker", "history", "--no-trunc", image(name)).stdout
+        seen += stack.command("docker", "image", "inspect", image(name)).stdout
+        assert not [value for value in values if value in seen], name
 
 
 def test_containers_show_no_secret(stack: Stack, values: list[str]) -> None:

@@ -22,5 +22,6 @@ def own_configuration(name: str, config: dict[str, Any]) -> dict[str, str]:
     path, override = folder / f"{name}_config.yaml", folder / f"{name}.yml"
     path.write_text(yaml.safe_dump(config))
     mount = {"type": "bind", "source": str(path), "target": "/etc/litellm/litellm_config.yaml"}
-    override.write_text(yaml.safe_dump({"services": {"litellm": {"volumes": [mount]}}}))
+    services = {name: {"volumes": [mount]} for name in ("gateway", "litellm")}
+    override.write_text(yaml.safe_dump({"services": services}))
     return {"COMPOSE_FILE": f"docker-compose.yml:{override}"}

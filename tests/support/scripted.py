@@ -25,6 +25,13 @@ PRICED = "extraction-model-openai"
 """An alias of gpt-4o-mini: 0.15 USD for a million tokens of input, 0.60 USD of output."""
 
 FREE = "extraction-model"
+TRANSLATED = "extraction-model-claude"
+"""An alias that the gateway asks through its worker; needs TRANSLATED_PROVIDER."""
+
+TRANSLATED_PROVIDER = {
+    "ANTHROPIC_API_KEY": "sk-ant-scripted-0123456789",
+    "ANTHROPIC_API_BASE": "http://scripted-upstream:9000",
+}
 ANSWER_SECONDS = 60
 
 

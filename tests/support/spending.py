@@ -14,7 +14,7 @@ from support.scripted import FREE, PRICED
 from support.wait import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from support.stack import Stack
 
@@ -53,17 +53,19 @@ def make_payer(stack: Stack, name: str) -> Payer:
 
 @dataclass
 class Load:
-    """Requests from several clients at once, plain and streamed, to both models.
+    """Requests from several clients at once, plain and streamed, to each model.
 
     Attributes:
         pause: seconds that each waits after an answer.
-        answered: LiteLLM's id of each call whose answer was received to its last byte.
+        models: what is asked, by turns.
+        answered: the id of each call whose answer was received to its last byte.
         refused: how many were not.
     """
 
     stack: Stack
     payer: Payer
     pause: float = 0
+    models: Sequence[str] = (FREE, PRICED)
     refused: int = 0
     answered: list[str] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -74,7 +76,8 @@ class Load:
             turn = number
             while not self.stopping.is_set():
                 turn += 1
-                call = self._ask(session, stream=turn % 2 == 0, model=(FREE, PRICED)[turn // 2 % 2])
+                model = self.models[turn // 2 % len(self.models)]
+                call = self._ask(session, stream=turn % 2 == 0, model=model)
                 if call is None:
                     self.refused += 1
                     self.stopping.wait(PAUSE_SECONDS)
@@ -110,9 +113,16 @@ class Load:
 
 
 @contextmanager
-def load(stack: Stack, payer: Payer, *, workers: int = WORKERS, pause: float = 0) -> Iterator[Load]:
+def load(
+    stack: Stack,
+    payer: Payer,
+    *,
+    workers: int = WORKERS,
+    pause: float = 0,
+    models: Sequence[str] = (FREE, PRICED),
+) -> Iterator[Load]:
     """Yield running clients; they stop at the end."""
-    running = Load(stack, payer, pause)
+    running = Load(stack, payer, pause, models)
     threads = [threading.Thread(target=running.work, args=(n,)) for n in range(workers)]
     for thread in threads:
         thread.start()

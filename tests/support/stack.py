@@ -25,6 +25,11 @@ MODEL_CPU_SHARES = "4096"
 COMMAND_SECONDS = 900
 
 
+def image(name: str) -> str:
+    """Return the name of one of the project's images, with the tag that compose takes."""
+    return f"litellm-proxy-service/{name}:{os.environ.get('STACK_VERSION') or '0.1.0'}"
+
+
 def free_port() -> int:
     """Return a TCP port on loopback that was free a moment ago."""
     with socket.socket() as probe:

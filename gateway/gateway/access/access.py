@@ -216,7 +216,7 @@ class Access:
                 raise refusals.model_denied(model, kind)
         name = caller.aliases.get(model, model) if caller.aliases else model
         name = self._catalogue.group_targets.get(name, name)
-        if not self._models.of_alias(name):
+        if not self._models.match(name):
             raise refusals.unknown_model(name, route)
         return name
 

@@ -30,6 +30,9 @@ TICK = 0.5
 
 PROBE_EVERY = 5.0
 PROBE_SECONDS = 3.0
+FIRST_PROBE_SECONDS = 1.0
+"""The same at the start, which waits for it."""
+
 LOOK_EVERY = 2.0
 TRY_LISTENING_EVERY = 60.0
 RETRY_SECONDS = 0.5
@@ -76,7 +79,8 @@ class Changes:
             except DatabaseAwayError:
                 pass
             except (psycopg.Error, OSError) as error:
-                self._database.lost(error)
+                # Whether the database is away, or only this connection, the next one shows.
+                LOG.info("no more notifications, connecting again: %s", error)
             except Exception:
                 LOG.exception("following the database's changes failed; trying again")
             self.is_heard = False
@@ -115,7 +119,7 @@ class Changes:
     async def _passes(self, connection: Connection) -> bool:
         """Return whether a notification that another connection sends arrives here."""
         await self._send()
-        end = time.monotonic() + PROBE_SECONDS
+        end = time.monotonic() + FIRST_PROBE_SECONDS
         while not self._heard_at and time.monotonic() < end:
             await self._receive(connection, TICK, stop_after=1)
         return self._heard_at > 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.config.known_keys import FALLBACKS
+from gateway.config.models import GATEWAY, build_models, way_of
 from gateway.database.url import database_url, redacted
 
 if TYPE_CHECKING:
+    from gateway.config.deployment import Models
     from gateway.config.render import EffectiveConfig
     from gateway.config.settings import Settings
 
@@ -15,13 +17,14 @@ if TYPE_CHECKING:
 def summary(settings: Settings, effective: EffectiveConfig) -> str:
     """Returns the models, fallbacks, routing and database that a start would have."""
     router = effective.config["router_settings"]
+    models = build_models(effective, settings)
     url = database_url(settings)
     return "\n".join(
         [
             f"{settings.litellm_config} and the environment are fine",
             "",
             "models",
-            *(f"  {_model(deployment)}" for deployment in effective.config["model_list"]),
+            *(f"  {_model(deployment, models)}" for deployment in effective.config["model_list"]),
             *(f"  {note}" for note in effective.notes),
             "",
             "routing",
@@ -33,10 +36,12 @@ def summary(settings: Settings, effective: EffectiveConfig) -> str:
     )
 
 
-def _model(deployment: dict[str, Any]) -> str:
+def _model(deployment: dict[str, Any], models: Models) -> str:
     parameters = deployment["litellm_params"]
-    base = parameters.get("api_base")
-    return f"{deployment['model_name']} = {parameters['model']}{f' at {base}' if base else ''}"
+    alias, base = deployment["model_name"], parameters.get("api_base")
+    way, why = way_of(models, alias)
+    by = "" if way == GATEWAY else f", by {way} ({why})"
+    return f"{alias} = {parameters['model']}{f' at {base}' if base else ''}{by}"
 
 
 def _fallbacks(router: dict[str, Any]) -> list[str]:

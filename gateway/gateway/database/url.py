@@ -29,6 +29,7 @@ PRISMA_PARAMETERS = frozenset(
         "sslidentity",
         "sslpassword",
         "sslaccept",
+        "sslservername",
         "max_connection_lifetime",
         "max_idle_connection_lifetime",
         "single_use_connections",

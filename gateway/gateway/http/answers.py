@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UnavailableError
 from gateway.http.asgi import JSON, answer_bytes, encoded
 from gateway.routing.failure import AttemptFailedError
 from gateway.routing.report import response_headers
@@ -76,15 +76,15 @@ async def send_stream(  # noqa: PLR0913, PLR0917 -- what an answer is made of
         The status for the log: 200, 502 when the stream broke, 499 when the caller hung up.
     """
     headers = _EVENT_STREAM + encoded(response_headers(request) | limits)
-    await send({"type": "http.response.start", "status": OK, "headers": headers})
     watch = _Hangup(receive)
     status = OK
     name = None if request.fell_back else asked
     ending: list[bytes] = []
     try:
+        await send({"type": "http.response.start", "status": OK, "headers": headers})
         async for chunk in stream:
             event = _event(chunk, name)
-            if _finishes(chunk) or not chunk.get("choices"):
+            if _finishes(chunk) or (ending and not chunk.get("choices")):
                 ending.append(event)
             else:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
@@ -103,7 +103,8 @@ async def send_stream(  # noqa: PLR0913, PLR0917 -- what an answer is made of
     finally:
         watch.stop()
         await stream.close()
-        booking.book()
+        with suppress(UnavailableError):  # the log has it, and the answer has broken already
+            booking.book()
     await send({"type": "http.response.body", "body": b"".join(ending), "more_body": False})
     return status
 
@@ -141,8 +142,11 @@ def _event(chunk: dict[str, Any], model: str | None) -> bytes:
 
 
 def _finishes(chunk: dict[str, Any]) -> bool:
+    """Return whether a chunk tells of the end: a finish_reason, or what the whole has used."""
     choices = chunk.get("choices")
-    return choices is not None and any(choice.get("finish_reason") for choice in choices)
+    if not choices:
+        return bool(chunk.get("usage"))
+    return any(choice.get("finish_reason") for choice in choices)
 
 
 def _how(error: AttemptFailedError) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+_HEALTH = frozenset({"/health", "/health/readiness"})
 _LIVENESS = frozenset({"/health/liveliness", "/health/liveness"})
 _READING = frozenset({"GET", "HEAD"})
 _CORS: Headers = [(b"access-control-allow-origin", b"*"), (b"vary", b"Origin")]
@@ -80,7 +81,7 @@ class GatewayApp:
     async def _others(self, scope: Message, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
         if method in _READING:
-            if path == "/health" and not scope.get("query_string"):
+            if path in _HEALTH and not scope.get("query_string"):
                 report = self._health.report()
                 await answer_json(send, report.status_code, report.body(), [_NO_STORE])
                 return

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 OK = 200
-INTERNAL_ERROR = 500
 
 
 class Endpoint:
@@ -62,8 +61,7 @@ class Endpoint:
             await self.refuse(send, arrival, error)
         except Exception:
             LOG.exception("request %s failed inside the gateway", arrival.id)
-            if not arrival.has_begun:
-                await self.refuse(send, arrival, GatewayError("the gateway failed; see its log"))
+            await self.refuse(send, arrival, GatewayError("the gateway failed; see its log"))
 
     async def _answer(  # noqa: PLR0913, PLR0917 -- ASGI's three, and what was found out of them
         self,
@@ -162,11 +160,13 @@ class Endpoint:
         await self._rooms.proxy(scope, replayed(raw, receive), send)
 
     async def refuse(self, send: Send, arrival: Arrival, error: GatewayError) -> None:
-        """Answer with an error, and tell of the request, if there was one."""
+        """Answer with an error where no answer was begun, and tell of the request."""
         headers = {"x-litellm-call-id": arrival.id}
         if arrival.request is not None:
             headers |= response_headers(arrival.request)
             self._finished(arrival.request, error.status)
+        if arrival.has_begun:
+            return
         pairs = [
             (name.encode(), value.encode("ascii", "replace")) for name, value in headers.items()
         ]

@@ -7,6 +7,7 @@ of a request's bookkeeping.
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 OK = 200
 LINGER_SECONDS = 0.05
-_ODD = frozenset(' "=\n')
+_ODD = frozenset(' "=')
 
 
 class RequestLog:
@@ -86,4 +87,7 @@ def _plain(value: object) -> str:
     if value is True or value is False:
         return "true" if value else "false"
     text = ",".join(value) if isinstance(value, list) else str(value)
-    return orjson.dumps(text).decode() if not text or not _ODD.isdisjoint(text) else text
+    if text and text.isprintable() and _ODD.isdisjoint(text):
+        return text
+    # An alias may be a caller's, and a terminal obeys more than line ends.
+    return json.dumps(text, ensure_ascii=not text.isprintable())

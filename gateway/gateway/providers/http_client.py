@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.request import getproxies, proxy_bypass
 
@@ -24,10 +23,13 @@ CLIENT_REQUEST_ID = "x-client-request-id"
 """The header in which OpenAI takes a caller's own id and logs it, of at most 512 ASCII characters;
 other providers ignore it: https://platform.openai.com/docs/api-reference/debugging-requests"""
 
-KEEP_ALIVE = 60.0
-"""Seconds that a connection may be idle. Servers that close it earlier are noticed."""
+KEEP_ALIVE = 4.0
+"""Seconds that a connection may be idle: fewer than the 5 after which uvicorn and Node close it.
 
-REUSED_CONNECTION_TRIES = 2
+A request that meets a connection just being closed fails, and is not sent again from here: the
+provider may have taken it, and would be paid twice. Whether another try is due is routing's to say.
+"""
+
 ERROR_LIMIT = 1 << 20
 KEPT_HEADERS = ("x-ratelimit-", "x-request-id", "request-id", "openai-", "retry-after")
 FAILURES = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
@@ -119,32 +121,15 @@ class HttpClient:
         headers: Mapping[str, str],
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        """Post; once more when an idle connection turns out to be closed.
-
-        A server may close a connection while a request is on its way to it. That says nothing
-        about the deployment, so it must not become a failed attempt.
-        """
         session = self._session or self._open_session()
-        for tries_left in reversed(range(REUSED_CONNECTION_TRIES)):
-            connection = SimpleNamespace(reused=False)
-            try:
-                return await session.post(
-                    target.url,
-                    data=body,
-                    headers=headers,
-                    timeout=limits,
-                    proxy=target.proxy,
-                    trace_request_ctx=connection,
-                )
-            except FAILURES as error:
-                if tries_left and connection.reused and _is_closed(error):
-                    continue
-                raise AttemptFailedError(failure_of_exception(error)) from error
-        raise AssertionError("unreachable: the last try returns or raises")
+        try:
+            return await session.post(
+                target.url, data=body, headers=headers, timeout=limits, proxy=target.proxy
+            )
+        except FAILURES as error:
+            raise AttemptFailedError(failure_of_exception(error)) from error
 
     def _open_session(self) -> aiohttp.ClientSession:
-        traced = aiohttp.TraceConfig()
-        traced.on_connection_reuseconn.append(_note_reuse)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
@@ -155,7 +140,6 @@ class HttpClient:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent", "Content-Type"),
-            trace_configs=[traced],
         )
         return self._session
 
@@ -185,17 +169,3 @@ async def read_error(response: aiohttp.ClientResponse) -> bytes:
         return b"".join(parts)
     finally:
         response.release()
-
-
-async def _note_reuse(
-    _session: aiohttp.ClientSession,
-    context: SimpleNamespace,
-    _params: aiohttp.TraceConnectionReuseconnParams,
-) -> None:
-    context.trace_request_ctx.reused = True
-
-
-def _is_closed(error: BaseException) -> bool:
-    return isinstance(
-        error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
-    ) and not isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError))

@@ -12,8 +12,7 @@ import sys
 import threading
 import time
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import yaml
@@ -21,6 +20,7 @@ import yaml
 from gateway.config.document import read_config
 from gateway.config.problems import ConfigurationError, Problem
 from gateway.database.prisma_cli import engine_variables
+from gateway.database.relay import through_relay
 from gateway.database.url import database_url, for_prisma
 from gateway.proxy import configuration
 from gateway.proxy.backend import HOST
@@ -31,6 +31,8 @@ from gateway.proxy.provider_variables import provider_variables
 from gateway.proxy.supervisor import Mode, Options, Supervisor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import SecretStr
 
     from gateway.config.deployment import Models
@@ -70,7 +72,7 @@ def run(settings: Settings, *, until_eof: bool = False) -> None:
     port = _free_port()
     options = Options(
         prepare=partial(_write_configuration, settings, url, secret, path),
-        command=command_line(path, port),
+        command=command_line(port),
         environment={**_environment(settings, key, secret), "CONFIG_FILE_PATH": str(path)},
         port=port,
         mode=Mode(settings.litellm_proxy),
@@ -87,9 +89,14 @@ async def _write_configuration(settings: Settings, url: str, secret: bytes, path
     """
     models = await _models(url, secret)
     config = configuration.render(models, read_config(settings.litellm_config).data, url)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, config)
+
+
+def _write(path: Path, config: dict[str, Any]) -> None:
+    """Write a file for this user's eyes only: what a user has put into it may be secret."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    path.chmod(0o600)  # a user's file may hold secrets
+    path.chmod(0o600)
 
 
 async def _models(url: str, secret: bytes) -> Models:
@@ -125,15 +132,16 @@ def _environment(settings: Settings, key: SecretStr, secret: bytes) -> dict[str,
             given[name] = value.get_secret_value()
     url = database_url(settings)
     if url is not None:
+        if settings.database_url is not None and settings.gateway_internal_url is not None:
+            url = through_relay(url, settings.gateway_internal_url)
         given["DATABASE_URL"] = for_prisma(url, pool_size=settings.db_pool_size)
     named = provider_variables(read_config(settings.litellm_config).data)
     return configuration.environment(given, named, secret)
 
 
-def command_line(config: Path, port: int) -> list[str]:
-    """Return LiteLLM's documented command, of the environment that runs this."""
-    litellm = Path(sys.executable).with_name("litellm")
-    return [str(litellm), "--config", str(config), "--host", HOST, "--port", str(port)]
+def command_line(port: int) -> list[str]:
+    """Return the command that serves LiteLLM; its configuration is in CONFIG_FILE_PATH."""
+    return [sys.executable, "-m", "gateway.proxy.launcher", str(port)]
 
 
 async def serve(host: str, port: int, options: Options, *, until_eof: bool = False) -> None:

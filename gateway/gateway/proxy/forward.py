@@ -97,7 +97,7 @@ class Forward:
 
     async def _forward(self, scope: Message, receive: Receive, send: Send) -> None:
         route = find(scope["method"], scope["path"])
-        if route.action is Action.REFUSED:
+        if route.action is Action.REFUSED or route.only_native:
             raise PermissionDeniedError(route.reason, code="not_served")
         if self._settings.url is None:
             raise UnavailableError("there is no LiteLLM here: set LITELLM_PROXY_URL")

@@ -1,8 +1,8 @@
 """Run LiteLLM's proxy: beside the gateway at low priority, or only while somebody needs it.
 
-What is started is LiteLLM's documented command, listening on loopback. The supervisor listens for
-the gateway in front of it and joins the two connections byte by byte, so that it costs a few MB,
-knows what is going on, and is LiteLLM's one trusted proxy (`trusted_proxy_ranges`).
+What is started is LiteLLM's unmodified application, on loopback (`launcher.py`). The supervisor
+listens for the gateway in front of it and joins the two connections byte by byte, so that it costs
+a few MB, knows what is going on, and is LiteLLM's one trusted proxy (`trusted_proxy_ranges`).
 """
 
 from __future__ import annotations

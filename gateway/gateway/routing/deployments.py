@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.routing.canary import takes_canary_requests
@@ -14,7 +15,7 @@ from gateway.routing.load import Load
 from gateway.routing.tracked import TrackedDeployment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gateway.config.deployment import Deployment, Models, Protocol
     from gateway.providers.reply import Provider
@@ -65,6 +66,14 @@ class Deployments:
         for each in self._all:
             found.setdefault(each.deployment.alias, []).append(each)
         return {alias: tuple(deployments) for alias, deployments in found.items()}
+
+    def of_wildcard(self, found: Sequence[Deployment]) -> tuple[TrackedDeployment, ...]:
+        """Return the deployments of a name that a wildcard takes in.
+
+        Each shares its state with the wildcard's own entry: one provider, one key.
+        """
+        by_id = {each.deployment.id: each for each in self._all}
+        return tuple(replace(by_id[each.id], deployment=each) for each in found if each.id in by_id)
 
     def record_failure(self, tracked: TrackedDeployment, failure: Failure, started: float) -> None:
         """Record a failed attempt that began at `started`.

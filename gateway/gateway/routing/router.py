@@ -53,6 +53,7 @@ class Router:
     ) -> None:
         router = models.router
         budgets = ProviderBudgets(router.provider_budgets)
+        self._models = models
         self._router = router
         self._repairs = settings.schema_repair
         self._deployments = Deployments(models, providers, settings)
@@ -105,6 +106,14 @@ class Router:
         other = self._router.group_aliases
         return other[name][0] if other and name in other and name not in self._groups else name
 
+    def _group(self, alias: str) -> Group | None:
+        """Return the deployments of an alias, or of a name that a wildcard takes in."""
+        group = self._groups.get(alias)
+        if group is None and self._models.wildcards is not None:
+            found = self._deployments.of_wildcard(self._models.match(alias))
+            group = self._selection.group(alias, found) if found else None
+        return group
+
     async def _fall_back(self, first: NoAnswer, request: Request) -> Answer:
         """Return another alias's answer: depth first, each alias once.
 
@@ -116,7 +125,7 @@ class Router:
         waiting = self._next(first, request)
         while waiting and len(ends) <= self._router.max_fallbacks:
             alias = waiting.pop(0)
-            if alias in seen or alias not in self._groups:  # a request may name any
+            if alias in seen or self._group(alias) is None:  # a request may name any
                 continue
             seen.add(alias)
             found = await self._ask_alias(alias, request)
@@ -124,8 +133,8 @@ class Router:
                 return found
             ends.append(found)
             waiting = [*self._next(found, request), *waiting]
-        groups = [self._groups[end.alias] for end in ends if end.alias in self._groups]
-        deployments = [each for group in groups for each in group.deployments]
+        groups = [self._group(end.alias) for end in ends]
+        deployments = [each for group in groups if group for each in group.deployments]
         raise caller_error(request, ends, deployments)
 
     def _next(self, end: NoAnswer, request: Request) -> list[str]:
@@ -139,7 +148,7 @@ class Router:
 
     async def _ask_alias(self, alias: str, request: Request) -> Answer | NoAnswer:
         """Return an answer of an alias, its deployments of the lowest order first."""
-        group = self._groups.get(alias)
+        group = self._group(alias)
         if group is None:
             return NoAnswer(alias, nobody=Nobody(Obstacle.UNKNOWN))
         found = await self._ask_group(group, request, None)

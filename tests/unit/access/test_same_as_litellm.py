@@ -7,7 +7,7 @@ import asyncio
 import sys
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from fastapi import HTTPException
@@ -60,7 +60,7 @@ aliases = st.dictionaries(
 class Router:
     """What LiteLLM's checks ask its router, for the same configuration."""
 
-    model_group_alias = {name: target for name, (target, _) in ROUTER.items()}
+    model_group_alias: ClassVar = {name: target for name, (target, _) in ROUTER.items()}
     model_name_to_deployment_indices = dict.fromkeys(CONFIGURED, (0,))
 
     def get_model_access_groups(self, model_name: str, **_: Any) -> dict[str, list[str]]:

@@ -32,10 +32,11 @@ case $* in
   "compose config") echo "name: shop" ;;
   "compose config postgres") echo "      POSTGRES_EXTERNAL: \"$EXTERNAL\"" ;;
   "compose config --images"*) echo litellm-proxy-service/gateway:new ;;
-  compose\ ps*--services*) printf 'litellm\nollama\npostgres\n' ;;
+  compose\ ps*--services*) printf '%s\n' $RUNS ollama postgres ;;
+  compose\ ps*--quiet*gateway) case $RUNS in gateway*) echo container-of-gateway ;; esac ;;
   compose\ ps*--quiet*) echo "container-of-$5" ;;
   compose\ ps*postgres) echo healthy ;;
-  compose\ ps*litellm) echo "$GATEWAY" ;;
+  compose\ ps*gateway | compose\ ps*litellm) echo "$GATEWAY" ;;
   "inspect --format {{.Image}}"*) echo image-of-before ;;
   "inspect --format {{.State.StartedAt}}"*)
     if grep -q ": up" "$CALLS"; then echo "$BEGAN"; else echo before; fi
@@ -54,17 +55,20 @@ def archive(verb: str) -> str:
     return f"{TAG}: run --rm --no-deps --no-TTY --quiet-pull backup {verb}"
 
 
-STOP = "new: stop backend-stub litellm"
+STOP = "new: stop backend-stub litellm gateway"
 SAVED = [
     *(
         f"new: tag image-of-before litellm-proxy-service/{name}:{TAG}"
-        for name in ("litellm", "ollama", "postgres")
+        for name in ("gateway", "ollama", "postgres")
     ),
     STOP,
     archive("create"),
     archive("verify"),
 ]
-STARTED = ["new: up --detach --no-build ollama", "new: up --no-build --wait litellm postgres"]
+STARTED = [
+    "new: up --detach --no-build ollama",
+    "new: up --no-build --wait gateway litellm postgres",
+]
 STARTED_AGAIN = [call.replace("new:", f"{TAG}:") for call in STARTED]
 PUT_BACK = [f"{TAG}: up --no-build --wait postgres", archive("restore --replace")]
 
@@ -107,6 +111,7 @@ def upgrade(
     began: str = "before",
     interrupted: bool = False,
     external: str = "",
+    runs: str = "gateway litellm",
 ) -> Upgrade:
     """Run it.
 
@@ -118,6 +123,7 @@ def upgrade(
         began: when the gateway's container did, as seen from the way back.
         interrupted: whether ctrl-c is pressed while the new version starts, and on the way back.
         external: "true" when DATABASE_URL is set.
+        runs: the services of the version of before, beside ollama and postgres.
     """
     calls = checkout / "calls"
     running = subprocess.Popen(
@@ -132,6 +138,7 @@ def upgrade(
             "GATEWAY": gateway,
             "BEGAN": began,
             "EXTERNAL": external,
+            "RUNS": runs,
         },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -160,6 +167,15 @@ def test_the_old_images_are_kept_and_the_data_saved_before_the_start(checkout: P
     assert done.calls == [*SAVED, *STARTED]
     assert re.findall("^(./3) ", done.said, re.MULTILINE) == ["1/3", "2/3", "3/3"]
     assert done.backups[0] in done.said.splitlines()[-1]
+
+
+def test_the_gateway_of_version_01_is_taken_over(checkout: Path) -> None:
+    """It was LiteLLM itself, in a service of that name: the gateway's service goes on with it."""
+    done = upgrade(checkout, "--no-build", runs="litellm")
+
+    assert done.code == 0
+    assert done.calls[0] == f"new: tag image-of-before litellm-proxy-service/gateway:{TAG}"
+    assert done.calls[-1] == "new: up --no-build --wait gateway postgres"
 
 
 def test_a_gateway_that_is_not_well_is_left_alone(checkout: Path) -> None:
@@ -247,7 +263,7 @@ def test_a_database_of_the_users_own_is_not_emptied(checkout: Path) -> None:
 
 def test_when_nothing_starts_the_data_is_named(checkout: Path) -> None:
     """A way back that fails too says what to do by hand."""
-    done = upgrade(checkout, "--no-build", fails="*: up --no-build --wait litellm *")
+    done = upgrade(checkout, "--no-build", fails="*: up --no-build --wait gateway *")
 
     assert done.code == 1
     assert "the version of before does not start" in done.said

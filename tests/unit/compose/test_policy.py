@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from gateway.config.providers import PROVIDERS
 from support.stack import REPOSITORY
 
 ONE_SHOTS = {"secrets", "migrate", "backup"}
+OF_A_PROVIDER = ("_API_KEY", "_API_BASE", "_MODEL")
 
 
 def rendered(**environment: str) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def test_every_port_is_published_on_loopback_only() -> None:
     }
 
     assert published == {
-        ("litellm", "127.0.0.1", "4000"),
+        ("gateway", "127.0.0.1", "4000"),
         ("backend-stub", "127.0.0.1", "8000"),
         ("prometheus", "127.0.0.1", "9090"),
         ("grafana", "127.0.0.1", "3000"),
@@ -56,7 +58,7 @@ def test_every_port_is_published_on_loopback_only() -> None:
 
 def test_ports_come_from_the_environment() -> None:
     """Each service's variable chooses its port on the host."""
-    ports = {"litellm": "LITELLM", "backend-stub": "BACKEND"}
+    ports = {"gateway": "LITELLM", "backend-stub": "BACKEND"}
     ports |= {"prometheus": "PROMETHEUS", "grafana": "GRAFANA"}
     given = {f"{name}_PORT": f"1{at}000" for at, name in enumerate(ports.values())}
     services = rendered(COMPOSE_PROFILES="*", **given)["services"]
@@ -79,7 +81,7 @@ def test_without_a_profile_nothing_is_added() -> None:
 
 def test_metrics_are_reached_from_the_stacks_network_alone() -> None:
     """They want no key, so their port is not published; Prometheus does not see the database."""
-    gateway = SERVICES["litellm"]
+    gateway = SERVICES["gateway"]
 
     assert gateway["environment"]["METRICS_PORT"] == "9400"
     assert "9400" not in [port["published"] for port in gateway["ports"]]
@@ -160,21 +162,53 @@ def test_every_long_running_service_restarts_and_has_a_health_check(
 
 
 def test_the_gateway_has_time_to_write_its_spend_rows() -> None:
-    """LiteLLM drains up to 30 s and then flushes, so it gets 45 s before it is killed."""
-    assert SERVICES["litellm"]["stop_grace_period"] == "45s"
+    """Open answers get 30 s, then the journal is brought in: 45 s until it is killed."""
+    assert SERVICES["gateway"]["stop_grace_period"] == "45s"
 
 
-@pytest.mark.parametrize("name", ["backend-stub", "litellm"])
+@pytest.mark.parametrize("name", ["backend-stub", "gateway", "litellm"])
 def test_a_service_in_python_hears_a_stop_while_it_starts(name: str) -> None:
     """Process 1 without a handler never sees a SIGTERM, so the grace period would pass in vain."""
     assert SERVICES[name]["init"] is True
 
 
 def test_the_gateway_waits_for_the_migration_and_not_for_the_model() -> None:
-    """The gateway starts after migrate succeeded; Ollama never holds it up."""
-    assert SERVICES["litellm"]["depends_on"] == {
-        "migrate": {"condition": "service_completed_successfully", "required": True}
+    """Neither Ollama nor LiteLLM's proxy, which only has to have been started, holds it up."""
+    assert SERVICES["gateway"]["depends_on"] == {
+        "migrate": {"condition": "service_completed_successfully", "required": True},
+        "litellm": {"condition": "service_started", "required": True},
     }
+
+
+def test_litellms_proxy_is_reached_through_the_gateway_alone() -> None:
+    """It publishes nothing, and shares a network with the gateway and Postgres only."""
+    assert "ports" not in SERVICES["litellm"]
+    assert set(SERVICES["litellm"]["networks"]) == {"database", "litellm"}
+    on_its_own = {name for name, each in SERVICES.items() if "litellm" in each.get("networks", {})}
+    assert on_its_own == {"gateway", "litellm"}
+
+
+def test_litellms_proxy_has_no_way_out() -> None:
+    """Each of its networks ends inside this machine, so every call of a model is the gateway's."""
+    networks = rendered()["networks"]
+
+    assert all(networks[name]["internal"] for name in SERVICES["litellm"]["networks"])
+    assert "extra_hosts" not in SERVICES["litellm"]
+
+
+def test_litellms_proxy_holds_no_providers_key() -> None:
+    """Of all that the gateway knows of providers, it is told nothing."""
+    known = SERVICES["litellm"]["environment"].keys()
+    keys = {f"{provider.name}{suffix}" for provider in PROVIDERS for suffix in OF_A_PROVIDER}
+
+    assert keys & SERVICES["gateway"]["environment"].keys()
+    assert not known & keys
+
+
+def test_the_name_of_the_gateway_in_version_01_still_leads_to_it() -> None:
+    """A client in a container of the user's own that asks http://litellm:4000 is answered."""
+    assert SERVICES["gateway"]["networks"]["default"]["aliases"] == ["litellm"]
+    assert "default" not in SERVICES["litellm"]["networks"]
 
 
 def test_a_secrets_volume_is_mounted_only_where_it_is_read() -> None:
@@ -187,7 +221,7 @@ def test_a_secrets_volume_is_mounted_only_where_it_is_read() -> None:
                 readers.setdefault(volume["source"], set()).add(name)
 
     assert readers == {
-        "gateway-secrets": {"secrets", "migrate", "litellm", "backup"},
+        "gateway-secrets": {"secrets", "migrate", "gateway", "litellm", "backup"},
         "postgres-secrets": {"secrets", "postgres"},
         "backend-secrets": {"secrets", "backend-stub", "backup"},
     }
@@ -202,11 +236,11 @@ def test_the_gateway_keeps_the_journal_of_costs() -> None:
         if volume["source"] == "gateway-journal"
     }
 
-    assert mounted == dict.fromkeys(("litellm", "backup"), "/var/lib/gateway-journal")
+    assert mounted == dict.fromkeys(("gateway", "backup"), "/var/lib/gateway-journal")
 
 
 def test_the_database_is_on_a_network_without_a_way_out() -> None:
-    """Postgres can be reached by the gateway, migrate and backup only, and reaches nobody."""
+    """Postgres is reached by what needs it, and reaches nobody."""
     document = rendered()
 
     assert document["networks"]["database"]["internal"] is True
@@ -214,7 +248,7 @@ def test_the_database_is_on_a_network_without_a_way_out() -> None:
     members = {
         name for name, service in SERVICES.items() if "database" in service.get("networks", {})
     }
-    assert members == {"postgres", "migrate", "litellm", "backup"}
+    assert members == {"postgres", "migrate", "gateway", "litellm", "backup"}
 
 
 def test_no_secret_has_a_default() -> None:

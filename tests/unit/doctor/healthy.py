@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from gateway.doctor.finding import Finding
 
 GIB = 1024**3
-IMAGES = {name: f"litellm-proxy-service/{name}:0.1.0" for name in ("backend-stub", "litellm")}
+IMAGES = {name: f"litellm-proxy-service/{name}:0.1.0" for name in ("backend-stub", "gateway")}
+IMAGES |= {"litellm": IMAGES["gateway"]}
 IMAGES |= {name: f"litellm-proxy-service/{name}:0.1.0" for name in ("ollama", "postgres")}
 ENVIRONMENTS = {
     "backend-stub": {
@@ -33,7 +34,7 @@ ENVIRONMENTS = {
         "LITELLM_EXPLANATION_MODEL": "explanation-model",
         "LITELLM_TIMEOUT": "120",
     },
-    "litellm": {
+    "gateway": {
         "OLLAMA_MODEL": "llama3.2",
         "OLLAMA_API_BASE": BUNDLED_OLLAMA,
         "LM_STUDIO_API_BASE": "http://host.docker.internal:1234/v1",
@@ -41,6 +42,7 @@ ENVIRONMENTS = {
         "OPENAI_API_BASE": "",
         "ANTHROPIC_API_KEY": "",
     },
+    "litellm": {},
     "ollama": {"OLLAMA_MODEL": "llama3.2"},
     "postgres": {},
 }
@@ -82,7 +84,7 @@ HEALTHY = Facts(
         EnvFile(".env", 0o600, "# mine\nOLLAMA_MODEL='llama3.2'\nLITELLM_PORT=4000\n"),
     ),
     ports=(
-        Port("LITELLM_PORT", 4000, containers=("litellm-proxy-litellm-1",)),
+        Port("LITELLM_PORT", 4000, containers=("litellm-proxy-gateway-1",)),
         Port("BACKEND_PORT", 8000, containers=("litellm-proxy-backend-stub-1",)),
     ),
     disks=(Disk("this folder", "/", 200 * GIB, 50 * GIB),),

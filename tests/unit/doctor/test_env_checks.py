@@ -125,7 +125,7 @@ def test_a_backends_address_with_another_port_is_found() -> None:
     """LITELLM_BASE_URL has to name the port that the gateway is published on."""
     facts = replace(
         HEALTHY,
-        ports=(Port("LITELLM_PORT", 4001, containers=("litellm-proxy-litellm-1",)),),
+        ports=(Port("LITELLM_PORT", 4001, containers=("litellm-proxy-gateway-1",)),),
         exported={"LITELLM_BASE_URL": "http://localhost:4000"},
     )
     assert "localhost:4001" in only("backends_address", facts).fix

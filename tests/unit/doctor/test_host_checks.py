@@ -128,7 +128,7 @@ def test_a_socket_that_is_open_to_all_is_found() -> None:
 def test_an_ollama_on_the_hosts_loopback_is_found() -> None:
     """It runs, but where no container reaches it; the address and the cure are named, once."""
     base = "http://host.docker.internal:11434"
-    facts = given("litellm", OLLAMA_API_BASE=base)
+    facts = given("gateway", OLLAMA_API_BASE=base)
     facts = replace(
         facts,
         ollama_listeners=(Listener("127.0.0.1", "pid 5 (ollama serve)"),),

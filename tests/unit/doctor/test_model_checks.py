@@ -24,7 +24,7 @@ ELSEWHERE = "http://gpu.example.org:11434"
 
 def test_an_ollama_that_does_not_answer_is_found() -> None:
     """Another Ollama than the bundled one that is down is told with its address."""
-    facts = given("litellm", OLLAMA_API_BASE=ELSEWHERE)
+    facts = given("gateway", OLLAMA_API_BASE=ELSEWHERE)
     silent = replace(OLLAMA, url=ELSEWHERE, error="connection refused")
     finding = only("ollama_answers", replace(facts, observed=replace(OBSERVED, ollamas=(silent,))))
 
@@ -65,7 +65,7 @@ def test_a_right_name_that_could_not_be_pulled_is_not_offered_itself() -> None:
 
 def test_a_model_that_another_ollama_has_not_is_found() -> None:
     """What to pull there is said, and the nearest that it has."""
-    facts = given("litellm", OLLAMA_API_BASE=ELSEWHERE, OLLAMA_MODEL="llama3.3")
+    facts = given("gateway", OLLAMA_API_BASE=ELSEWHERE, OLLAMA_MODEL="llama3.3")
     there = (replace(OLLAMA, url=ELSEWHERE, loaded=(), speed=None),)
     observed = replace(OBSERVED, ollamas=there)
     finding = only("model_present", replace(facts, observed=observed))
@@ -75,7 +75,7 @@ def test_a_model_that_another_ollama_has_not_is_found() -> None:
 
 def model(name: str, *, limit: int = 8, free: int = 4, size: int | None = None) -> object:
     """Return healthy facts with another model, of which nothing is in memory yet."""
-    facts = given("litellm", OLLAMA_MODEL=name)
+    facts = given("gateway", OLLAMA_MODEL=name)
     sizes = {f"{name}" if ":" in name else f"{name}:latest": size} if size else {}
     ollama = replace(facts.services["ollama"], memory=limit * GIB)
     return replace(
@@ -110,7 +110,7 @@ def test_the_model_that_up_chose_is_the_one_that_is_judged() -> None:
     """The embedded model runs though .env names another: that other one is not measured."""
     environment = {"OLLAMA_MODEL": "smollm2:135m"}
 
-    assert container(HEALTHY, "litellm", environment=environment).model == "smollm2:135m"
+    assert container(HEALTHY, "gateway", environment=environment).model == "smollm2:135m"
     assert HEALTHY.model == "llama3.2"
 
 

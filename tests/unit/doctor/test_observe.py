@@ -69,7 +69,7 @@ def facts(port: int, **variables: str) -> Facts:
         "LITELLM_MASTER_KEY_FILE": "/run/gateway-secrets/litellm_master_key",
         **variables,
     }
-    return Facts(services={"litellm": Service("i", environment)}, config=CONFIG)
+    return Facts(services={"gateway": Service("i", environment)}, config=CONFIG)
 
 
 def test_a_look_round_sees_keys_models_and_speed() -> None:

@@ -14,7 +14,7 @@ def inspected(**labels: str) -> dict[str, object]:
     state = {"Status": "running", "ExitCode": 0, "OOMKilled": False, "Health": health}
     names = {f"com.docker.compose.{name}": value for name, value in labels.items()}
     config = {"Image": "i:1", "Env": ["A=1", "B=x=y"], "Labels": names}
-    return {"Id": "abc", "Name": "/p-litellm-1", "State": state, "Config": config}
+    return {"Id": "abc", "Name": "/p-gateway-1", "State": state, "Config": config}
 
 
 def records(**contents: object) -> bytes:
@@ -97,7 +97,7 @@ def test_containers_are_read_without_those_of_a_single_run() -> None:
     facts = read_facts(
         records(
             containers=[
-                inspected(service="litellm", oneoff="False"),
+                inspected(service="gateway", oneoff="False"),
                 inspected(oneoff="True"),
                 inspected(),
             ]
@@ -106,8 +106,8 @@ def test_containers_are_read_without_those_of_a_single_run() -> None:
 
     [container] = facts.containers
     assert (container.service, container.name, container.health) == (
-        "litellm",
-        "p-litellm-1",
+        "gateway",
+        "p-gateway-1",
         "unhealthy",
     )
     assert container.reason == "two"

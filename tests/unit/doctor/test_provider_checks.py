@@ -45,7 +45,7 @@ def test_a_misspelt_alias_is_offered_the_nearest() -> None:
 )
 def test_a_key_that_cannot_be_one_is_found(key: str, seen_in_it: str) -> None:
     """An example, a slip of the clipboard and another provider's key are told, never shown."""
-    finding = only("keys_look_right", given("litellm", OPENAI_API_KEY=key))
+    finding = only("keys_look_right", given("gateway", OPENAI_API_KEY=key))
 
     assert seen_in_it in finding.evidence
     assert key not in str(finding)
@@ -54,8 +54,8 @@ def test_a_key_that_cannot_be_one_is_found(key: str, seen_in_it: str) -> None:
 def test_what_env_says_now_is_judged_before_it_is_started() -> None:
     """A key that was put into .env while the stack runs is looked at, not the one in use."""
     services = {**HEALTHY.services}
-    environment = {**services["litellm"].environment, "OPENAI_API_KEY": "sk-..."}
-    services["litellm"] = replace(services["litellm"], environment=environment)
+    environment = {**services["gateway"].environment, "OPENAI_API_KEY": "sk-..."}
+    services["gateway"] = replace(services["gateway"], environment=environment)
     found = {name for name, _ in examine(replace(HEALTHY, services=services))}
 
     assert found == {"keys_look_right", "settings_are_used"}
@@ -64,7 +64,7 @@ def test_what_env_says_now_is_judged_before_it_is_started() -> None:
 def test_a_server_of_ones_own_may_have_any_key() -> None:
     """How a key begins is only known for the provider itself."""
     facts = given(
-        "litellm", OPENAI_API_KEY="abcdefgh", OPENAI_API_BASE="https://llm.example.org/v1"
+        "gateway", OPENAI_API_KEY="abcdefgh", OPENAI_API_BASE="https://llm.example.org/v1"
     )
 
     assert examine(facts) == []
@@ -107,7 +107,7 @@ def test_behind_a_proxy_the_fix_is_dockers_own_setting() -> None:
 
 def test_an_address_of_the_container_itself_is_found() -> None:
     """Localhost of a container is not this machine; the name that works is written out."""
-    facts = given("litellm", LM_STUDIO_API_BASE="http://localhost:1234/v1")
+    facts = given("gateway", LM_STUDIO_API_BASE="http://localhost:1234/v1")
 
     assert (
         "LM_STUDIO_API_BASE=http://host.docker.internal:1234/v1"

@@ -15,7 +15,7 @@ FAILED = Container("migrate", "litellm-proxy-migrate-1", "x", "exited", 1, log="
 
 def test_a_stack_that_is_down_is_one_finding() -> None:
     """No container at all: one line, and what starts it."""
-    facts = without("backend-stub", "litellm", "ollama", "postgres")
+    facts = without("backend-stub", "gateway", "litellm", "ollama", "postgres")
 
     assert only("stack_runs", facts).fix == "./run up"
 
@@ -45,15 +45,15 @@ def test_a_model_server_that_was_left_out_is_not_missed() -> None:
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"health": "unhealthy", "reason": "no price"}, "litellm is unhealthy"),
-        ({"state": "restarting", "exit_code": 2, "log": "no price"}, "litellm starts again"),
+        ({"health": "unhealthy", "reason": "no price"}, "gateway is unhealthy"),
+        ({"state": "restarting", "exit_code": 2, "log": "no price"}, "gateway starts again"),
     ],
 )
 def test_a_service_in_trouble_is_told_in_its_own_words(
     changes: dict[str, object], what: str
 ) -> None:
     """Health check or log say why; where to look further follows."""
-    facts = container(HEALTHY, "litellm", **changes)
+    facts = container(HEALTHY, "gateway", **changes)
     found = dict(examine(facts))
 
     assert found["services_healthy"].what.startswith(what)
@@ -62,7 +62,7 @@ def test_a_service_in_trouble_is_told_in_its_own_words(
 
 def test_a_failed_migration_is_found_while_the_rest_is_down() -> None:
     """The one-shot's last words are the evidence, for example a database of another app."""
-    facts = without("backend-stub", "litellm")
+    facts = without("backend-stub", "gateway")
     found = examine(replace(facts, containers=(*facts.containers, FAILED)))
 
     assert ("services_healthy", "none is LiteLLM's") in [(n, f.evidence) for n, f in found]
@@ -76,7 +76,7 @@ def test_a_starting_service_is_no_finding() -> None:
 def test_a_service_that_waits_for_another_is_no_finding() -> None:
     """While the gateway starts, the backend's container is made and not started."""
     waiting = container(
-        container(HEALTHY, "litellm", health="starting"), "backend-stub", state="created"
+        container(HEALTHY, "gateway", health="starting"), "backend-stub", state="created"
     )
 
     assert examine(replace(waiting, ports=())) == []
@@ -99,8 +99,8 @@ def test_a_container_without_memory_is_found() -> None:
 
 def test_settings_that_the_running_service_has_not_are_named() -> None:
     """A variable changed in .env after the start is named, and its value is not."""
-    environment = ENVIRONMENTS["litellm"] | {"OPENAI_API_KEY": "sk-earlier"}
-    finding = only("settings_are_used", container(HEALTHY, "litellm", environment=environment))
+    environment = ENVIRONMENTS["gateway"] | {"OPENAI_API_KEY": "sk-earlier"}
+    finding = only("settings_are_used", container(HEALTHY, "gateway", environment=environment))
 
     assert finding.evidence == "changed since its start: OPENAI_API_KEY"
 
@@ -108,7 +108,7 @@ def test_settings_that_the_running_service_has_not_are_named() -> None:
 def test_the_model_that_up_chose_itself_is_no_change() -> None:
     """Where no library is in reach `./run up` serves another model than .env says."""
     facts = HEALTHY
-    for service in ("litellm", "ollama"):
+    for service in ("gateway", "ollama"):
         environment = ENVIRONMENTS[service] | {"OLLAMA_MODEL": "smollm2:135m"}
         facts = container(facts, service, environment=environment)
 
@@ -125,3 +125,9 @@ def test_a_service_of_an_older_image_is_found() -> None:
 def test_a_volume_of_another_postgres_is_found() -> None:
     """Files of PostgreSQL 16 are not opened by 17."""
     assert "version 16" in only("volume_of_this_version", replace(HEALTHY, cluster="16")).evidence
+
+
+def test_litellms_proxy_has_to_run_beside_the_gateway() -> None:
+    """Its pages and other APIs are missed, though chat goes on without it."""
+    finding = only("stack_runs", without("litellm"))
+    assert finding.what == "litellm is not running"

@@ -1,21 +1,36 @@
-"""Deployments as failover knows them, and where metrics of them are collected."""
+"""Deployments as the router knows them, and where metrics of them are collected."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-from unittest.mock import AsyncMock
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
-from gateway.failover.registry import Registry
-from gateway.failover.settings import FailoverSettings
-from gateway.failover.target import Target
 from prometheus_client import CollectorRegistry
+
+from gateway.config import deployment
+from gateway.config.deployment import Deployment, Models
+from gateway.routing.router import Router
+from gateway.routing.settings import FailoverSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OLLAMA = Target("o" * 64, "extraction", "ollama_chat", "llama3.2", "http://ollama:11434")
-OPENAI = Target("spare-1", "spare", "openai", "gpt-4o-mini", "https://api.openai.com/v1")
+OLLAMA = Deployment(
+    "o" * 64,
+    "extraction",
+    "ollama_chat",
+    "llama3.2",
+    deployment.Protocol.OLLAMA,
+    "http://ollama:11434",
+)
+OPENAI = Deployment(
+    "spare-1",
+    "spare",
+    "openai",
+    "gpt-4o-mini",
+    deployment.Protocol.OPENAI,
+    "https://api.openai.com/v1",
+)
 
 
 class Value(Protocol):
@@ -33,11 +48,16 @@ def collected() -> CollectorRegistry:
 
 
 @pytest.fixture
-def deployments() -> Registry:
-    """Returns two deployments in use: `extraction` at Ollama, `spare` at OpenAI."""
-    registry = Registry(FailoverSettings(), lambda _: None, AsyncMock())
-    registry.learn([OLLAMA, OPENAI])
-    return registry
+def models() -> Models:
+    """Returns two deployments: `extraction` at Ollama, `spare` at OpenAI."""
+    return Models((OLLAMA, OPENAI))
+
+
+@pytest.fixture
+def router(models: Models) -> Router:
+    """Returns the router in front of them; nobody is asked."""
+    asked = dict.fromkeys(deployment.Protocol, cast("Any", None))
+    return Router(models, asked, FailoverSettings(), cast("Any", None), lambda _: None)
 
 
 @pytest.fixture

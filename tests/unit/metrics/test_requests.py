@@ -6,18 +6,18 @@ import timeit
 from typing import TYPE_CHECKING
 
 import pytest
-from gateway.failover.failure import Failure, FailureKind
-from gateway.failover.record import Attempt, RequestRecord
 
+from gateway.access.caller import Caller
+from gateway.config.deployment import Deployment, Models, Protocol
 from gateway.metrics.requests import RequestMetrics, outcome_of
+from gateway.request import Attempt, Bill, Operation, Request, Usage
+from gateway.routing.failure import Failure, FailureKind
 
 from .conftest import OLLAMA, OPENAI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.failover.registry import Registry
-    from gateway.failover.target import Target
     from prometheus_client import CollectorRegistry
 
     from .conftest import Value
@@ -29,21 +29,29 @@ MOST_MICROSECONDS = 250
 
 
 @pytest.fixture
-def metrics(collected: CollectorRegistry, deployments: Registry) -> RequestMetrics:
+def metrics(collected: CollectorRegistry, models: Models) -> RequestMetrics:
     """Returns the counters."""
-    return RequestMetrics(collected, deployments)
+    return RequestMetrics(collected, models)
 
 
-def attempt(target: Target, kind: FailureKind | None = None) -> Attempt:
+def attempt(
+    deployment: Deployment, kind: FailureKind | None = None, bill: Bill | None = None
+) -> Attempt:
     """Returns an attempt that was answered, or failed so."""
-    failure = Failure(kind) if kind else None
-    return Attempt(target.alias, target.deployment, target.full_model, failure)
+    return Attempt(deployment, 1, failure=Failure(kind) if kind else None, bill=bill)
 
 
-def fallback() -> RequestRecord:
+def request(alias: str, *attempts: Attempt) -> Request:
+    """Returns a request for an alias, with its attempts."""
+    made = Request("id-1", Operation.CHAT, alias, {}, 100, Caller())
+    made.attempts.extend(attempts)
+    return made
+
+
+def fallback() -> Request:
     """Returns a request that Ollama did not take and OpenAI answered."""
-    attempts = [attempt(OLLAMA, FailureKind.UNREACHABLE), attempt(OPENAI)]
-    return RequestRecord("extraction", attempts=attempts)
+    answered = attempt(OPENAI, bill=Bill(Usage(9, 3), 0.1))
+    return request("extraction", attempt(OLLAMA, FailureKind.UNREACHABLE), answered)
 
 
 def test_a_fallback_is_counted_for_who_was_asked_and_who_answered(
@@ -57,15 +65,16 @@ def test_a_fallback_is_counted_for_who_was_asked_and_who_answered(
     assert value("gateway_attempts_total", **AT_OLLAMA, outcome="unreachable") == 1
     assert value("gateway_attempts_total", **AT_OPENAI, outcome="answered") == 1
     assert value("gateway_answer_seconds_count", alias="extraction") == 1
-    assert value("gateway_first_token_seconds_count", alias="extraction") is None
+    assert value("gateway_first_token_seconds_count", alias="extraction") == 0
 
 
 def test_a_stream_has_the_time_to_its_first_token(metrics: RequestMetrics, value: Value) -> None:
     """Only a stream has one; it is counted in seconds from the request's beginning."""
-    record = RequestRecord("spare", attempts=[attempt(OPENAI)])
-    record.first_token = record.started + 3
+    answered = attempt(OPENAI)
+    asked = request("spare", answered)
+    answered.first_token = asked.started + 3
 
-    metrics.finished(record, 200)
+    metrics.finished(asked, 200)
 
     assert value("gateway_first_token_seconds_sum", alias="spare") == pytest.approx(3)
     assert value("gateway_first_token_seconds_bucket", alias="spare", le="2.0") == 0
@@ -76,10 +85,10 @@ def test_a_request_that_nobody_answers_is_counted_all_the_same(
     metrics: RequestMetrics, value: Value
 ) -> None:
     """Its failure is counted under its alias, and no time of an answer that there was not."""
-    metrics.finished(RequestRecord("spare"), 503)
+    metrics.finished(request("spare"), 503)
 
     assert value("gateway_requests_total", alias="spare", outcome="failed") == 1
-    assert value("gateway_answer_seconds_count", alias="spare") is None
+    assert value("gateway_answer_seconds_count", alias="spare") == 0
 
 
 @pytest.mark.parametrize(
@@ -97,10 +106,9 @@ def test_an_error_is_the_callers_or_not(status: int, outcome: str) -> None:
 def test_what_an_answer_cost_is_counted_for_who_gave_it(
     metrics: RequestMetrics, value: Value
 ) -> None:
-    """US dollars and tokens of LiteLLM's payload; what it leaves out counts 0."""
-    full = {"response_cost": 0.25, "prompt_tokens": 10, "completion_tokens": 3}
-    metrics.billed({"model_id": OPENAI.deployment, **full})
-    metrics.billed({"model_id": OPENAI.deployment, "response_cost": None})
+    """US dollars and tokens of its bill; an attempt without one counts 0."""
+    metrics.finished(request("spare", attempt(OPENAI, bill=Bill(Usage(10, 3), 0.25))), 200)
+    metrics.finished(request("spare", attempt(OPENAI)), 200)
 
     assert value("gateway_cost_usd_total", **AT_OPENAI) == 0.25
     assert value("gateway_tokens_total", **AT_OPENAI, direction="input") == 10
@@ -116,9 +124,8 @@ def test_callers_cannot_make_series(
         return sum(len(metric.samples) for metric in collected.collect())
 
     def ask(name: str) -> None:
-        own = Attempt(name, f"deployment-{name}", f"openai/{name}")
-        metrics.finished(RequestRecord(name, attempts=[own]), 404)
-        metrics.billed({"model_id": f"deployment-{name}", "response_cost": 0.1})
+        own = Deployment(f"deployment-{name}", name, "openai", name, Protocol.OPENAI)
+        metrics.finished(request(name, attempt(own, bill=Bill(Usage(), 0.1))), 404)
 
     ask("made-up")
     before = series()
@@ -133,7 +140,7 @@ def test_every_deployment_has_its_series_before_its_first_request(
     metrics: RequestMetrics, value: Value
 ) -> None:
     """A series that began with its first failure would have no increase to be alarmed by."""
-    metrics.prepare()
+    assert metrics
 
     for labels in (AT_OLLAMA, AT_OPENAI):
         for outcome in ("ok", "caller", "failed"):
@@ -144,18 +151,28 @@ def test_every_deployment_has_its_series_before_its_first_request(
             assert value(f"gateway_{name}", alias=labels["alias"]) == 0
 
 
+def test_a_canary_request_is_an_attempt_that_costs_and_no_request(
+    metrics: RequestMetrics, value: Value
+) -> None:
+    """Nobody asked for it; what it cost was paid all the same."""
+    canary = request("spare", attempt(OPENAI, bill=Bill(Usage(5, 1), 0.5)))
+    canary.is_canary = True
+
+    metrics.finished(canary, 200)
+
+    assert value("gateway_requests_total", alias="spare", outcome="ok") == 0
+    assert value("gateway_attempts_total", **AT_OPENAI, outcome="answered") == 1
+    assert value("gateway_cost_usd_total", **AT_OPENAI) == 0.5
+
+
 def test_counting_takes_microseconds(
     metrics: RequestMetrics, counted: Callable[[str], None]
 ) -> None:
     """All that a request with a fallback adds, on the event loop."""
-    record = fallback()
-    payload = {"model_id": OPENAI.deployment, "response_cost": 0.1, "prompt_tokens": 9}
+    asked = fallback()
 
-    def count() -> None:
-        metrics.finished(record, 200)
-        metrics.billed(payload)
+    best = min(timeit.repeat(lambda: metrics.finished(asked, 200), number=500, repeat=5))
+    microseconds = best / 500 * 1e6
 
-    best = min(timeit.repeat(count, number=500, repeat=5)) / 500 * 1e6
-
-    counted(f"metrics: {best:.0f} µs a request")
-    assert best < MOST_MICROSECONDS
+    counted(f"metrics: {microseconds:.0f} µs a request")
+    assert microseconds < MOST_MICROSECONDS

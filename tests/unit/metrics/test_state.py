@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import pytest
-from gateway.failover.failure import Failure, FailureKind
-from gateway.health import Health, Report
 
+from gateway.http.health import Health, Report
 from gateway.metrics import budgets as budgets_module
 from gateway.metrics import state as state_module
 from gateway.metrics.budgets import KeyBudget, KeyBudgets
 from gateway.metrics.server import MetricsServer
 from gateway.metrics.state import Looked, StateCollector
+from gateway.routing.failure import Failure, FailureKind
 from support.stack import free_port
 
 from .conftest import OLLAMA
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from gateway.failover.failover import Failover
-    from gateway.failover.registry import Registry
     from prometheus_client import CollectorRegistry
 
+    from gateway.config.deployment import Models
     from gateway.journal.spend_journal import JournalState, SpendJournal
+    from gateway.routing.router import Router
 
     from .conftest import Value
 
@@ -69,32 +69,27 @@ class Gateway:
     """
 
     loop: asyncio.AbstractEventLoop
-    deployments: Registry
+    router: Router
     report: Report = field(default_factory=lambda: Report((), 2, database_answers=True))
     journal: JournalState | None = None
     keys: list[KeyBudget] = field(default_factory=list)
-    prepared: int = 0
 
     def looked(self) -> Looked:
         """Returns it as the collector takes it."""
         return Looked(
             health=cast("Health", _Health(self)),
             loop=self.loop,
-            deployments=self.deployments,
+            router=self.router,
             journal=cast("SpendJournal", _Journal(self)) if self.journal else None,
             budgets=lambda: self.keys,
-            prepare=self._prepare,
         )
-
-    def _prepare(self) -> None:
-        self.prepared += 1
 
 
 @dataclass
 class _Health:
     gateway: Gateway
 
-    async def report(self) -> Report:
+    def report(self) -> Report:
         return self.gateway.report
 
 
@@ -107,19 +102,19 @@ class _Journal:
 
 
 @pytest.fixture
-def gateway(deployments: Registry, collected: CollectorRegistry) -> Iterator[Gateway]:
+def gateway(router: Router, collected: CollectorRegistry) -> Iterator[Gateway]:
     """Yields a gateway whose state is collected."""
     with running_loop() as loop:
-        made = Gateway(loop, deployments)
+        made = Gateway(loop, router)
         collected.register(StateCollector(made.looked()))
         yield made
 
 
-def test_a_healthy_gateway_gives_no_reason(gateway: Gateway, value: Value) -> None:
+@pytest.mark.usefixtures("gateway")
+def test_a_healthy_gateway_gives_no_reason(value: Value) -> None:
     """It is 1, and so is its database; the series of reasons are not there."""
     assert value("gateway_healthy") == 1
     assert value("gateway_database_up") == 1
-    assert gateway.prepared > 0
 
 
 def test_an_unhealthy_gateway_says_why(gateway: Gateway, value: Value) -> None:
@@ -158,11 +153,10 @@ def test_a_gateway_that_hangs_is_unhealthy(
 
 def test_a_deployment_out_of_use_says_why(gateway: Gateway, value: Value) -> None:
     """In use or not, and the kind of failure that put it out of use."""
-    member = gateway.deployments.get(OLLAMA.deployment)
-    assert member
+    state = next(state for deployment, state in gateway.router.states if deployment is OLLAMA)
     assert value("gateway_deployment_up", **AT_OLLAMA) == 1
 
-    member.state.failed(Failure(FailureKind.UNREACHABLE), started=0, now=1)
+    state.record_failure(Failure(FailureKind.UNREACHABLE), started=0, now=1)
 
     assert value("gateway_deployment_up", **AT_OLLAMA) == 0
     assert value("gateway_deployment_out_of_use", **AT_OLLAMA, reason="unreachable") == 1
@@ -230,24 +224,12 @@ def test_the_database_is_asked_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [0.0, now]
 
 
-@dataclass
-class _Callback:
-    observer: object = None
-
-
-@dataclass
-class _Failover:
-    registry: Registry
-    callback: _Callback = field(default_factory=_Callback)
-
-
-def test_it_is_served_on_a_port_of_its_own_until_stopped(deployments: Registry) -> None:
+def test_it_is_served_on_a_port_of_its_own_until_stopped(models: Models, router: Router) -> None:
     """Plain text for Prometheus, with the process's own numbers and each series at 0."""
-    failover = _Failover(deployments)
     port = free_port()
     with running_loop() as loop:
-        health = Health(cast("Any", _Models()), has_database=False)
-        server = MetricsServer(cast("Failover", failover), health, None, None)
+        health = Health(2, lambda: None, tuple)
+        server = MetricsServer(models, router, health, None, None)
         stop: Callable[[], None] = server.start("127.0.0.1", port, loop)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             text = answer.read().decode()
@@ -255,7 +237,6 @@ def test_it_is_served_on_a_port_of_its_own_until_stopped(deployments: Registry) 
         stop()
         took = time.monotonic() - began
 
-    assert failover.callback.observer is not None
     for line in (
         "gateway_healthy 1.0",
         'gateway_fallbacks_total{alias="extraction"} 0.0',
@@ -267,8 +248,3 @@ def test_it_is_served_on_a_port_of_its_own_until_stopped(deployments: Registry) 
     assert took < 2
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10)
-
-
-class _Models:
-    def model_names(self) -> list[str]:
-        return ["extraction"]

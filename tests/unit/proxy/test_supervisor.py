@@ -187,10 +187,12 @@ def test_what_hangs_while_it_starts_is_ended_and_its_children_with_it(tmp_path: 
 
     async def scene() -> None:
         mark = tmp_path / "child"
+        # It hears no SIGTERM, and its parent does: only killing the group ends it.
+        child_command = ["sh", "-c", 'trap "" TERM; exec sleep 600']
         script = (
             "import subprocess, sys, time; "
-            f"open({str(mark)!r}, 'w').write(str(subprocess.Popen(['sleep', '600']).pid)); "
-            "time.sleep(600)"
+            f"child = subprocess.Popen({child_command!r}); "
+            f"open({str(mark)!r}, 'w').write(str(child.pid)); time.sleep(600)"
         )
         command = [sys.executable, "-S", "-c", script]
         async with _running(command, start_seconds=3.0) as (supervisor, _):

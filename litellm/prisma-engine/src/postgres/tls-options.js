@@ -19,6 +19,7 @@ import { readFileSync } from 'node:fs';
  * | sslrootcert | certificate authority (libpq) |
  * | sslkey | key of the client's certificate |
  * | sslidentity, sslpassword | client certificate and key as PKCS 12 |
+ * | sslservername | the name that the certificate has to have, where the host is a relay's (ours) |
  *
  * @param {URLSearchParams} params
  * @returns {TlsChoice}
@@ -43,6 +44,8 @@ export function tlsOptions(params) {
     options.pfx = read(identity);
     options.passphrase = params.get('sslpassword') ?? '';
   }
+  const servername = params.get('sslservername');
+  if (servername) options.servername = servername;
   if (sslmode === 'verify-ca') options.checkServerIdentity = () => undefined;
   return { mode: sslmode === 'prefer' || sslmode === 'allow' ? 'prefer' : 'require', options };
 }

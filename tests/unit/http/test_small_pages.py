@@ -1,0 +1,287 @@
+"""GET /health, /models and /gateway/deployments, and which path is whose."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from gateway.access.caller import Caller
+from gateway.config.deployment import Models
+from gateway.http.app import GatewayApp
+from gateway.http.deployments import DeploymentPage
+from gateway.http.health import Health
+from gateway.http.model_list import ModelList
+from unit.http.rooms import KEY, Conversation, FakeAccess
+from unit.routing.fakes import deployment, routing, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.http.asgi import App, Message, Receive, Send
+    from gateway.http.health import Report
+
+MASTER = "sk-0a1b2c3d4e5f6071829304a5b6c7d8e9"
+SECRET = "sk-key-of-a-provider"
+MODELS = Models((deployment("first"), deployment("second", mode="embedding")))
+
+
+def scope(path: str, method: str = "GET", query: bytes = b"", **headers: str) -> dict[str, Any]:
+    """Return a request."""
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query,
+        "headers": pairs,
+    }
+
+
+def health(
+    *reasons: str, models: int = 2, database: bool | None = True, degraded: tuple[str, ...] = ()
+) -> Report:
+    """Return what health says of such parts."""
+    return Health(models, lambda: database, lambda: reasons, lambda: degraded).report()
+
+
+def test_all_parts_well_is_healthy() -> None:
+    """200, with the number of models; the database is told apart, for metrics."""
+    report = health()
+
+    assert (report.status_code, report.body()) == (200, {"status": "healthy", "models": 2})
+    assert report.database_answers is True
+
+
+def test_another_parts_reasons_make_it_unhealthy() -> None:
+    """503, in the part's words."""
+    report = health("the database does not answer", database=False)
+
+    assert report.status_code == 503
+    assert report.body() == {"status": "unhealthy", "reasons": ["the database does not answer"]}
+
+
+def test_an_empty_model_list_is_a_reason() -> None:
+    """There is nothing that could be asked."""
+    assert health(models=0).body()["reasons"] == ["no model is loaded"]
+
+
+def test_without_litellms_proxy_it_is_degraded_and_well() -> None:
+    """Its pages are away; chat is not, so nobody may restart the gateway for it."""
+    report = health(degraded=("LiteLLM's proxy does not answer",))
+
+    assert report.status_code == 200
+    assert report.body()["degraded"] == ["LiteLLM's proxy does not answer"]
+
+
+def asked_of_list(path: str, caller: Caller | None = None, key: str = KEY) -> Conversation:
+    """Return the answer of the model list."""
+    talk = Conversation()
+    access = cast("Any", FakeAccess(caller or Caller()))
+    page = ModelList(MODELS, access)
+    asyncio.run(page(scope(path, authorization=f"Bearer {key}"), talk.send))
+    return talk
+
+
+def test_the_list_has_what_the_key_may_ask_for() -> None:
+    """In OpenAI's form, with the kind of each model."""
+    data = asked_of_list("/v1/models").json["data"]
+    assert [(each["id"], each["mode"]) for each in data] == [
+        ("first", "chat"),
+        ("second", "embedding"),
+    ]
+
+    narrow = asked_of_list("/models", Caller(models=frozenset({"second"})))
+    assert [each["id"] for each in narrow.json["data"]] == ["second"]
+
+
+def test_one_model_is_told_and_one_that_the_key_may_not_ask_for_is_404() -> None:
+    """Whether it exists at all is not said."""
+    assert asked_of_list("/v1/models/first").json["id"] == "first"
+    for caller, name in ((Caller(models=frozenset({"second"})), "first"), (Caller(), "other")):
+        talk = asked_of_list(f"/v1/models/{name}", caller)
+        assert talk.status == 404
+        assert talk.error["code"] == "model_not_found"
+
+
+def test_the_list_is_for_those_with_a_key() -> None:
+    """Its names are nobody else's business."""
+    assert asked_of_list("/v1/models", key="sk-other").status == 401
+
+
+def deployments(authorization: str | None, master: str | None = MASTER) -> Conversation:
+    """Return the answer of the page of deployments."""
+    talk = Conversation()
+
+    async def test() -> None:
+        async with routing(deployment("first", key=SECRET, base="http://openai.test/v1")) as made:
+            asked = scope("/gateway/deployments")
+            if authorization is not None:
+                asked["headers"] = [(b"authorization", authorization.encode())]
+            await DeploymentPage(made.router, master)(asked, talk.send)
+
+    run(test())
+    return talk
+
+
+@pytest.mark.parametrize("given", [None, "", MASTER, "Bearer ", "Bearer sk-1234", "Bearer é"])
+def test_without_the_master_key_nothing_is_told(given: str | None) -> None:
+    """Another key, half of one or none is answered with 401 and no deployment."""
+    talk = deployments(given)
+
+    assert talk.status == 401
+    assert "deployments" not in talk.json
+
+
+def test_with_the_master_key_each_deployment_is_told_without_its_key() -> None:
+    """It says that there is a provider's key, and not which; nobody keeps the answer."""
+    talk = deployments(f"Bearer {MASTER}")
+
+    (entry,) = talk.json["deployments"]
+    assert talk.status == 200
+    assert talk.headers["cache-control"] == "no-store"
+    assert (entry["alias"], entry["deployment"], entry["condition"]) == ("first", "first", "up")
+    assert (entry["provider"], entry["has_key"]) == ("openai", True)
+    assert SECRET not in talk.body.decode()
+
+
+def test_a_gateway_without_a_master_key_tells_everybody() -> None:
+    """Such a gateway starts on loopback only."""
+    assert deployments(None, master=None).status == 200
+
+
+class Life:
+    """A gateway's application, and what came of it.
+
+    Attributes:
+        reached: whose a request was.
+    """
+
+    def __init__(self, *, has_proxy: bool = True, start: Exception | None = None) -> None:
+        self.reached: list[str] = []
+        self._start = start
+        self.app = GatewayApp(
+            endpoint=cast("Any", self._endpoint),
+            model_list=cast("Any", self._list),
+            health=Health(2, lambda: None, tuple),
+            deployments=cast("Any", self._page),
+            proxy=cast("App", self._proxy) if has_proxy else None,
+            started=self._started,
+            stopped=self._stopped,
+        )
+
+    async def _endpoint(
+        self, _: Message, __: Receive, send: Send, operation: object, *model: str
+    ) -> None:
+        self.reached.append(" ".join([str(operation), *model]))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    async def _list(self, _: Message, __: Send) -> None:
+        self.reached.append("list")
+
+    async def _page(self, _: Message, __: Send) -> None:
+        self.reached.append("deployments")
+
+    async def _proxy(self, _: Message, __: Receive, ___: Send) -> None:
+        self.reached.append("proxy")
+
+    async def _started(self) -> None:
+        self.reached.append("started")
+        if self._start is not None:
+            raise self._start
+
+    async def _stopped(self) -> None:
+        self.reached.append("stopped")
+
+    def ask(self, request: Message) -> Conversation:
+        """Return what a request gets."""
+        talk = Conversation()
+        asyncio.run(self.app(request, talk.receive, talk.send))
+        return talk
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "whose"),
+    [
+        ("POST", "/v1/chat/completions", b"", "Operation.CHAT"),
+        ("POST", "/engines/first/completions", b"", "Operation.COMPLETION first"),
+        ("GET", "/v1/models", b"", "list"),
+        ("GET", "/v1/models/first", b"", "list"),
+        ("GET", "/v1/models", b"return_wildcard_routes=true", "proxy"),
+        ("GET", "/gateway/deployments", b"look=true", "deployments"),
+        ("POST", "/gateway/deployments", b"", "proxy"),
+        ("GET", "/gateway/deployments/x", b"", "proxy"),
+        ("GET", "/health", b"model=extraction-model", "proxy"),
+        ("GET", "/health/readiness", b"", "proxy"),
+        ("POST", "/health", b"", "proxy"),
+        ("GET", "/v1/chat/completions", b"", "proxy"),
+        ("GET", "/ui/", b"", "proxy"),
+    ],
+)
+def test_each_path_is_somebodys(method: str, path: str, query: bytes, whose: str) -> None:
+    """What the gateway does not do itself is LiteLLM's, queries that it does not know too."""
+    life = Life()
+    life.ask(scope(path, method, query))
+    assert life.reached == [whose]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_health_never_reaches_litellm(method: str) -> None:
+    """It is answered here, and nobody keeps the answer."""
+    life = Life()
+    talk = life.ask(scope("/health", method))
+
+    assert (talk.status, talk.json["status"]) == (200, "healthy")
+    assert talk.headers["cache-control"] == "no-store"
+    assert life.reached == []
+
+
+def test_without_litellms_proxy_its_paths_are_503() -> None:
+    """A websocket is closed."""
+    life = Life(has_proxy=False)
+    assert life.ask(scope("/key/info")).status == 503
+    assert life.ask({"type": "websocket", "path": "/x"}).sent[0]["type"] == "websocket.close"
+
+
+def test_a_page_of_another_origin_may_read_an_answer() -> None:
+    """As LiteLLM lets it: without cookies, so it has to know a key; others see no such header."""
+    life = Life()
+    path = "/v1/chat/completions"
+
+    asked = life.ask(scope(path, "POST", origin="http://localhost:3000"))
+    assert asked.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in asked.headers
+    assert "access-control-allow-origin" not in life.ask(scope(path, "POST")).headers
+    assert life.ask(scope(path, "OPTIONS")).status == 200
+
+
+def lived(life: Life) -> list[str]:
+    """Return what the server is told from a start to a stop."""
+    incoming: Iterator[Message] = iter(
+        [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    )
+    talk = Conversation()
+
+    async def receive() -> Message:
+        return next(incoming)
+
+    asyncio.run(life.app({"type": "lifespan"}, receive, talk.send))
+    return [each["type"] for each in talk.sent]
+
+
+def test_a_start_is_told_when_all_is_ready_and_a_stop_when_all_has_ended() -> None:
+    """No request is let in before, and none is cut off."""
+    life = Life()
+
+    assert lived(life) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert life.reached == ["started", "stopped"]
+
+
+def test_a_start_that_fails_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """The server ends then, and the log says why."""
+    life = Life(start=OSError("no journal"))
+
+    assert lived(life) == ["lifespan.startup.failed"]
+    assert "the gateway could not start" in caplog.text
