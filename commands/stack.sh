@@ -187,7 +187,7 @@ _model_notes() { docker compose exec --no-TTY gateway gateway models --notes </d
 # container was made from: compose shows an id instead once the same version was built anew.
 _upgrade_note() {
   local running wanted
-  running=$(docker compose ps --quiet gateway 2>/dev/null | sed -n 1p)
+  running=$(_container "$(_old_gateway)")
   running=$(docker inspect --format '{{.Config.Image}}' "$running" 2>/dev/null) || return 0
   wanted=$(docker compose config --images gateway | awk '/\/gateway:/ { image = $0 } END { print image }')
   [ -z "$running" ] || [ "$running" = "$wanted" ] ||
