@@ -199,7 +199,8 @@ class Models:
         """Return the deployments that a request for `alias` may go to, () for none.
 
         A name of `model_group_alias` comes before one of the model list, that before a wildcard
-        (`openai/*`): as in LiteLLM's router. What is returned has `alias` as its alias.
+        (`openai/*`): as in LiteLLM's router. What is returned has `alias` as its alias. A
+        deployment's id is a name for it alone, and it keeps its alias.
         """
         found = self._by_name.get(alias)
         if found is None and self.wildcards is not None:
@@ -211,6 +212,9 @@ class Models:
         for deployment in self.deployments:
             by_alias.setdefault(deployment.alias, []).append(deployment)
         self._by_alias.update({alias: tuple(found) for alias, found in by_alias.items()})
+        self._by_name.update(
+            {each.id: (each,) for each in self.deployments if "*" not in each.alias}
+        )
         self._by_name.update(
             {name: all_ for name, all_ in self._by_alias.items() if "*" not in name}
         )

@@ -67,10 +67,10 @@ class Deployments:
             found.setdefault(each.deployment.alias, []).append(each)
         return {alias: tuple(deployments) for alias, deployments in found.items()}
 
-    def of_wildcard(self, found: Sequence[Deployment]) -> tuple[TrackedDeployment, ...]:
-        """Return the deployments of a name that a wildcard takes in.
+    def tracked(self, found: Sequence[Deployment]) -> tuple[TrackedDeployment, ...]:
+        """Return deployments with their state, under the alias that each is given.
 
-        Each shares its state with the wildcard's own entry: one provider, one key.
+        What a wildcard takes in shares its state with the wildcard's entry: one provider, one key.
         """
         by_id = {each.deployment.id: each for each in self._all}
         return tuple(replace(by_id[each.id], deployment=each) for each in found if each.id in by_id)

@@ -107,10 +107,10 @@ class Router:
         return other[name][0] if other and name in other and name not in self._groups else name
 
     def _group(self, alias: str) -> Group | None:
-        """Return the deployments of an alias, or of a name that a wildcard takes in."""
+        """Return the deployments of an alias or an id, or of a name that a wildcard takes in."""
         group = self._groups.get(alias)
-        if group is None and self._models.wildcards is not None:
-            found = self._deployments.of_wildcard(self._models.match(alias))
+        if group is None:
+            found = self._deployments.tracked(self._models.match(alias))
             group = self._selection.group(alias, found) if found else None
         return group
 

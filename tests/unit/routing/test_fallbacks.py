@@ -135,3 +135,19 @@ def test_an_unknown_model_is_the_callers_mistake() -> None:
             assert len(told.value.message) < 400
 
     run(test())
+
+
+def test_a_deployment_is_asked_by_its_id() -> None:
+    """It alone, though others have its alias; and nobody falls back from an id by a chain of it."""
+    asked: list[str] = []
+
+    async def test() -> None:
+        pair = [deployment("first", name) for name in ("one", "two")]
+        async with routing(*pair, *ALIASES[1:], num_retries=0, fallbacks=GENERAL) as made:
+            made.provider.default["two"] = fakes.DEAD
+            with suppress(GatewayError):
+                await made.ask("two")
+            asked.extend(name for name, _, _ in made.provider.asked)
+
+    run(test())
+    assert asked == ["two"]
