@@ -90,7 +90,7 @@ def test_the_backends_key_is_a_virtual_key_with_a_budget(stack: Stack) -> None:
         f"{stack.gateway_url}/key/info",
         params={"key": key},
         headers={"Authorization": f"Bearer {stack.secret('litellm_master_key')}"},
-        timeout=10,
+        timeout=120,  # LiteLLM is started for it
     ).json()["info"]
 
     assert key != stack.secret("litellm_master_key")
