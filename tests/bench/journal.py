@@ -35,7 +35,7 @@ def main() -> None:
     services = ("gateway", "plain", "scripted-upstream")
     with stack:
         stack.compose("up", "--detach", "--no-build", "--wait", *services)
-        key = stack.secret("backend_virtual_key")
+        key = stack.secret("litellm_master_key")  # without a database there is no other
         for stream in (False, True):
             _compare(key, stack.gateway_url, f"http://127.0.0.1:{port}", stream=stream)
 

@@ -55,6 +55,8 @@ def test_answers_go_on_without_postgres_and_are_booked_after_it(
             assert running.refused == refused
         finally:
             spending.compose("start", "postgres")
+        # So many answers take less time than the gateway's health check to turn red.
+        spending.wait_for("postgres", "healthy", seconds=GREEN_SECONDS)
         spending.wait_for("gateway", "healthy", seconds=GREEN_SECONDS)
         running.grew_by(5, seconds=30)
 

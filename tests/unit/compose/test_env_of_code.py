@@ -69,7 +69,13 @@ BY_COMPOSE = {
     **dict.fromkeys(("COMPOSE_FILE", "COMPOSE_PROFILES"), "compose's own"),
     **dict.fromkeys(("HTTPS_PROXY", "NO_PROXY", "OLLAMA_NO_CLOUD"), "Ollama itself reads it"),
     **dict.fromkeys(
-        ("OLLAMA_CPU_SHARES", "OLLAMA_GPUS", "OLLAMA_MEMORY", "OLLAMA_RUNTIME"),
+        (
+            "LITELLM_CPU_SHARES",
+            "OLLAMA_CPU_SHARES",
+            "OLLAMA_GPUS",
+            "OLLAMA_MEMORY",
+            "OLLAMA_RUNTIME",
+        ),
         "the container's limits",
     ),
     "OTEL_RESOURCE_ATTRIBUTES": "OpenTelemetry itself reads it",

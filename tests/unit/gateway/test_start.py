@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import socket
-import stat
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
-from gateway.config.checked import checked_config, write_config
+from gateway.config.checked import checked_config
 from gateway.config.problems import ConfigurationError
 from gateway.litellm_environment import add_quiet_settings, litellm_environment
 from gateway.serve import _check_metrics_port
@@ -64,23 +62,6 @@ def test_what_cannot_be_read_is_said_once() -> None:
     with pytest.raises(ConfigurationError) as raised:
         checked_config({**OPEN, "LITELLM_MASTER_KEY_FILE": "/no/such/file"})
     assert len(raised.value.problems) == 1
-
-
-def test_rendered_file_is_for_this_user_alone(tmp_path: Path) -> None:
-    """The file that LiteLLM reads is private, and no secret is in it."""
-    variables = {
-        **BASE,
-        "GATEWAY_STATE_DIR": str(tmp_path / "state"),
-        "OPENAI_API_KEY": "sk-secret",
-    }
-    settings, effective = checked_config(variables)
-    path = write_config(settings, effective)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    text = path.read_text(encoding="utf-8")
-    assert "sk-secret" not in text
-    assert (
-        yaml.safe_load(text)["model_list"][0]["litellm_params"]["model"] == "ollama_chat/llama3.2"
-    )
 
 
 def test_litellm_is_kept_from_calling_home(tmp_path: Path) -> None:
