@@ -27,7 +27,7 @@ upgrade() {
 }
 
 # What the way back needs; global, because a trap uses it.
-OLD_TAG='' OLD_DATA='' OLD_BEGAN='' OLD_SERVICES=()
+OLD_TAG='' OLD_DATA='' OLD_BEGAN='' OLD_SERVICES=() OLD_SCALE=()
 UNDO=_say_unchanged # one function for each part of the way
 STARTING=           # the process that starts services
 
@@ -35,10 +35,11 @@ _upgrade_images() {
   local service image
   OLD_TAG=before-upgrade-$(_project)
   OLD_BEGAN=$(_gateway_began)
+  # Before 0.2 the gateway was LiteLLM itself, in a service of that name; its image knows no other LiteLLM.
+  [ "$(_old_gateway)" = gateway ] || OLD_SCALE=(--scale litellm=0)
   say "1/3 images: those in use are kept as $OLD_TAG"
   for service in $(docker compose ps --orphans=false --services --status running); do
     image=$(_image_in_use "$service")
-    # Before 0.2 the gateway was LiteLLM itself, in a service of that name.
     [ "$service" != "$(_old_gateway)" ] || service=gateway
     OLD_SERVICES+=("$service")
     [ "$service" = litellm ] || docker tag "$image" "litellm-proxy-service/$service:$OLD_TAG"
@@ -67,6 +68,12 @@ _upgrade_start() {
   die "the new version does not start" "the lines above say why"
 }
 
+# _start_old_services: those that ran before, from their images.
+_start_old_services() {
+  local SCALE=(${OLD_SCALE[@]+"${OLD_SCALE[@]}"})
+  STACK_VERSION=$OLD_TAG _start_services "${OLD_SERVICES[@]}"
+}
+
 # _start_services SERVICE...: true when all are healthy; a model may be on its way for longer.
 _start_services() {
   local service failed=''
@@ -75,7 +82,7 @@ _start_services() {
     [ "$service" = ollama ] || waited+=("$service")
   done
   [ $# -eq ${#waited[@]} ] || docker compose --progress quiet up --detach --no-build ollama || return
-  docker compose --progress quiet up --no-build --wait "${waited[@]}" &
+  docker compose --progress quiet up --no-build --wait ${SCALE[@]+"${SCALE[@]}"} "${waited[@]}" &
   STARTING=$!
   _watch_services "$STARTING"
   wait "$STARTING" || failed=yes
@@ -112,7 +119,7 @@ _say_unchanged() { say "not upgraded; the version of before serves on"; }
 
 _start_old() {
   say "the version of before starts again"
-  STACK_VERSION=$OLD_TAG _start_services "${OLD_SERVICES[@]}" || die "the version of before does not start" "./run logs"
+  _start_old_services || die "the version of before does not start" "./run logs"
   die "not upgraded; the version of before serves again" "nothing was changed"
 }
 
@@ -133,7 +140,7 @@ _go_back() {
     STACK_VERSION=$OLD_TAG _archive restore --replace <"$OLD_DATA" ||
       die "the data of before could not be put back" "./run restore $OLD_DATA --replace"
   fi
-  STACK_VERSION=$OLD_TAG _start_services "${OLD_SERVICES[@]}" ||
+  _start_old_services ||
     die "the version of before does not start" "check it out and './run up'; it has $data"
   die "the upgrade failed; the images of before run again, with $data" \
     "why: the lines above; './run up' would start the new version, so check out the old one or mend it"

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
-import re
 import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TextIO
-
-_COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
 def event(message: str, level: str = "INFO", **fields: object) -> dict[str, object]:
@@ -80,51 +71,3 @@ class Log:
             message = f"gateway: {message}"
         sys.stderr.write(f"{message}\n")
         sys.stderr.flush()
-
-
-def tell_request_ids(request_id: Callable[[], str]) -> None:
-    """Makes every record of Python's logging carry the id of the request it is written in.
-
-    LiteLLM's JSON lines then have it as a field. To be called once.
-
-    Args:
-        request_id: returns the id of the request that this task handles; "" outside of one.
-    """
-    make = logging.getLogRecordFactory()
-
-    def make_with_id(*args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: ANN401 -- handed on
-        record = make(*args, **kwargs)
-        found = request_id()
-        if found:
-            record.request_id = found
-        return record
-
-    logging.setLogRecordFactory(make_with_id)
-
-
-class PrintedLines(io.TextIOBase):
-    """Standard output where every line is to be JSON: makes events of what LiteLLM just prints."""
-
-    def __init__(self, target: TextIO, log: Log) -> None:
-        self._target = target
-        self._log = log
-        self._begun = ""
-
-    def write(self, text: str) -> int:
-        """Hands on lines of JSON, which come from a logger, and logs the others."""
-        *lines, self._begun = (self._begun + text).split("\n")
-        for line in lines:
-            plain = _COLOUR.sub("", line).strip()
-            if plain.startswith("{"):
-                self._target.write(f"{plain}\n")
-            elif plain:
-                self._log(plain)
-        return len(text)
-
-    def flush(self) -> None:
-        """Writes out what was handed on."""
-        self._target.flush()
-
-    def fileno(self) -> int:
-        """Returns the real output, which Prisma's client hands to the engine that it starts."""
-        return self._target.fileno()

@@ -1,4 +1,7 @@
-"""`./run upgrade` from LiteLLM's schema of a year ago: to today's, or back, and with every row."""
+"""`./run upgrade` from 0.1 with a schema of a year ago: to today's, or back, with every row.
+
+In 0.1 the gateway is a service called litellm; here today's other LiteLLM has that name.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,14 @@ from support.stack import REPOSITORY, Stack
 from support.year_old import (
     CENTS,
     CURRENT,
+    GATEWAY,
     KEY,
     PACKAGE,
     REQUESTS,
     columns,
     contents,
     fill,
+    start,
     version,
     year_old_version,
 )
@@ -33,7 +38,7 @@ OLD_MIGRATIONS = 52
 WITHDRAWN = 2
 """Of the old ones, LiteLLM ships two no more (baseline_diff)."""
 
-MIGRATIONS = 213
+MIGRATIONS = 220
 HISTORY = "_prisma_migrations"
 SPEND = "LiteLLM_SpendLogs"
 NEW_MIGRATION = f"{PACKAGE}/migrations/20990101000000_new/migration.sql"
@@ -61,7 +66,7 @@ def running() -> Iterator[Stack]:
     with Stack() as stack:
         try:
             tag = year_old_version(stack)
-            stack.compose(*("up", "--detach", "--no-build", "--wait", "gateway"), STACK_VERSION=tag)
+            start(stack, tag)
             fill(stack)
             yield stack
         finally:
@@ -86,7 +91,7 @@ def test_an_upgrade_that_fails_is_undone(
 ) -> None:
     """The old image serves again on the old rows, after one bad or 163 good migrations."""
     wanted = columns(running)
-    before, image = contents(running, wanted), running.inspect("gateway")["Image"]
+    before, image = contents(running, wanted), image_of_gateway(running)
     tag = version(running, "failing", changes, base=base.format(project=running.project))
     done = running.run("upgrade", "--no-build", check=False, STACK_VERSION=tag)
 
@@ -97,8 +102,15 @@ def test_an_upgrade_that_fails_is_undone(
     assert columns(running) == wanted
     assert contents(running, wanted) == before
     assert len(before[SPEND]) == REQUESTS
-    assert running.inspect("gateway")["Image"] == image
+    assert image_of_gateway(running) == image
+    assert GATEWAY not in running.containers()
     assert requests.get(running.gateway_url, timeout=10).status_code == HTTPStatus.OK
+
+
+def image_of_gateway(stack: Stack) -> str:
+    """Return the id of the image that serves, whatever its service is called."""
+    service = "gateway" if "gateway" in stack.containers() else GATEWAY
+    return str(stack.inspect(service)["Image"])
 
 
 def test_a_database_of_a_year_ago_is_upgraded_with_every_row(

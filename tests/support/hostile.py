@@ -79,9 +79,9 @@ def malformed(model: str) -> Iterator[tuple[str, bytes]]:
     for name, body in _whole_bodies():
         yield name, body
     for name, change in _changes():
-        body = valid(model)
-        change(body)
-        yield name, json.dumps(body).encode()
+        changed = valid(model)
+        change(changed)
+        yield name, json.dumps(changed).encode()
 
 
 def _whole_bodies() -> Iterator[tuple[str, bytes]]:

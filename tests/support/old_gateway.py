@@ -45,6 +45,8 @@ def main() -> None:
             urllib.request.urlopen(f"http://127.0.0.1:{PORT}/health")
         case ["migrate"]:
             sys.exit(deploy())
+        case ["litellm" | "litellm-health"]:
+            sys.exit(2)  # 0.1 had no such command
         case _:
             from gateway.__main__ import main as real  # noqa: PLC0415
 

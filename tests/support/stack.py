@@ -22,6 +22,8 @@ UNREACHABLE = "localhost:9"
 MODEL = "smollm2:135m"
 # Other stacks are busy beside this one; with an even share of the cores a word takes a minute.
 MODEL_CPU_SHARES = "4096"
+# On demand a test waits for its start, which else would wait for all the other stacks.
+LITELLM_CPU_SHARES = "4096"
 COMMAND_SECONDS = 900
 
 
@@ -71,6 +73,7 @@ class Stack:
             "OLLAMA_REGISTRY": UNREACHABLE,
             "OLLAMA_CPU_SHARES": MODEL_CPU_SHARES,
             "LITELLM_PROXY": "on-demand",  # its start costs 12 s of a core, and few tests need it
+            "LITELLM_CPU_SHARES": LITELLM_CPU_SHARES,
             **self.environment,
         }
 

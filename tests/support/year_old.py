@@ -18,6 +18,10 @@ OLD_PROXY_EXTRAS = Path("/opt/old-proxy-extras/litellm_proxy_extras")
 """litellm-proxy-extras 0.4.9 of November 2025; tests/Dockerfile puts it there."""
 
 PACKAGE = "/opt/venv/lib/python3.13/site-packages/litellm_proxy_extras"
+COMPOSE_FILE = REPOSITORY / "tests" / "support" / "compose-0.1.yml"
+GATEWAY = "litellm"
+"""What the gateway's service is called in that file."""
+
 REQUESTS = 20_000
 CENTS = 0.0125
 KEY = "sk-of-a-year-ago-0"
@@ -93,8 +97,10 @@ def version(
     built = f"litellm-proxy-service/gateway:{tag}"
     build = ("docker", "build", "--quiet", "--tag", built, "--file", "-", str(folder))
     stack.command(*build, stdin=image)
-    postgres = "litellm-proxy-service/postgres"
-    stack.command("docker", "tag", f"{postgres}:{CURRENT}", f"{postgres}:{tag}")
+    for old, new in (("postgres", "postgres"), ("gateway", "litellm")):
+        taken = CURRENT if old == "postgres" else tag
+        repository = "litellm-proxy-service"
+        stack.command("docker", "tag", f"{repository}/{old}:{taken}", f"{repository}/{new}:{tag}")
     return tag
 
 
@@ -105,6 +111,12 @@ def year_old_version(stack: Stack) -> str:
         shutil.copy(OLD_PROXY_EXTRAS / "schema.prisma", folder)
         shutil.copy(Path(__file__).with_name("old_gateway.py"), folder)
         return version(stack, "year-old", YEAR_OLD, folder=Path(folder))
+
+
+def start(stack: Stack, tag: str) -> None:
+    """Start a stack of 0.1 with the images of that tag."""
+    files = ("--file", str(COMPOSE_FILE), "--project-directory", str(REPOSITORY))
+    stack.compose(*files, "up", "--detach", "--no-build", "--wait", GATEWAY, STACK_VERSION=tag)
 
 
 def fill(stack: Stack) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
-
-import yaml
 
 from gateway.config.document import read_config
 from gateway.config.key_strength import weakness
@@ -17,7 +14,6 @@ from gateway.traces.settings import trace_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from gateway.config.settings import Settings
 
@@ -68,18 +64,6 @@ def _other_problems(known: Sequence[Problem], variables: Mapping[str, str]) -> l
         return []
     _, problems = _judged(settings, rest)
     return [problem for problem in problems if problem.where.removesuffix("_FILE") not in names]
-
-
-def write_config(settings: Settings, effective: EffectiveConfig) -> Path:
-    """Writes the configuration that LiteLLM reads, for this user's eyes only; returns its path."""
-    folder = settings.gateway_state_dir
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / "config.yaml"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write("# Rendered at start from litellm_config.yaml and the environment.\n")
-        yaml.safe_dump(effective.config, file, sort_keys=False, allow_unicode=True)
-    return path
 
 
 def _trace_problems(settings: Settings) -> list[Problem]:

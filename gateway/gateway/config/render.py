@@ -67,10 +67,6 @@ class EffectiveConfig:
     left_out: tuple[LeftOut, ...]
     variables: dict[str, str] = field(repr=False)
 
-    def model_ids(self) -> list[str]:
-        """Returns LiteLLM's id of each deployment's model."""
-        return [deployment["litellm_params"]["model"] for deployment in self.config["model_list"]]
-
 
 def render(
     document: ConfigDocument, settings: Settings, variables: Mapping[str, str]

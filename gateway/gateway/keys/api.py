@@ -6,6 +6,7 @@ rotation is a new key with the old one's limits, and the deletion of the old one
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.config.settings import Settings
+
+LOG = logging.getLogger(__name__)
 
 TIMEOUT = 90.0
 """Seconds for one answer: LiteLLM's proxy may be started for it, and is waited for 60 s."""
@@ -192,6 +195,7 @@ class KeyApi:
         deadline = time.monotonic() + STARTING_SECONDS
         response = self._request(method, path, options)
         while (seconds := _come_again(response)) is not None and time.monotonic() < deadline:
+            LOG.warning("%s", _said(response))
             time.sleep(seconds)
             response = self._request(method, path, options)
         if response.is_success:

@@ -52,7 +52,8 @@ class Limits:
 
     Args:
         clock: seconds, monotonic.
-        wait_seconds: the longest wait for requests under way.
+        wait_seconds: the longest wait for requests under way. An upper bound is several times
+            what a short answer costs, so a small budget is used up by a few answers after another.
         refuse_what_might_not_fit: whether, now, no budget may be passed by anything:
             DATABASE_DOWN_POLICY=refuse while the database is away.
     """
@@ -61,7 +62,7 @@ class Limits:
         self,
         *,
         clock: Callable[[], float] = time.monotonic,
-        wait_seconds: float = 10.0,
+        wait_seconds: float = 30.0,
         refuse_what_might_not_fit: Callable[[], bool] = _never,
     ) -> None:
         self._clock = clock

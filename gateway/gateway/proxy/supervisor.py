@@ -195,6 +195,8 @@ class Supervisor:
             stdin=asyncio.subprocess.DEVNULL,
             start_new_session=True,  # its Prisma engine ends with it
         )
+        if self._options.mode is Mode.ON_DEMAND:  # somebody waits for it
+            return
         with contextlib.suppress(OSError):  # the gateway's requests come first
             os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
 

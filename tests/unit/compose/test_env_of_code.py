@@ -41,6 +41,7 @@ EXCEPTIONS = {
             *("OLLAMA_MODELS", "PGDATA", "PGPORT", "POSTGRES_CONFIG_DIR", "PRISMA_ENGINE_DIR"),
             *("SECRETS_DIR", "SECRETS_MOUNT", "SCRIPT", "POSTGRES_EXTERNAL", "LITELLM_API_KEY"),
             *("LITELLM_PROXY_URL", "INTERNAL_HOST", "INTERNAL_PORT", "GATEWAY_INTERNAL_URL"),
+            *("GATEWAY_IDENTITY_SECRET", "GATEWAY_INTERNAL_KEY"),
         ),
         IN_CONTAINER,
     ),
@@ -69,7 +70,13 @@ BY_COMPOSE = {
     **dict.fromkeys(("COMPOSE_FILE", "COMPOSE_PROFILES"), "compose's own"),
     **dict.fromkeys(("HTTPS_PROXY", "NO_PROXY", "OLLAMA_NO_CLOUD"), "Ollama itself reads it"),
     **dict.fromkeys(
-        ("OLLAMA_CPU_SHARES", "OLLAMA_GPUS", "OLLAMA_MEMORY", "OLLAMA_RUNTIME"),
+        (
+            "LITELLM_CPU_SHARES",
+            "OLLAMA_CPU_SHARES",
+            "OLLAMA_GPUS",
+            "OLLAMA_MEMORY",
+            "OLLAMA_RUNTIME",
+        ),
         "the container's limits",
     ),
     "OTEL_RESOURCE_ATTRIBUTES": "OpenTelemetry itself reads it",

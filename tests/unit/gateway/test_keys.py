@@ -185,6 +185,18 @@ def test_a_gateway_that_is_away_is_said_in_a_line() -> None:
         KeyApi(client).all_keys()
 
 
+def test_litellms_start_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """A 503 that says when to come again is no refusal; why it takes long is said."""
+    body = {"error": {"message": "LiteLLM's proxy is starting"}}
+    starting = httpx.Response(503, json=body, headers={"retry-after": "0"})
+    answers = [starting, starting, httpx.Response(200, json={"keys": [key("ada")]})]
+    transport = httpx.MockTransport(lambda _: answers.pop(0))
+    api = KeyApi(httpx.Client(transport=transport, base_url="http://gateway"))
+
+    assert [each.name for each in api.all_keys()] == ["ada"]
+    assert caplog.messages == ["LiteLLM's proxy is starting"] * 2
+
+
 def test_lists_hold_no_secret_and_every_state(capsys: pytest.CaptureFixture[str]) -> None:
     """State, limits and ends are there for people and for programs; a key's letters are not."""
     fake = FakeLiteLLM(

@@ -20,7 +20,6 @@ from unit.routing.fakes import FakeProvider, deployment, routing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from gateway.errors import GatewayError
     from gateway.http.asgi import Message
     from gateway.journal.record import Record
     from gateway.request import Request
@@ -91,7 +90,7 @@ class FakeLimits:
     def __init__(self) -> None:
         self.reserved: list[tuple[float, int]] = []
         self.reservations: list[FakeReservation] = []
-        self.refusal: GatewayError | None = None
+        self.refusal: Exception | None = None
 
     async def reserve(self, caller: Caller, usd: float, tokens: int) -> FakeReservation:
         """Reserve."""

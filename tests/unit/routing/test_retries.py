@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from gateway.routing.retry_after import retry_after_seconds
 
 from gateway.config.deployment import RouterSettings
+from gateway.providers.retry_after import retry_after_seconds
 from gateway.request import Controls
 from gateway.routing.failure import Failure, FailureKind
 from gateway.routing.retries import JITTER, RetryRules
