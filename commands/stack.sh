@@ -108,7 +108,13 @@ _published_url() {
   esac
 }
 
-_detail() { if [ "$1" = ollama ]; then _model_status; else _reason "$1"; fi; }
+_detail() {
+  case $1 in
+    ollama) _model_status ;;
+    litellm) _said_by_health_check litellm ;; # whether it runs or waits to be needed
+    *) _reason "$1" ;;
+  esac
+}
 
 # _json_or_null TEXT: a JSON string of one line; null for an empty text.
 _json_or_null() {
@@ -171,9 +177,11 @@ report() {
 _table_row() { printf '%-14s %-12s %-24s %s\n' "$@"; }
 
 # _reason SERVICE: why it is not healthy, in its health check's own words; empty when it is.
-_reason() {
+_reason() { [ "$(_state "$1")" = healthy ] || _said_by_health_check "$1"; }
+
+# _said_by_health_check SERVICE: the last words of its health check; empty when there were none.
+_said_by_health_check() {
   local container
-  [ "$(_state "$1")" != healthy ] || return 0
   container=$(docker compose ps --all --quiet "$1" 2>/dev/null)
   [ -n "$container" ] || return 0
   docker inspect --format '{{if .State.Health}}{{range .State.Health.Log}}{{println .Output}}{{end}}{{end}}' "$container" |

@@ -25,7 +25,8 @@ def stack() -> Iterator[Stack]:
     """Yield a running stack: Ollama with its real model, a scripted OpenAI, and Prometheus."""
     local = {name: SCRIPTED_PROVIDERS[name] for name in SCRIPTED_PROVIDERS if "OLLAMA" not in name}
     observed = {"COMPOSE_PROFILES": "faults,observability", "PROMETHEUS_PORT": f"{free_port()}"}
-    with Stack(local | observed) as running:
+    pages = {"LITELLM_PROXY": "always"}  # a browser waits for them
+    with Stack(local | observed | pages) as running:
         running.run("up")
         yield running
 

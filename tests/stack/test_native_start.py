@@ -34,6 +34,10 @@ CALLS = [
 ]
 
 
+LITELLM_SECONDS = 300
+"""LiteLLM's start takes 12 s of processor."""
+
+
 @pytest.fixture(scope="module")
 def ollama() -> Iterator[str]:
     """Yield the address of a scripted upstream that speaks Ollama's API."""
@@ -127,6 +131,25 @@ def test_a_page_of_another_site_is_refused(local: NativeGateway, header: dict[st
     assert requests.get(f"{local.url}/models", headers=header, timeout=10).status_code == 403
 
 
+def test_an_api_that_litellm_speaks_is_answered(local: NativeGateway) -> None:
+    """Anthropic's API comes from LiteLLM, which the first request starts; no key is wanted."""
+    body = {
+        "model": "extraction-model",
+        "max_tokens": 100,
+        "messages": [{"role": "user", "content": "Hallo"}],
+    }
+
+    def answer() -> dict[str, object]:
+        got = requests.post(f"{local.url}/v1/messages", json=body, timeout=90)
+        assert got.ok, got.text
+        told: dict[str, object] = got.json()
+        return told
+
+    told = until(answer, seconds=LITELLM_SECONDS, what="LiteLLM to answer")
+
+    assert (told["type"], told["role"]) == ("message", "assistant")
+
+
 def test_another_address_without_a_key_is_refused(checkout: Checkout) -> None:
     """Binding elsewhere ends with 2 and the line to set."""
     done = checkout.run("--host", "0.0.0.0")  # noqa: S104 # that is what is refused
@@ -217,6 +240,8 @@ def test_with_costs_a_request_becomes_a_row(checkout: Checkout) -> None:
         assert requests.post(chat, json=body, timeout=30).status_code == 401
         bearer = {"Authorization": f"Bearer {key.group(1)}"}
         assert requests.post(chat, json=body, headers=bearer, timeout=30).status_code == 200
+        page = f"{running.url}/ui/"
+        until(lambda: requests.get(page, timeout=90).ok, seconds=LITELLM_SECONDS, what="the page")
     finally:
         code = running.stop(signal.SIGINT)
     assert code == 0, checkout.log()

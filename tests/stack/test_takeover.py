@@ -11,7 +11,7 @@ from support.stack import Stack
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MIGRATIONS = 213
+MIGRATIONS = 220
 
 # What LiteLLM's proxy does at its start (proxy_cli.py), with the engine of our image: by default
 # `prisma migrate deploy`; with --use_prisma_db_push `prisma db push`, which leaves no history.

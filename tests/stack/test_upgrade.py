@@ -38,7 +38,7 @@ OLD_MIGRATIONS = 52
 WITHDRAWN = 2
 """Of the old ones, LiteLLM ships two no more (baseline_diff)."""
 
-MIGRATIONS = 213
+MIGRATIONS = 220
 HISTORY = "_prisma_migrations"
 SPEND = "LiteLLM_SpendLogs"
 NEW_MIGRATION = f"{PACKAGE}/migrations/20990101000000_new/migration.sql"

@@ -27,7 +27,7 @@ TOKENS = 1_000_000
 def price_list() -> Mapping[str, Mapping[str, Any]]:
     """Returns LiteLLM's own list, without importing LiteLLM.
 
-    The same file that it reads itself, see NO_CALLS_HOME in litellm_environment.py.
+    The same file that it reads itself, see NO_CALLS_HOME in proxy/configuration.py.
     """
     spec = find_spec("litellm")
     if spec is None or not spec.submodule_search_locations:

@@ -95,8 +95,9 @@ async def _write_configuration(settings: Settings, url: str, secret: bytes, path
 def _write(path: Path, config: dict[str, Any]) -> None:
     """Write a file for this user's eyes only: what a user has put into it may be secret."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    path.chmod(0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        yaml.safe_dump(config, file, sort_keys=False)
 
 
 async def _models(url: str, secret: bytes) -> Models:

@@ -85,7 +85,7 @@ OF_ROUTING = (
 )
 """Of `litellm_settings`: the gateway's too."""
 
-ENVIRONMENT = {
+NO_CALLS_HOME = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # the price map, from GitHub at every start
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # a list of headers, from GitHub at start
     "LITELLM_LOCAL_BLOG_POSTS": "True",  # news for its pages
@@ -95,6 +95,11 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",  # tokenizers, from Hugging Face's hub
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
+}
+"""What LiteLLM, as a proxy or a library, would ask others unasked, switched off."""
+
+ENVIRONMENT = {
+    **NO_CALLS_HOME,
     "DISABLE_SCHEMA_UPDATE": "true",  # `gateway migrate` does that; its own deadlocks
     "PROXY_BATCH_POLLING_ENABLED": "false",  # constants.py:1885: asks providers about batches
     "LITELLM_MODE": "PRODUCTION",  # reads no .env by itself

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.errors import UnavailableError
 from gateway.providers.reply import PlainReply, Timeouts
 from gateway.request import Attempt
 from gateway.routing.answer import Answer, AnswerStream
@@ -106,6 +107,8 @@ class Attempts:
                 return Answer(attempt, reply, None)
         except AttemptFailedError as error:
             raise AttemptFailedError(self.end_badly(call, error.failure)) from error
+        except UnavailableError as error:  # the worker is starting, or died under this request
+            raise AttemptFailedError(self.end_badly(call, _absence(error))) from error
         except asyncio.CancelledError:  # the caller left
             self.abandon(call)
             raise
@@ -180,3 +183,8 @@ class Attempts:
         if bill is not None:
             self._budgets.record_cost(call.tracked.deployment.provider, bill.cost, now)
         call.tracked.load.end(now, bill.usage.total if bill is not None else 0)
+
+
+def _absence(error: UnavailableError) -> Failure:
+    """Return the failure of a part of the gateway, which is no deployment's doing."""
+    return Failure(FailureKind.REQUEST, error.status, error.retry_after, error.message)

@@ -99,6 +99,8 @@ def _obstacle_of_the_request(end: NoAnswer) -> GatewayError | None:
 
 def _refused(failure: Failure) -> GatewayError:
     status = failure.status or InvalidRequestError.status
+    if status == UnavailableError.status:  # a part of the gateway is away, and comes back
+        return UnavailableError(failure.message, retry_after=math.ceil(failure.retry_after or 1))
     return GatewayError(
         failure.message or f"the provider refused the request with status {status}",
         status=status,

@@ -1,7 +1,7 @@
 """Calls of LiteLLM's public functions, with everything off that the gateway does itself.
 
 Importing this module imports LiteLLM: 4 s and 170 MB. The environment that keeps LiteLLM from
-calling home (litellm_environment.NO_CALLS_HOME) has to be set before.
+calling home (proxy/configuration.py, NO_CALLS_HOME) has to be set before.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import orjson
 
 import gateway
 from gateway.config.deployment import Protocol
-from gateway.litellm_environment import NO_CALLS_HOME
+from gateway.proxy.configuration import NO_CALLS_HOME
 from gateway.worker.provider import WorkerProvider
 
 if TYPE_CHECKING:

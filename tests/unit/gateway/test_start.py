@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.config.checked import checked_config
 from gateway.config.problems import ConfigurationError
-from gateway.litellm_environment import add_quiet_settings, litellm_environment
 from gateway.serve import _check_metrics_port
 
 from .conftest import SHIPPED
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEY = "sk-0a1b2c3d4e5f6071829304a5b6c7d8e9"
 BASE = {"LITELLM_CONFIG": str(SHIPPED)}
@@ -62,29 +57,6 @@ def test_what_cannot_be_read_is_said_once() -> None:
     with pytest.raises(ConfigurationError) as raised:
         checked_config({**OPEN, "LITELLM_MASTER_KEY_FILE": "/no/such/file"})
     assert len(raised.value.problems) == 1
-
-
-def test_litellm_is_kept_from_calling_home(tmp_path: Path) -> None:
-    """Price map, headers and news come from the package, unless the user says otherwise."""
-    settings, effective = checked_config(BASE)
-    environment = litellm_environment(settings, effective, tmp_path, None)
-    assert environment["LITELLM_LOCAL_MODEL_COST_MAP"] == "True"
-    assert environment["LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"] == "True"
-    config = {"general_settings": {"disable_model_info_refresh": False}}
-    add_quiet_settings(config)
-    assert config["general_settings"]["disable_model_info_refresh"] is False
-    assert config["general_settings"]["password_policy_check_breached_passwords"] is False
-    assert config["litellm_settings"]["disable_hf_tokenizer_download"] is True
-
-
-def test_secrets_reach_litellm_by_its_environment(tmp_path: Path) -> None:
-    """Keys and the database's URL are handed over there, wherever they came from."""
-    (tmp_path / "key").write_text(f"{KEY}\n", encoding="utf-8")
-    settings, effective = checked_config({**OPEN, "LITELLM_MASTER_KEY_FILE": str(tmp_path / "key")})
-    environment = litellm_environment(settings, effective, tmp_path, "postgresql://u:p@h/d")
-    assert environment["LITELLM_MASTER_KEY"] == KEY
-    assert environment["DATABASE_URL"].startswith("postgresql://u:p@h/d?connection_limit=10")
-    assert "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY" not in environment
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["the gateway's own", "somebody's"])

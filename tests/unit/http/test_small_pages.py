@@ -214,7 +214,6 @@ class Life:
         ("POST", "/gateway/deployments", b"", "proxy"),
         ("GET", "/gateway/deployments/x", b"", "proxy"),
         ("GET", "/health", b"model=extraction-model", "proxy"),
-        ("GET", "/health/readiness", b"", "proxy"),
         ("POST", "/health", b"", "proxy"),
         ("GET", "/v1/chat/completions", b"", "proxy"),
         ("GET", "/ui/", b"", "proxy"),

@@ -275,7 +275,7 @@ def test_where_callers_need_no_key_litellm_gets_the_gateways_own() -> None:
     async def scene() -> None:
         async with _reached(key="sk-of-this-start") as (forward, litellm):
             sent = {"authorization": "Bearer anything", "x-api-key": "other"}
-            await _send(forward, Caller("GET", "/key/info", **sent))
+            await _send(forward, Caller("GET", "/key/info", b"", **sent))
             got = litellm.requests[0][0].headers
             assert got.getall("authorization") == ["Bearer sk-of-this-start"]
             assert "x-api-key" not in got

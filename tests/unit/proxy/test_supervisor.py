@@ -47,6 +47,10 @@ def _port() -> int:
         return int(probe.getsockname()[1])
 
 
+async def _nothing() -> None:
+    """Prepare nothing."""
+
+
 @asynccontextmanager
 async def _running(
     command: list[str] | None = None,
@@ -56,7 +60,7 @@ async def _running(
     """Give a supervisor that was started, and the port of its front."""
     backend, port = _port(), _port()
     given = command if command is not None else [sys.executable, "-S", "-c", FAKE, str(backend)]
-    supervisor = Supervisor(Options(given, {}, backend, stop_seconds=5, **more))
+    supervisor = Supervisor(Options(_nothing, given, {}, backend, stop_seconds=5, **more))
     server = await Front(supervisor, backend, hold).serve("127.0.0.1", port)
     supervisor.start()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UnavailableError
 from gateway.request import Controls
 from gateway.routing.failure import Failure, FailureKind
 from gateway.routing.settings import FailoverSettings
@@ -183,6 +183,27 @@ def test_a_bug_in_a_provider_is_nobodys_fault() -> None:
             assert made.condition("first") == "up"
 
     run(test())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_part_of_the_gateway_that_is_away_is_nobodys_fault(
+    caplog: pytest.LogCaptureFixture, *, stream: bool
+) -> None:
+    """Its words and Retry-After reach the caller, or a fallback answers; no trace is logged."""
+    absent = UnavailableError("the worker is starting", retry_after=5)
+
+    async def test() -> None:
+        async with routing() as made:
+            made.provider.script.update(first=[absent, absent], second=[absent])
+            with pytest.raises(UnavailableError, match="the worker is starting") as told:
+                await made.ask(stream=stream)
+            assert (told.value.status, told.value.retry_after) == (503, 5)
+            assert await made.text(stream=stream) == "fine"
+            assert made.outcomes() == [("first", "request"), ("second", "answered")]
+            assert made.condition("first") == "up"
+
+    run(test())
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("stream", [False, True])
