@@ -149,8 +149,8 @@ def read(status: int, text: str, *, stream: bool) -> tuple[str, dict[str, Any] |
 def played(matrix: Stack) -> list[Round]:
     """Return every round of every cell, played: the slow ones beside the quick ones.
 
-    The gateway starts anew for the next few rounds: it goes on probing the dead addresses of each,
-    and hundreds of them would take the machine's time.
+    The gateway starts again for the next few rounds: it goes on checking the dead addresses of
+    each, and hundreds of them would take the machine's time.
     """
     key = matrix.secret("backend_virtual_key")
     rounds: list[Round] = []
@@ -159,8 +159,7 @@ def played(matrix: Stack) -> list[Round]:
             configured(batch)
             matrix.compose("restart", "gateway")
             matrix.wait_for("gateway", "healthy", seconds=120)
-        # LiteLLM loads the rest of itself with its first request, for seconds in which nothing else
-        # moves; so many callers at once would then find their time for connecting gone.
+        # Nobody's time for connecting is to be spent on what a start leaves to the first request.
         assert play(matrix, key, WARM_UP, batch[0]).status == 200
         with ThreadPoolExecutor(12) as waiting, ThreadPoolExecutor(4) as quick:
             futures = [
