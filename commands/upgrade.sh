@@ -35,15 +35,16 @@ _upgrade_images() {
   local service image
   OLD_TAG=before-upgrade-$(_project)
   OLD_BEGAN=$(_gateway_began)
-  # Before 0.2 the gateway was LiteLLM itself, in a service of that name; its image knows no other LiteLLM.
-  [ "$(_old_gateway)" = gateway ] || OLD_SCALE=(--scale litellm=0)
   say "1/3 images: those in use are kept as $OLD_TAG"
   for service in $(docker compose ps --orphans=false --services --status running); do
     image=$(_image_in_use "$service")
+    # Before 0.2 the gateway was LiteLLM itself, in a service of that name.
     [ "$service" != "$(_old_gateway)" ] || service=gateway
     OLD_SERVICES+=("$service")
     [ "$service" = litellm ] || docker tag "$image" "litellm-proxy-service/$service:$OLD_TAG"
   done
+  # An image of before 0.2 knows no other LiteLLM, also where it runs as `gateway` since an upgrade was undone.
+  case " ${OLD_SERVICES[*]} " in *" litellm "*) ;; *) OLD_SCALE=(--scale litellm=0) ;; esac
   [ -z "$1" ] || build_images
   for service in $(docker compose config --images "${OLD_SERVICES[@]}"); do
     image_present "$service" || die "there is no image $service" "./run upgrade, without --no-build, builds it"

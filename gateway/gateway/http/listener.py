@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
+import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,13 +16,16 @@ if TYPE_CHECKING:
 
     from gateway.http.asgi import App
 
+LOG = logging.getLogger(__name__)
+
 
 class Listener:
     """Serves an application beside the gateway's own.
 
     Args:
         app: what is served.
-        host: where it listens; a name is looked up.
+        host: where it listens. A name that several gateways share stands for all their addresses;
+            each listens at its own.
         port: where it listens.
     """
 
@@ -36,15 +42,20 @@ class Listener:
                 server_header=False,
             )
         )
+        self._host, self._port = host, port
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to listen.
+        """Begin to listen; where none of the addresses is this machine's, say so and go on.
 
         Raises:
-            OSError: it cannot listen there.
+            OSError: the port is taken.
         """
-        self._task = asyncio.ensure_future(self._server.serve())
+        sockets = await _own_sockets(self._host, self._port)
+        if not sockets:
+            LOG.warning("%s is not here: LiteLLM's proxy asks another gateway", self._host)
+            return
+        self._task = asyncio.ensure_future(self._server.serve(sockets=sockets))
         while not self._server.started:
             if self._task.done():
                 self._task.result()
@@ -56,6 +67,31 @@ class Listener:
         self._server.should_exit = True
         if self._task is not None:
             await self._task
+
+
+async def _own_sockets(host: str, port: int) -> list[socket.socket]:
+    """Return a bound socket for each address of a name that is this machine's.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        return []
+    bound = []
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(address)
+        except OSError as error:
+            listening.close()
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+        else:
+            bound.append(listening)
+    return bound
 
 
 class _ServerWithoutSignals(uvicorn.Server):

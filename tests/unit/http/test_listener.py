@@ -1,0 +1,96 @@
+"""The internal endpoint listens at this gateway's own address, of those that a name stands for."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway.http.listener import Listener
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ELSEWHERE = "192.0.2.1"
+"""An address of documentation (RFC 5737), which no machine has."""
+
+
+async def _app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401, ARG001 -- ASGI
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
+
+
+@pytest.fixture
+def name_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that says for which addresses every name stands."""
+
+    def stands_for(*addresses: str) -> None:
+        async def getaddrinfo(_: object, __: str, port: int, **___: object) -> list[Any]:
+            return [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+                for address in addresses
+            ]
+
+        monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+
+    return stands_for
+
+
+def test_of_a_name_that_gateways_share_each_takes_its_own_address(
+    name_of: Callable[..., None],
+) -> None:
+    """With two replicas the name stands for both; another's address is no reason to fail."""
+    name_of(ELSEWHERE, "127.0.0.1")
+    port = _port()
+
+    async def scene() -> None:
+        listener = Listener(_app, "gateway-internal", port)
+        await listener.start()
+        assert await _listens(port)
+        await listener.stop()
+
+    asyncio.run(scene())
+
+
+def test_where_the_name_is_another_gateways_it_serves_all_else(
+    name_of: Callable[..., None],
+) -> None:
+    """A gateway that was started beside the stack's goes on without this endpoint."""
+    name_of(ELSEWHERE)
+    port = _port()
+
+    async def scene() -> None:
+        listener = Listener(_app, "gateway-internal", port)
+        await listener.start()
+        assert not await _listens(port)
+        await listener.stop()
+
+    asyncio.run(scene())
+
+
+def test_a_port_that_is_taken_is_an_error() -> None:
+    """Two programs on one port are a mistake that somebody has to hear of."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listener = Listener(_app, "127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            asyncio.run(listener.start())
