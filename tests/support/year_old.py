@@ -37,8 +37,8 @@ COPY --chmod=0755 old_gateway.py /opt/venv/bin/gateway"""
 # Keys of people in teams, and their requests of the last ten days: every row's cost is CENTS.
 FILL: tuple[LiteralString, ...] = (
     """INSERT INTO "LiteLLM_BudgetTable"
-    (budget_id, max_budget, budget_duration, created_by, updated_by)
-    VALUES ('Ärger & ß', 7.25, '30d', 'a', 'a')""",
+    (budget_id, max_budget, budget_duration, budget_reset_at, created_by, updated_by)
+    VALUES ('Ärger & ß', 7.25, '30d', now() + interval '20 days', 'a', 'a')""",
     """INSERT INTO "LiteLLM_OrganizationTable"
     (organization_id, organization_alias, budget_id, models, created_by, updated_by)
     VALUES ('org', 'Verein "Ö"', 'Ärger & ß', '{}', 'a', 'a')""",
