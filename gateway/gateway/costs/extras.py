@@ -44,6 +44,8 @@ def search_cost(  # noqa: PLR0911 -- one for each way of asking for searches
         return _google(price, searches) + _maps(price, maps)
     if provider == "anthropic" or provider.startswith("vertex_ai"):
         return count(tools, "web_search_requests") * _rate(price, "medium")
+    if provider == "azure_ai" and ("claude" in model or _says(tools)):
+        return count(tools, "web_search_requests") * _rate(price, "medium")
     if provider == "perplexity":  # in its bill already
         return 0.0
     if provider == "xai":

@@ -29,6 +29,7 @@ _PREFIXES = (
     "cache_creation_input_token_cost",
 )
 _ABOVE = re.compile(rf"^(?:{'|'.join(_PREFIXES)})_above_(?:1hr_above_)?(\d+k?)_tokens")
+_MODALITY_ABOVE = re.compile(r"^input_cost_per_(?:audio|image|video)_token_above_(\d+k?)_tokens")
 # LiteLLM knows more tiers than have a suffix of their own: `_fast` and `_auto` among them.
 _NOT_STANDARD = ("_ultrafast", "_balanced", "_priority", "_auto", "_flex", "_fast")
 
@@ -148,6 +149,10 @@ def rates_at(
         reasoning = _instead(window, "output_cost_per_reasoning_token", reasoning)
     if reasoning is None:
         reasoning = _reasoning(price, suffix, completion)
+
+    def beyond(name: str) -> str:
+        return _name_beyond(price, name, prompt_tokens, suffix, inclusive=inclusive)
+
     return Rates(
         prompt=prompt,
         completion=completion,
@@ -156,9 +161,9 @@ def rates_at(
         cache_read=read,
         reasoning=reasoning,
         cache_read_audio=_or(unit(price, f"cache_read_input_audio_token_cost{suffix}", None), read),
-        audio_in=_modality(price, "input_cost_per_audio_token", suffix, prompt),
-        image_in=_modality(price, "input_cost_per_image_token", suffix, prompt),
-        video_in=_modality(price, "input_cost_per_video_token", suffix, prompt),
+        audio_in=_modality(price, beyond("input_cost_per_audio_token"), suffix, prompt),
+        image_in=_modality(price, beyond("input_cost_per_image_token"), suffix, prompt),
+        video_in=_modality(price, beyond("input_cost_per_video_token"), suffix, prompt),
         audio_out=_or(unit(price, "output_cost_per_audio_token", None), completion),
         image_out=_or(unit(price, "output_cost_per_image_token", None), completion),
         video_out=_or(unit(price, "output_cost_per_video_token", None), completion),
@@ -212,7 +217,7 @@ def _crossed(
 
 
 def _threshold(name: str) -> float | None:
-    match = _ABOVE.match(name)
+    match = _ABOVE.match(name) or _MODALITY_ABOVE.match(name)
     return _tokens(match[1]) if match is not None else None
 
 
@@ -267,6 +272,22 @@ def _reasoning(price: Mapping[str, Any], suffix: str, completion: float) -> floa
         return completion
     standard = number(price.get("output_cost_per_reasoning_token"))
     return completion if standard is None else standard
+
+
+def _name_beyond(
+    price: Mapping[str, Any], name: str, prompt_tokens: int, suffix: str, *, inclusive: bool
+) -> str:
+    """Return the name of a price with the highest threshold that a prompt is beyond, if any."""
+    start = f"{name}_above_"
+    crossed: list[tuple[float, str]] = []
+    for key, value in price.items():
+        standard = key.removesuffix(suffix) if suffix else key
+        if value is None or not standard.startswith(start) or not standard.endswith("_tokens"):
+            continue
+        threshold = _tokens(standard[len(start) : -len("_tokens")])
+        if prompt_tokens > threshold or (inclusive and prompt_tokens == threshold):
+            crossed.append((threshold, standard))
+    return max(crossed)[1] if crossed else name
 
 
 def _modality(price: Mapping[str, Any], name: str, suffix: str, prompt: float) -> float:

@@ -84,4 +84,4 @@ def test_checksum_is_the_sha256_of_the_script(tmp_path: Path) -> None:
 
 def test_installed_litellm_ships_what_this_version_is_known_to() -> None:
     """The migrations of the pinned litellm-proxy-extras are all found."""
-    assert len(shipped_migrations(shipped_folder())) == 213
+    assert len(shipped_migrations(shipped_folder())) == 220

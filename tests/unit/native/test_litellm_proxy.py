@@ -6,14 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+import gateway
 from gateway.native import litellm_proxy
 
-if TYPE_CHECKING:
-    from pathlib import Path
+PACKAGE = str(Path(gateway.__file__).parent.parent)
+"""Where a child process finds the package, installed or not."""
 
 # What a gateway does that takes the place of the native start, and is then killed.
 EXEC = """
@@ -50,7 +51,9 @@ def test_without_a_master_key_each_start_makes_one() -> None:
 
 def test_it_ends_when_it_is_told(tmp_path: Path) -> None:
     """Stopping waits until it has ended, which is no failure."""
-    proxy = litellm_proxy.start(litellm_proxy.connected(os.environ), tmp_path)
+    proxy = litellm_proxy.start(
+        litellm_proxy.connected({**os.environ, "PYTHONPATH": PACKAGE}), tmp_path
+    )
 
     proxy.stop()
 
@@ -59,15 +62,18 @@ def test_it_ends_when_it_is_told(tmp_path: Path) -> None:
 
 def test_it_ends_with_a_gateway_that_is_killed(tmp_path: Path) -> None:
     """Also when the gateway took the native start's place, and had no time to end anything."""
-    gateway = subprocess.Popen(
-        [sys.executable, "-c", EXEC, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    killed = subprocess.Popen(
+        [sys.executable, "-c", EXEC, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": PACKAGE},
     )
-    assert gateway.stdout is not None
-    child = int(gateway.stdout.readline())
+    assert killed.stdout is not None
+    child = int(killed.stdout.readline())
     descriptor = os.pidfd_open(child) if hasattr(os, "pidfd_open") else None
-    gateway.send_signal(signal.SIGKILL)
-    gateway.wait()
-    gateway.stdout.close()
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    killed.stdout.close()
     if descriptor is None:
         pytest.skip("this system has no handles of processes")
     import select  # noqa: PLC0415 -- only here
