@@ -114,7 +114,7 @@ def _keywords(ask: Ask, files: Mapping[str, tuple[str, bytes, str]]) -> dict[str
     )
     if ask.operation in TAKE_HEADERS:
         given = keywords.get("extra_headers") or {}
-        keywords["extra_headers"] = {**given, CLIENT_REQUEST_ID: ask.id}
+        keywords["extra_headers"] = {**given, CLIENT_REQUEST_ID: ask.request_id}
     if ask.stream:
         keywords.update(stream=True, stream_options={"include_usage": True})
     if ask.operation is Operation.COMPLETION:

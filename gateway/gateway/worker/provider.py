@@ -159,6 +159,7 @@ def _ask_of(deployment: Deployment, request: Request, timeouts: Timeouts) -> Ask
         parameters.setdefault(name, value)
     return Ask(
         id=f"{request.id}-{len(request.attempts) or 1}",
+        request_id=request.id,
         operation=request.operation,
         provider=deployment.provider,
         parameters=parameters,

@@ -43,7 +43,8 @@ class Ask:
     """One call.
 
     Attributes:
-        id: to send to the provider as x-client-request-id, and to stop a stream by.
+        id: of the call, to stop a stream by.
+        request_id: to send to the provider as x-client-request-id, the same in every attempt.
         operation: what is asked for.
         provider: LiteLLM's name of it.
         parameters: of the deployment, keyword arguments of LiteLLM's functions.
@@ -55,6 +56,7 @@ class Ask:
     """
 
     id: str
+    request_id: str
     operation: Operation
     provider: str
     parameters: dict[str, Any] = field(repr=False)
