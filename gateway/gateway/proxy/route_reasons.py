@@ -101,6 +101,7 @@ FORWARDED: tuple[tuple[str, str], ...] = (
         """,
         "MCP servers that the configuration has; they are no models and cost nothing here",
     ),
+    ("/credentials", "provider keys that LiteLLM stores encrypted; no model here uses one"),
     ("/claude-code /v1/memory /v1/workflows /api/event_logging", "kept in the database alone"),
 )
 """Handed on as they are."""
@@ -108,7 +109,7 @@ FORWARDED: tuple[tuple[str, str], ...] = (
 READ_ONLY: tuple[tuple[str, str], ...] = (
     (
         """
-        / /credentials /credentials/by_name /fallback /auto_router /adaptive_router /config/list
+        / /fallback /auto_router /adaptive_router /config/list
         /config/field/info /config/pass_through_endpoint /config/cost_discount_config
         /config/cost_margin_config /config/block_requests_for_models_without_pricing
         /cache/settings /coordination_redis/settings /config_overrides /alerting/settings
@@ -180,8 +181,8 @@ REFUSED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         """
-        /model/new /model/update /model/delete /model/*/update /model_hub /credentials /fallback
-        /credentials/by_name /auto_router /adaptive_router /model_group/make_public
+        /model/new /model/update /model/delete /model/*/update /model_hub /fallback
+        /auto_router /adaptive_router /model_group/make_public
         /router/settings /model/block /model/unblock /alerting /managed
         """,
         _CHANGES,

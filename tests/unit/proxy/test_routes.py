@@ -36,7 +36,7 @@ from gateway.proxy.routes import MALFORMED, ROUTES, UNKNOWN, Action, find
         ("POST", "/config/update", Action.REFUSED),
         ("GET", "/config/list", Action.FORWARDED),
         ("POST", "/config/pass_through_endpoint", Action.REFUSED),
-        ("POST", "/credentials", Action.REFUSED),
+        ("POST", "/credentials", Action.FORWARDED),
         ("GET", "/credentials", Action.FORWARDED),
         ("POST", "/my-server/mcp", Action.FORWARDED),
         ("POST", "/health/test_connection", Action.REFUSED),
