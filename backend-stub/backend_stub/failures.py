@@ -70,6 +70,7 @@ class _GatewayError:
     param: str
     message: str
     retry_after: str | None
+    code: str = ""
 
     @classmethod
     def read(cls, status: int, body: object, retry_after: str | None = None) -> "_GatewayError":
@@ -84,6 +85,7 @@ class _GatewayError:
             param=str(error.get("param") or ""),
             message=str(error.get("message") or inner or error.get("detail") or ""),
             retry_after=retry_after,
+            code=code,
         )
 
 
@@ -182,11 +184,11 @@ def _from_gateway(error: _GatewayError) -> ServiceError:  # noqa: PLR0911 a tabl
             f"the gateway or its provider takes no more requests now: wait {wait} s",
             retry_after=wait,
         )
-    if "ContextWindowExceeded" in error.message:
+    if error.code == "context_length_exceeded" or "ContextWindowExceeded" in error.message:
         return ServiceError(
             400, "context_window_exceeded", "the text is too long for the model: send a shorter one"
         )
-    if "ContentPolicyViolation" in error.message:
+    if error.code == "content_policy_violation" or "ContentPolicyViolation" in error.message:
         return ServiceError(
             400, "content_refused", "the provider's content filter refused the text: change it"
         )

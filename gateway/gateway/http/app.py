@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import GatewayError, UnavailableError
 from gateway.http.asgi import answer_bytes, answer_error, answer_json
-from gateway.http.paths import MODELS, ONE_MODEL, OPERATIONS, operation_in
+from gateway.http.paths import MODEL_INFO, MODELS, ONE_MODEL, OPERATIONS, operation_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -78,7 +78,9 @@ class GatewayApp:
         else:
             await self._hand_on(scope, receive, send)
 
-    async def _others(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def _others(  # noqa: PLR0911 -- a table, one row a return
+        self, scope: Message, receive: Receive, send: Send
+    ) -> None:
         method, path = scope["method"], scope["path"]
         if method in _READING:
             if path in _HEALTH and not scope.get("query_string"):
@@ -90,6 +92,9 @@ class GatewayApp:
                 return
             if (path in MODELS or path.startswith(ONE_MODEL)) and not scope.get("query_string"):
                 await self._model_list(scope, _with_cors(scope, send))
+                return
+            if path in MODEL_INFO and not scope.get("query_string"):
+                await self._model_list.tell_info(scope, _with_cors(scope, send))
                 return
             if path == "/gateway/deployments":
                 await self._deployments(scope, send)

@@ -12,7 +12,7 @@ from gateway.http.paths import ONE_MODEL
 
 if TYPE_CHECKING:
     from gateway.access.access import Access
-    from gateway.config.deployment import Models
+    from gateway.config.deployment import Deployment, Models
     from gateway.http.asgi import Message, Send
 
 CREATED = 1677610602
@@ -41,6 +41,17 @@ class ModelList:
         except GatewayError as error:
             await answer_error(send, error)
 
+    async def tell_info(self, scope: Message, send: Send) -> None:
+        """Answer GET /model/info, in LiteLLM's form: what is behind each name, and its price."""
+        try:
+            secret = secret_of(dict(scope["headers"]))
+            caller = await self._access.identify(secret, route=scope["path"])
+            aliases = self._access.visible_aliases(caller)
+            found = [each for alias in aliases for each in self._models.match(alias)]
+            await answer_json(send, 200, {"data": [_info(each) for each in found]})
+        except GatewayError as error:
+            await answer_error(send, error)
+
     def _found(self, name: str | None, aliases: list[str]) -> dict[str, Any]:
         if name is None:
             return {"data": [self._entry(alias) for alias in aliases], "object": "list"}
@@ -64,6 +75,24 @@ class ModelList:
         if deployments:
             entry["mode"] = deployments[0].mode
         return entry
+
+
+def _info(deployment: Deployment) -> dict[str, Any]:
+    parameters = {"model": deployment.full_model}
+    if deployment.base is not None:
+        parameters["api_base"] = deployment.base
+    known = {name: value for name, value in deployment.price.items() if value is not None}
+    return {
+        "model_name": deployment.alias,
+        "litellm_params": parameters,
+        "model_info": {
+            **known,
+            "id": deployment.id,
+            "mode": deployment.mode,
+            "max_input_tokens": deployment.max_input_tokens,
+            "max_output_tokens": deployment.max_output_tokens,
+        },
+    }
 
 
 def _name_in(path: str) -> str | None:

@@ -17,6 +17,7 @@ OPERATIONS: dict[str, Operation] = {
     f"{prefix}{operation.path}": operation for prefix in PREFIXES for operation in Operation
 }
 MODELS = frozenset(f"{prefix}/models" for prefix in PREFIXES)
+MODEL_INFO = frozenset({"/model/info", "/v1/model/info"})
 ONE_MODEL = tuple(f"{prefix}/models/" for prefix in PREFIXES)
 
 

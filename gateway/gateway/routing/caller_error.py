@@ -106,7 +106,7 @@ def _refused(failure: Failure) -> GatewayError:
         status=status,
         type=failure.error_type or InvalidRequestError.type,
         param=failure.error_param,
-        code=failure.error_code or (failure.refusal.value if failure.refusal else None),
+        code=failure.refusal.value if failure.refusal else failure.error_code,
     )
 
 
