@@ -30,6 +30,11 @@ NATIVE: tuple[tuple[str, str, bool], ...] = (
         True,
     ),
     ("/models /v1/models /openai/v1/models", "the gateway's own: the aliases of a key", False),
+    (
+        "/model/info /v1/model/info",
+        "the gateway's own: what is behind each alias; LiteLLM's with a query",
+        False,
+    ),
     ("/health /health/liveliness /health/liveness /health/readiness", "the gateway's own", True),
 )
 """Paths, reason, whether LiteLLM is never asked."""
@@ -70,7 +75,7 @@ FORWARDED: tuple[tuple[str, str], ...] = (
     (
         """
         /spend /global /agent/daily /gateway/daily /model-insights /cost_optimization /audit
-        /provider/budgets /usage /cost/estimate /v2/model /model/info /v1/model/info
+        /provider/budgets /usage /cost/estimate /v2/model
         /model_group/info /model/metrics /model/streaming_metrics /model/settings
         /model/deprecations /v1/model/deprecations /public /routes /settings /active /callbacks
         /router/settings /router/fields /in_product_nudges

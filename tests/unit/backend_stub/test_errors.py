@@ -22,6 +22,12 @@ def ask(client: httpx.Client) -> httpx.Response:
     return client.post("/extract", json={"text": "Der Hund"})
 
 
+def refused(code: str) -> httpx.Response:
+    """Returns a provider's refusal as the gateway hands it on: with OpenAI's code."""
+    inner = {"message": "no", "type": "invalid_request_error", "param": None, "code": code}
+    return httpx.Response(400, json={"error": inner})
+
+
 def defect(_text: str) -> Never:
     """Fail as no caller or gateway can cause it."""
     raise ZeroDivisionError("inner detail")
@@ -223,6 +229,8 @@ def test_slow_gateway(serve: Callable[..., httpx.Client], gateway: FakeGateway) 
         (error(504, "gateway timeout"), 504, "gateway_timeout"),
         (error(400, "litellm.ContextWindowExceededError: x"), 400, "context_window_exceeded"),
         (error(400, "litellm.ContentPolicyViolationError: x"), 400, "content_refused"),
+        (refused("context_length_exceeded"), 400, "context_window_exceeded"),
+        (refused("content_policy_violation"), 400, "content_refused"),
         (error(400, "litellm.BadRequestError: x"), 502, "provider_failed"),
         (
             error(502, f"{NO_MODEL_KEPT_THE_SCHEMA}: 'items' is required"),

@@ -105,6 +105,21 @@ def test_one_model_is_told_and_one_that_the_key_may_not_ask_for_is_404() -> None
         assert talk.error["code"] == "model_not_found"
 
 
+def test_what_is_behind_each_alias_is_told_without_keys() -> None:
+    """In LiteLLM's form: the model as it writes it, and for the aliases of the key alone."""
+    talk = Conversation()
+    narrow = Caller(models=frozenset({"first"}))
+    page = ModelList(MODELS, cast("Any", FakeAccess(narrow)))
+    asyncio.run(page.tell_info(scope("/model/info", authorization=f"Bearer {KEY}"), talk.send))
+
+    (entry,) = talk.json["data"]
+    first = MODELS.deployments[0]
+    assert entry["model_name"] == "first"
+    assert entry["litellm_params"]["model"] == first.full_model
+    assert entry["model_info"]["id"] == first.id
+    assert first.key is None or first.key not in str(entry)
+
+
 def test_the_list_is_for_those_with_a_key() -> None:
     """Its names are nobody else's business."""
     assert asked_of_list("/v1/models", key="sk-other").status == 401
