@@ -45,6 +45,13 @@ def test_without_arguments_it_shows_the_help(tmp_path: Path) -> None:
     assert run(home=tmp_path).stdout == run("help", home=tmp_path).stdout
 
 
+def test_its_own_flags_for_help_show_the_help(tmp_path: Path) -> None:
+    """`./run --help` and `./run -h` are what a newcomer tries first."""
+    listed = run("help", home=tmp_path).stdout
+
+    assert [run(flag, home=tmp_path).stdout for flag in ("--help", "-h")] == [listed, listed]
+
+
 def test_every_command_has_its_own_help(tmp_path: Path) -> None:
     """`./run COMMAND --help` says how it is called, and runs nothing."""
     for command in ("up", "destroy", "spend", "test", "help"):
