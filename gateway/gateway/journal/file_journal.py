@@ -79,9 +79,14 @@ class Journal:
         self._took: deque[float] = deque([0.0], FLUSHES_REMEMBERED)
         self._quick = True
         self._flushing = False
+        segments.trim(folder)
         numbers = [*segments.numbers(folder), stored_place(folder).number]
         self.first = max(numbers) + 1
-        self._active = self._make(self.first)
+        # Beyond the bound, if it must be: a gateway that did not start would never bring in what
+        # fills the journal. Without room for a spare file it takes no request.
+        self._active = segments.make_segment(
+            folder, self.first, self._segment_bytes, begin=self._header
+        )
         self._spare: Segment | None = None
         self._offset = len(self._header)
         self._thread = threading.Thread(target=self._run, name="journal-sync", daemon=True)

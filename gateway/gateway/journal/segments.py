@@ -8,6 +8,7 @@ answers that are under way.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 SUFFIX = ".journal"
 _ZEROS = bytes(1 << 20)
@@ -60,7 +62,7 @@ def used_bytes(folder: Path) -> int:
 
 
 def make_segment(
-    folder: Path, number: int, size: int, *, limit: int, begin: bytes = b""
+    folder: Path, number: int, size: int, *, limit: int | None = None, begin: bytes = b""
 ) -> Segment:
     """Return a new file, its blocks allocated and durable.
 
@@ -68,14 +70,14 @@ def make_segment(
         folder: where.
         number: of the file.
         size: in bytes.
-        limit: bytes that all files may take together.
+        limit: bytes that all files may take together; None for as many as the disk has.
         begin: what it begins with.
 
     Raises:
         JournalFullError: with the reason.
         OSError: the disk fails otherwise.
     """
-    if used_bytes(folder) + size > limit:
+    if limit is not None and used_bytes(folder) + size > limit:
         raise JournalFullError(f"it has reached JOURNAL_MAX_MB, {limit >> 20} MB")
     making = folder / "next"
     descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
@@ -92,6 +94,30 @@ def make_segment(
             raise JournalFullError("its disk is full") from error
         raise
     return Segment(number, descriptor, size)
+
+
+def trim(folder: Path) -> None:
+    """Cut the zeros off files that nobody writes to any more: a death leaves two of them.
+
+    Otherwise a gateway that dies again and again, while the database is away, would fill its
+    journal with room made ahead.
+    """
+    for number in numbers(folder):
+        with contextlib.suppress(FileNotFoundError), path_of(folder, number).open("r+b") as file:
+            file.truncate(_written_bytes(file))
+
+
+def _written_bytes(file: BinaryIO) -> int:
+    """Return the length of a file without the zeros that it ends with."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - len(_ZEROS))
+        file.seek(start)
+        written = file.read(end - start).rstrip(b"\0")
+        if written:
+            return start + len(written)
+        end = start
+    return 0
 
 
 def remove_segment(folder: Path, number: int) -> None:

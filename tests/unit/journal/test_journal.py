@@ -158,6 +158,28 @@ def test_at_its_bound_it_stops_loudly_and_keeps_a_reserve(
     journal.close()
 
 
+def test_deaths_in_a_row_do_not_fill_the_journal(tmp_path: Path) -> None:
+    """Room made ahead by gateways that died is given back, and nothing that they wrote is lost."""
+    for number in range(20):
+        append(Journal(tmp_path, 4 * MEGABYTE), [record(number)])  # and never closed
+    assert segments.used_bytes(tmp_path) < 3 * MEGABYTE
+    assert read(Reader(tmp_path)) == [f"{number}" for number in range(20)]
+
+
+def test_a_full_journal_can_be_opened_again(tmp_path: Path) -> None:
+    """It takes no request until what fills it was brought in, and then it does."""
+    journal = Journal(tmp_path, 4 * MEGABYTE)
+    with pytest.raises(JournalFullError):
+        append(journal, [record(number, size=10_000) for number in range(1000)])
+    journal.close()
+    again = Journal(tmp_path, 4 * MEGABYTE)
+    assert again.stopped_because is not None
+    read(Reader(tmp_path, again.tail))
+    again.room_was_made()
+    until(lambda: again.stopped_because is None, seconds=10, what="room again")
+    again.close()
+
+
 def test_a_full_disk_is_said_and_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No space on the device stops the journal as its own bound does, and leaves no half file."""
     real = os.pwrite
