@@ -270,17 +270,22 @@ def test_a_day_is_what_litellm_would_make_of_it(connection: Connection, kind: An
 
 def _killed_writer(chance: random.Random, folder: Path, url: str, key: str, mode: str) -> list[str]:
     """Run a writer, kill its applier and then it at random; return the ids that it gave out."""
-    writer = subprocess.Popen(
-        [sys.executable, "-m", "support.spend_writer", str(folder), url, key, mode],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        text=True,
-    )
     answered = []
-    with writer:
+    with (
+        (folder.parent / f"{folder.name}.log").open("w+") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "support.spend_writer", str(folder), url, key, mode],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            text=True,
+        ) as writer,
+    ):
         assert writer.stdout is not None
-        applier = int(writer.stdout.readline())
+        first = writer.stdout.readline()
+        log.seek(0)
+        assert first, log.read()
+        applier = int(first)
         last = chance.randint(5, 120)
         for number, line in enumerate(writer.stdout):
             answered.append(line.strip())

@@ -123,7 +123,11 @@ class WorkerProvider(Provider):
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(path=self._process.socket, limit=0),
+                # No connection is kept: one to a worker that died would be broken, and a request on
+                # it could not be told from one that was taken. A new one is refused, at once.
+                connector=aiohttp.UnixConnector(
+                    path=self._process.socket, limit=0, force_close=True
+                ),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
