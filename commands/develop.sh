@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # The commands for who works on the project: tests and benchmarks.
 
-# test [PART...] [-- PYTEST OPTIONS] — lint and tests, on a stack of their own
-# Parts: lint, unit, node, stack, faults, browser; all of them when none is named.
+# test [--long] [PART|FILE...] [-- PYTEST OPTIONS] — lint and tests, on a stack of their own
+# Parts: lint, unit, node, stack, faults, browser; all of them when none is named. A file: tests/stack/test_keys.py
+# --long: repeats what is short else: 52 kills, 20 rounds of each fault, 20 fresh volumes, 3,000 requests to compare.
 test() { _in_test_image tests/run "$@"; }
 
 # bench NAME — measure: start (time to the first answer, memory, image sizes), failover, journal, retention, outage

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from support.long import rounds
 from support.scripted import FREE, PRICED, TRANSLATED, play
 from support.spending import Books, load, make_payer, read_books
 from support.wait import until
@@ -112,12 +113,12 @@ def kill_the_appliers_connection(stack: Stack) -> None:
 
 
 ROUNDS: list[tuple[Callable[[Stack], None], int]] = [
-    (kill_the_gateway, 14),
-    (kill_everything, 2),
-    (kill_postgres, 10),
-    (kill_the_applier, 10),
-    (kill_the_worker, 6),
-    (kill_the_appliers_connection, 10),
+    (kill_the_gateway, rounds(3, long=14)),
+    (kill_everything, rounds(1, long=2)),
+    (kill_postgres, rounds(2, long=10)),
+    (kill_the_applier, rounds(2, long=10)),
+    (kill_the_worker, rounds(2, long=6)),
+    (kill_the_appliers_connection, rounds(2, long=10)),
 ]
 
 
@@ -143,7 +144,7 @@ def applied(stack: Stack, payer: Payer, running: Load) -> Books:
 def test_no_kill_loses_or_doubles_a_cost(
     spending: Stack, payer: Payer, counted: Callable[[str], None]
 ) -> None:
-    """52 kills under load, streams and fallbacks mixed: nothing lost, nothing doubled."""
+    """Kills under load, streams and fallbacks mixed: nothing lost, nothing doubled."""
     counted(f"KILL_SEED={SEED} plays these kills again")
     chance = random.Random(SEED)  # noqa: S311 # a test's own, to be replayed
     rounds = [kind for kind, count in ROUNDS for _ in range(count)]

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from support.long import rounds
+
 UPSTREAM = "http://scripted-upstream"
 TOKENS = {"input_tokens": 100, "output_tokens": 20}
 MODEL = "openai/gpt-4o-mini"
@@ -29,7 +31,7 @@ PORTS = {"refused": 9, "blackhole": 9001}
 FAULTS = ("refused", "blackhole", *ACTIONS)
 CHAINS = ("alone", "backed", "down")
 """Primary only; primary and a healthy fallback; primary and a fallback with the same fault."""
-ROUNDS = 20
+ROUNDS = rounds(2, long=20)
 
 
 @dataclass(frozen=True)
