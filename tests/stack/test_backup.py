@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, LiteralString
 
 import psycopg
 import pytest
-import requests
 
 from support.scripted import SCRIPTED_PROVIDERS, ask
 from support.stack import REPOSITORY, Stack
@@ -91,17 +90,12 @@ def booked(stack: Stack, ids: list[str]) -> int:
 def backup(priced_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Backup:
     """Return an encrypted backup of a stack that serves: some costs booked, some in the journal."""
     key = priced_stack.secret("backend_virtual_key")
-    stored = requests.post(
-        f"{priced_stack.gateway_url}/credentials",
-        json={
-            "credential_name": "stored",
-            "credential_values": {"api_key": PROVIDER_KEY},
-            "credential_info": {},
-        },
-        headers={"Authorization": f"Bearer {priced_stack.secret('litellm_master_key')}"},
-        timeout=60,
-    )
-    assert stored.ok, stored.text
+    credential = {
+        "credential_name": "stored",
+        "credential_values": {"api_key": PROVIDER_KEY},
+        "credential_info": {},
+    }
+    priced_stack.administer("POST", "/credentials", json=credential)
     first = answered(priced_stack, key, BOOKED)
     until(lambda: booked(priced_stack, first) == BOOKED, seconds=30, what="the costs to be booked")
     file = tmp_path_factory.mktemp("backup") / "stack.backup"

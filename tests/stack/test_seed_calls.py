@@ -86,12 +86,7 @@ def test_the_key_command_prints_what_a_client_needs(stack: Stack) -> None:
 def test_the_backends_key_is_a_virtual_key_with_a_budget(stack: Stack) -> None:
     """The backend never holds the master key; its own has a budget, a duration and its models."""
     key = stack.execute("backend-stub", "cat", "/run/backend-secrets/backend_virtual_key")
-    found = requests.get(
-        f"{stack.gateway_url}/key/info",
-        params={"key": key},
-        headers={"Authorization": f"Bearer {stack.secret('litellm_master_key')}"},
-        timeout=120,  # LiteLLM is started for it
-    ).json()["info"]
+    found = stack.administer("GET", "/key/info", params={"key": key})["info"]
 
     assert key != stack.secret("litellm_master_key")
     assert found["max_budget"] == 10

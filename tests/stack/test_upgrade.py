@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
-from support.stack import REPOSITORY, Stack
+from support.stack import LITELLM_SECONDS, REPOSITORY, Stack
+from support.wait import until
 from support.year_old import (
     CENTS,
     CURRENT,
@@ -132,9 +133,14 @@ def test_a_database_of_a_year_ago_is_upgraded_with_every_row(
     assert len(after[SPEND]) == REQUESTS
     assert len(after[HISTORY]) == MIGRATIONS + WITHDRAWN
 
-    info = requests.get(
-        f"{running.gateway_url}/key/info", headers={"Authorization": f"Bearer {KEY}"}, timeout=60
-    ).json()["info"]
+    def told() -> dict[str, Any]:
+        own = {"Authorization": f"Bearer {KEY}"}
+        answer = requests.get(f"{running.gateway_url}/key/info", headers=own, timeout=90)
+        assert answer.ok, answer.text  # LiteLLM starts for it
+        found: dict[str, Any] = answer.json()["info"]
+        return found
+
+    info = until(told, seconds=LITELLM_SECONDS, what="LiteLLM to tell of the key")
     total = json.loads(running.run("spend", "--json").stdout)["total"]
     assert info["key_alias"] == "key 0"
     assert info["spend"] == pytest.approx(REQUESTS * CENTS / 50)

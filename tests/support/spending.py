@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 WORKERS = 4
 ANSWER_SECONDS = 30
-START_SECONDS = 240
 """LiteLLM's proxy takes 12 s of a core to start, and other stacks are busy beside this one."""
 
 PAUSE_SECONDS = 0.1
@@ -39,20 +38,9 @@ class Payer:
 
 def make_payer(stack: Stack, name: str) -> Payer:
     """Return a new key of a new user in a new team."""
-    master = {"Authorization": f"Bearer {stack.secret('litellm_master_key')}"}
 
     def post(path: str, **body: Any) -> dict[str, Any]:  # noqa: ANN401 # a request's body
-        def answer() -> dict[str, Any] | None:
-            url = f"{stack.gateway_url}{path}"
-            done = requests.post(url, json=body, headers=master, timeout=90)
-            if done.status_code == requests.codes.unavailable:
-                return None  # LiteLLM's proxy, which starts on demand, is starting
-            if not done.ok:
-                raise ValueError(done.text)
-            made: dict[str, Any] = done.json()
-            return made
-
-        return until(answer, seconds=START_SECONDS, what=f"{path} to answer")
+        return stack.administer("POST", path, json=body)
 
     team = post("/team/new", team_alias=name)["team_id"]
     user = post("/user/new", user_id=f"user-{name}", auto_create_key=False)["user_id"]

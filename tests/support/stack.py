@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, LiteralString, Self
 
 import psycopg
+import requests
 from psycopg.rows import dict_row
 
 from support.wait import until
@@ -25,6 +26,8 @@ MODEL_CPU_SHARES = "4096"
 # On demand a test waits for its start, which else would wait for all the other stacks.
 LITELLM_CPU_SHARES = "4096"
 COMMAND_SECONDS = 900
+LITELLM_SECONDS = 240
+"""LiteLLM's start costs 12 s of a core, which it shares with all the other stacks."""
 
 
 def image(name: str) -> str:
@@ -205,6 +208,29 @@ class Stack:
     def secret(self, name: str) -> str:
         """Return a secret of the running gateway, e.g. "litellm_master_key"."""
         return self.execute("gateway", "cat", f"/run/gateway-secrets/{name}")
+
+    def administer(self, method: str, path: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 # requests' own
+        """Call an API of LiteLLM's proxy with the master key; the first call starts the proxy.
+
+        Returns:
+            What it answered.
+
+        Raises:
+            ValueError: it refused, which holds what it said.
+        """
+        master = {"Authorization": f"Bearer {self.secret('litellm_master_key')}"}
+
+        def answer() -> dict[str, Any] | None:
+            url = f"{self.gateway_url}{path}"
+            done = requests.request(method, url, headers=master, timeout=90, **options)
+            if done.status_code == requests.codes.unavailable:
+                return None  # it is starting
+            if not done.ok:
+                raise ValueError(done.text)
+            told: dict[str, Any] = done.json()
+            return told
+
+        return until(answer, seconds=LITELLM_SECONDS, what=f"LiteLLM to answer {path}")
 
     def database(self) -> psycopg.Connection[dict[str, Any]]:
         """Return a connection as the gateway's role, straight to the container's address."""
