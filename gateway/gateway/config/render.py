@@ -165,7 +165,7 @@ class _Renderer:
                         f"set {variable}, or write the value here",
                     )
                 )
-            elif name == "model":  # LiteLLM resolves a model's reference too late for some checks
+            elif name in ("model", "api_base"):  # looked at below, and by checks
                 parameters[name] = self._lookup(variable)
         result["litellm_params"] = {k: v for k, v in parameters.items() if v is not None}
         return as_openai(result)

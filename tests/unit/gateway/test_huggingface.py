@@ -60,6 +60,25 @@ def test_what_is_not_hugging_faces_chat_stays_as_it_is() -> None:
     assert as_openai(embedding) == embedding
 
 
+def test_a_base_of_any_variable_is_taken_as_litellm_takes_it(
+    rendered: Callable[..., EffectiveConfig],
+) -> None:
+    """The variable's value gets its /v1, not the variable's name."""
+    named = ("os.environ/HUGGINGFACE_API_BASE", "os.environ/MY_ENDPOINT")
+
+    found = parameters(
+        rendered(
+            named,
+            HUGGINGFACE_API_KEY="hf_k",
+            HUGGINGFACE_COST_PER_1M_TOKENS="0.2,0.4",
+            MY_ENDPOINT="http://tgi:8080",
+        ),
+        "explanation-model-hf",
+    )
+
+    assert found["api_base"] == "http://tgi:8080/v1"
+
+
 def test_the_shipped_alias_and_a_literal_model_are_both_asked_so(
     rendered: Callable[..., EffectiveConfig],
 ) -> None:
