@@ -31,6 +31,8 @@ class Deployment:
         mode: what the model is for: chat, completion, embedding, moderation, audio_speech …
         price: its entry of LiteLLM's price map with the prices of the configuration over it: USD a
             token, by LiteLLM's names; {} when no price is known.
+        features: what LiteLLM's price map says that the model can (`supports_…`), whatever its
+            price is; {} for a model that it does not list.
         max_input_tokens: the longest prompt; None when nobody says.
         max_output_tokens: the longest answer; None when nobody says.
         defaults: parameters of every request that does not set them (temperature, extra_body …).
@@ -57,6 +59,7 @@ class Deployment:
     key: str | None = field(default=None, repr=False)
     mode: str = "chat"
     price: Mapping[str, Any] = field(default_factory=dict)
+    features: Mapping[str, Any] = field(default_factory=dict)
     max_input_tokens: int | None = None
     max_output_tokens: int | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.config.deployment import Deployment, Protocol
 from gateway.config.model_id import deployment_id
-from gateway.config.price_entry import lookup, price_of, provider_of_bare
+from gateway.config.price_entry import features_in, lookup, price_of, provider_of_bare
 from gateway.config.prices import COST
 from gateway.config.provider_table import (
     OLLAMA_BASE,
@@ -81,6 +81,7 @@ def make_deployment(
         key=_key(provider, parameters, variable),
         mode=mode,
         price={**price_of(provider, name, parameters, info), **_surcharge(provider, settings)},
+        features=features_in(listed),
         max_input_tokens=_whole(info, parameters, listed, "max_input_tokens"),
         max_output_tokens=_whole(info, parameters, listed, "max_output_tokens", "max_tokens"),
         defaults={

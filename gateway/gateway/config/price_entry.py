@@ -42,6 +42,7 @@ _OTHERS = frozenset(
 )
 _UNUSED = re.compile(r"_batches$|_pixel$|^ocr_|^annotation_|_decisions$|_audio_token_priority$")
 """Prices that no bill of ours needs, and one kind that LiteLLM lists and does not ask."""
+_FEATURES = frozenset({"litellm_provider", "default_reasoning_effort"})
 _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 _VERSION = re.compile(r"-\d+$")
 _FINE_TUNED = re.compile(r"(:[^:]*){3}$")
@@ -82,6 +83,15 @@ def lookup(provider: str, model: str) -> Entry:
     wanted = [name.lower() for name in candidates]
     lowered = {name.lower(): entry for name, entry in known.items() if name.lower() in wanted}
     return next((lowered[n] for n in wanted if n in lowered and _is_of(lowered[n], provider)), {})
+
+
+def features_in(entry: Entry) -> dict[str, Any]:
+    """Return what an entry says besides prices: whose the model is, and what it can."""
+    return {
+        name: value
+        for name, value in entry.items()
+        if value is not None and (name.startswith("supports_") or name in _FEATURES)
+    }
 
 
 def _together_size(model: str) -> str:

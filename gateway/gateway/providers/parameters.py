@@ -58,7 +58,7 @@ class Rules:
         silent: those of them that are left out even without drop_params.
         is_reasoning: whether it takes max_completion_tokens instead of max_tokens, and no
             temperature but 1.
-        price: its entry of the price map, for the efforts of reasoning.
+        features: what the price map says that it can, for the efforts of reasoning.
         model: its name, for messages.
         provider: LiteLLM's name, for messages.
         drops: drop_params.
@@ -69,7 +69,7 @@ class Rules:
     unknown: frozenset[str]
     silent: frozenset[str]
     is_reasoning: bool
-    price: Mapping[str, Any]
+    features: Mapping[str, Any]
     model: str
     provider: str
     drops: bool
@@ -113,8 +113,8 @@ class Rules:
         if "max_tokens" in body:
             body.setdefault("max_completion_tokens", body.pop("max_tokens"))
         is_off = (
-            bool(self.price.get("supports_none_reasoning_effort"))
-            and (effort or self.price.get("default_reasoning_effort")) == "none"
+            bool(self.features.get("supports_none_reasoning_effort"))
+            and (effort or self.features.get("default_reasoning_effort")) == "none"
         )
         if not is_off:
             sampling = body.keys() & SAMPLING
@@ -124,7 +124,7 @@ class Rules:
                 self._drop(body, ["temperature"])
 
     def _refuses(self, effort: str) -> bool:
-        flag = self.price.get(f"supports_{effort}_reasoning_effort")
+        flag = self.features.get(f"supports_{effort}_reasoning_effort")
         if effort == "max":
             return False
         return flag is not True if effort == "xhigh" else flag is False
@@ -132,9 +132,9 @@ class Rules:
 
 def rules_of(deployment: Deployment) -> Rules:
     """Return what a deployment takes of a chat's parameters."""
-    parameters, price = deployment.parameters, deployment.price
+    parameters, features = deployment.parameters, deployment.features
     family = deployment.model.rpartition("/")[2]
-    is_listed = price.get("litellm_provider") == "openai"
+    is_listed = features.get("litellm_provider") == "openai"
     unknown: frozenset[str]
     is_o_series = is_system_user = False
     is_gpt_5 = ("gpt-5" in family or "gpt-6" in family) and "gpt-5-chat" not in family
@@ -146,8 +146,8 @@ def rules_of(deployment: Deployment) -> Rules:
         unknown = NEVER | NOT_OF_GPT_5
     elif is_listed and _O_SERIES.match(family):
         is_o_series = True
-        unknown = NEVER | OF_GPT_5 | NOT_OF_O_SERIES | _missing_features(price)
-        is_system_user = price.get("supports_system_messages") is not True
+        unknown = NEVER | OF_GPT_5 | NOT_OF_O_SERIES | _missing_features(features)
+        is_system_user = features.get("supports_system_messages") is not True
     elif is_listed:
         unknown = NEVER | OF_GPT_5 | OF_REASONING_MODELS
         if family == "gpt-4":
@@ -162,7 +162,7 @@ def rules_of(deployment: Deployment) -> Rules:
         unknown | dropped,
         UNVALIDATED | dropped,
         is_gpt_5 or is_o_series,
-        price,
+        features,
         deployment.model,
         deployment.provider,
         deployment.drop_params,
@@ -181,7 +181,7 @@ def embedding_rules_of(deployment: Deployment) -> Rules:
         unknown - frozenset(deployment.parameters.get("allowed_openai_params") or ()),
         frozenset(),
         is_reasoning=False,
-        price={},
+        features={},
         model=deployment.model,
         provider=deployment.provider,
         drops=deployment.drop_params,
@@ -195,7 +195,7 @@ def rules_for(deployment: Deployment, operation: Operation) -> Rules | None:
     return embedding_rules_of(deployment) if operation is Operation.EMBEDDING else None
 
 
-def _missing_features(price: Mapping[str, Any]) -> frozenset[str]:
+def _missing_features(features: Mapping[str, Any]) -> frozenset[str]:
     by_feature = {
         "supports_function_calling": ("tools", "tool_choice", "function_call", "functions"),
         "supports_parallel_function_calling": ("parallel_tool_calls",),
@@ -204,6 +204,6 @@ def _missing_features(price: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(
         name
         for feature, names in by_feature.items()
-        if price.get(feature) is not True
+        if features.get(feature) is not True
         for name in names
     )

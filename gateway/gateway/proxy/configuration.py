@@ -202,7 +202,7 @@ def _facts(deployments: tuple[Deployment, ...]) -> dict[str, Any]:
         if known:
             facts[name] = min(known)
     first = deployments[0]
-    facts |= {n: v for n, v in first.price.items() if n.startswith("supports_") and v is not None}
+    facts |= {n: v for n, v in first.features.items() if n.startswith("supports_")}
     price = {
         n: first.price[n]
         for n in ("input_cost_per_token", "output_cost_per_token")

@@ -13,7 +13,10 @@ from gateway.config.deployment import Deployment, Models, Protocol, RouterSettin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FACTS = ("id", "alias", "provider", "model", "mode", "max_input_tokens", "max_output_tokens")
+_FACTS = (
+    *("id", "alias", "provider", "model", "mode", "features"),
+    *("max_input_tokens", "max_output_tokens"),
+)
 
 
 def models_document(models: Models) -> dict[str, Any]:

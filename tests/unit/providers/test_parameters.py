@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.config.deployment import Protocol
-from gateway.config.prices import price_list
+from gateway.config.deployments import make_deployment
 from gateway.providers.parameters import rules_of
 from gateway.routing.failure import AttemptFailedError, FailureKind
-from unit.providers.wire import deployment
 
 if TYPE_CHECKING:
     from gateway.providers.parameters import Rules
@@ -50,17 +48,21 @@ PARAMETERS: dict[str, Any] = {
 BODIES = st.fixed_dictionaries({}, optional=PARAMETERS)
 
 
-def rules(model: str, **more: Any) -> Rules:  # noqa: ANN401 -- fields of a deployment
-    """Return the rules of a model of OpenAI, with its entry of the price list."""
-    price = price_list().get(model, {})
-    return rules_of(deployment(Protocol.OPENAI, model=model, price=price, **more))
+def rules(model: str, **more: Any) -> Rules:  # noqa: ANN401 -- litellm_params
+    """Return the rules of a model of OpenAI, as its entry of the configuration makes them."""
+    parameters = {"model": f"openai/{model}", "api_base": "http://server/v1", **more}
+    entry = {"model_name": "asked", "litellm_params": parameters}
+    return rules_of(make_deployment(entry, {"drop_params": True}, lambda _: None))
 
 
+@pytest.mark.parametrize("price", [{}, {"input_cost_per_token": 1e-6}])
 @pytest.mark.parametrize("model", MODELS)
 @given(body=BODIES)
 @settings(deadline=None, max_examples=25)
-def test_a_model_is_sent_what_litellm_would_send_it(model: str, body: dict[str, Any]) -> None:
-    """Dropped and renamed alike."""
+def test_a_model_is_sent_what_litellm_would_send_it(
+    model: str, price: dict[str, float], body: dict[str, Any]
+) -> None:
+    """Dropped and renamed alike, also where the configuration has a price of its own."""
     import litellm  # noqa: PLC0415 -- seconds
 
     theirs = litellm.get_optional_params(
@@ -70,7 +72,7 @@ def test_a_model_is_sent_what_litellm_would_send_it(model: str, body: dict[str, 
     for name in ("max_retries", "stream"):
         theirs.pop(name, None)
     ours = dict(body)
-    rules(model).apply(ours)
+    rules(model, **price).apply(ours)
     assert ours == theirs
 
 
@@ -87,7 +89,7 @@ def test_the_configuration_can_allow_and_drop() -> None:
     """By LiteLLM's names for that."""
     more = {"allowed_openai_params": ["verbosity"], "additional_drop_params": ["seed"]}
     body = {"verbosity": "low", "seed": 1, "thinking": {}}
-    rules("local-model", parameters=more).apply(body)
+    rules("local-model", **more).apply(body)
     assert body == {"verbosity": "low"}
 
 
