@@ -96,6 +96,8 @@ class OpenAIProvider(Provider):
         usage = usage_of(document.get("usage"))
         if operation in WITH_CHOICES:
             normalise_plain(document, operation, deployment.model)
+        elif operation is Operation.EMBEDDING and usage is not None:
+            document["usage"].setdefault("completion_tokens", 0)  # as LiteLLM
         if usage is None:
             usage = await self._counted(deployment, request, document)
         return PlainReply(document, usage, headers=headers)

@@ -89,9 +89,10 @@ class Endpoint:
         messages = body.get("messages") or []
         if any(type(each.get("content")) is list for each in messages):
             body["messages"] = messages = [_with_image_objects(each) for each in messages]
-        if self._rules is not None and self._rules.is_system_user:
+        roles = self._rules.roles if self._rules is not None else {}
+        if roles and any(each.get("role") in roles for each in messages):
             body["messages"] = [
-                {**each, "role": "user"} if each.get("role") == "system" else each
+                {**each, "role": roles[each["role"]]} if each.get("role") in roles else each
                 for each in messages
             ]
 

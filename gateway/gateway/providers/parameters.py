@@ -7,7 +7,7 @@ gpt_5_transformation.py. A field that is none of OpenAI's is no parameter to it 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gateway.providers.failures import refused
@@ -43,6 +43,10 @@ NOT_OF_OLLAMA = NEVER | {
     *("prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier"),
     *("service_tier", "store", "user", "verbosity", "web_search_options"),
 }
+DEVELOPER_IS_SYSTEM: Mapping[str, str] = {"developer": "system"}
+"""Only OpenAI's o-series is sure to know a developer; many a server's chat template refuses one
+(llms/base_llm/chat/transformation.py, translate_developer_role_to_system_role)."""
+
 UNVALIDATED = frozenset({"user"})
 """Left out in silence where it is not known, whatever drop_params says."""
 
@@ -62,7 +66,7 @@ class Rules:
         model: its name, for messages.
         provider: LiteLLM's name, for messages.
         drops: drop_params.
-        is_system_user: whether it takes no system message, so that it becomes a user's.
+        roles: role of a message → the one that it takes instead.
         knows_efforts: whether an effort of reasoning that its price entry denies is unknown to it.
     """
 
@@ -73,7 +77,7 @@ class Rules:
     model: str
     provider: str
     drops: bool
-    is_system_user: bool = False
+    roles: Mapping[str, str] = field(default_factory=dict)
     knows_efforts: bool = False
 
     def apply(self, body: dict[str, Any]) -> None:
@@ -136,7 +140,8 @@ def rules_of(deployment: Deployment) -> Rules:
     family = deployment.model.rpartition("/")[2]
     is_listed = features.get("litellm_provider") == "openai"
     unknown: frozenset[str]
-    is_o_series = is_system_user = False
+    is_o_series = False
+    roles = DEVELOPER_IS_SYSTEM
     is_gpt_5 = ("gpt-5" in family or "gpt-6" in family) and "gpt-5-chat" not in family
     if deployment.provider.startswith("ollama"):
         unknown, is_gpt_5 = frozenset(NOT_OF_OLLAMA), False
@@ -147,7 +152,7 @@ def rules_of(deployment: Deployment) -> Rules:
     elif is_listed and _O_SERIES.match(family):
         is_o_series = True
         unknown = NEVER | OF_GPT_5 | NOT_OF_O_SERIES | _missing_features(features)
-        is_system_user = features.get("supports_system_messages") is not True
+        roles = {} if features.get("supports_system_messages") is True else {"system": "user"}
     elif is_listed:
         unknown = NEVER | OF_GPT_5 | OF_REASONING_MODELS
         if family == "gpt-4":
@@ -166,7 +171,7 @@ def rules_of(deployment: Deployment) -> Rules:
         deployment.model,
         deployment.provider,
         deployment.drop_params,
-        is_system_user,
+        roles,
         is_gpt_5 and "search" not in family,
     )
 

@@ -219,6 +219,42 @@ def test_dimensions_go_to_models_that_know_them(model: str) -> None:
     asyncio.run(test())
 
 
+def test_an_embeddings_usage_has_no_answer() -> None:
+    """OpenAI leaves the count out; callers of LiteLLM know it as 0."""
+
+    async def test() -> None:
+        document = {"object": "list", "data": [], "usage": {"prompt_tokens": 2, "total_tokens": 2}}
+        async with openai(Wire((document,))) as made:
+            reply = await made.ask(request({"input": "Hi"}, Operation.EMBEDDING))
+            assert reply.data is not None
+            assert reply.data["usage"] == {
+                "prompt_tokens": 2,
+                "completion_tokens": 0,
+                "total_tokens": 2,
+            }
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    ("model", "role"), [("gpt-4o-mini", "system"), ("local", "system"), ("o3-mini", "developer")]
+)
+def test_a_developer_is_the_system_to_all_but_openais_o_series(model: str, role: str) -> None:
+    """As to LiteLLM: the chat templates of many servers refuse a role that they do not know."""
+
+    async def test() -> None:
+        features = {"litellm_provider": "openai", "supports_system_messages": True}
+        async with openai(model=model, features=features) as made:
+            messages = [{"role": "developer", "content": "Be brief."}, *HI]
+            await made.ask(request({"messages": messages}))
+            assert [each["role"] for each in made.server.asked[0].body["messages"]] == [
+                role,
+                "user",
+            ]
+
+    asyncio.run(test())
+
+
 def test_cache_control_is_kept_from_openai_itself() -> None:
     """It refuses what other servers understand."""
     from gateway.config.deployment import Protocol  # noqa: PLC0415 -- as above
