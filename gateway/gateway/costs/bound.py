@@ -1,10 +1,12 @@
 """What a request can cost at most, without a tokenizer: reserved before anybody is asked.
 
-A token is at least one byte of text, so a prompt has no more tokens than its body has bytes, plus
-what a chat template puts around each message. Pictures, sound and files are not held by that: they
-are bounded by what the model takes in at all. Prices are the highest of any length, kind and
-service tier, of the dearest deployment that may answer. One answer is bounded: an attempt that is
-billed and then repeated is reserved again by whoever repeats it.
+A token is at least one byte of text, so a prompt has no more tokens than its body has bytes. What a
+chat template puts around a message is in these bytes: `{"role":"user","content":""},` has 29, and
+no template more than 8 tokens (OpenAI 4, Llama 3 5, gpt-oss 6). What it puts around all of them is
+`ceiling.TEMPLATE`. Pictures, sound, files and searches are not held by that: they are bounded by
+what the model takes in at all. Prices are the highest of any length, kind and service tier, of the
+dearest deployment that may answer; where an answer may have to be repaired, each may answer twice
+(routing/schema_repair.py, MOST_PAID).
 """
 
 from __future__ import annotations
@@ -12,28 +14,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.costs.extras import most_per_search
-from gateway.costs.rates import unit
-from gateway.costs.tariff import tariff_of
+from gateway.costs.ceiling import ceiling_of, whole
 from gateway.request import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from gateway.config.deployment import Deployment, Models
+    from gateway.config.deployment import Models
+    from gateway.costs.ceiling import Ceiling
     from gateway.request import Request
 
-TOKENS_PER_MESSAGE = 16
-"""What templates put around a message: role, separators. Llama 3 has 5, Gemma 4, Mistral 3."""
-
-TOKENS_PER_PROMPT = 1024
-"""What they put around all: a system prompt of a model's own, how tools are to be called."""
-
-UNKNOWN_INPUT = 1_048_576
-"""Tokens, for a request with pictures or files to a model whose input nobody bounds."""
-
-UNKNOWN_OUTPUT = 131_072
-"""Tokens, for a model whose answer nobody bounds: neither the request nor LiteLLM's price map."""
+REPAIR = 1024
+"""Tokens of what an answer that is sent back to its model is told (routing/schema_check.py)."""
 
 MOST_SEARCHES = 20
 """Searches in the web that one answer makes."""
@@ -42,98 +34,146 @@ BYTES_PER_SECOND = 500
 """Of the most compressed speech (Opus at 4 kbit/s); a file of sound is no longer than that."""
 
 _NO_ANSWER = frozenset({Operation.EMBEDDING, Operation.MODERATION})
-_ASKED = ("max_completion_tokens", "max_tokens", "max_output_tokens")
-_TEXT = frozenset({"text", "refusal", "input_text"})
+_IN_A_TEMPLATE = frozenset({Operation.CHAT, Operation.COMPLETION})
+_TEXT = frozenset({"text", "refusal", "input_text", "output_text"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Ceiling:
-    """The highest prices and the longest texts of a deployment."""
+@dataclass(slots=True)
+class _Shape:
+    """What of a request says how much it can take.
 
-    is_free: bool
-    prompt: float
-    completion: float
-    max_input: int
-    max_output: int
-    context: int
-    fixed: float
-    per_second: float
-    per_character: float
-    per_search: float
-    multiplier: float
-    default_output: int | None
-    seconds: float
+    Attributes:
+        prompt: its tokens at most, without a template; -1 for any number.
+        is_in_template: whether a template is put around it.
+        has_tools: whether it has tools, or a form that may be asked for by one.
+        answers: how many are asked for.
+        max_tokens: of each answer; 0 when the request does not say so.
+        max_completion_tokens: the same by OpenAI's newer name.
+        unused: tokens of a prediction, which are paid beside each answer.
+        searches: in the web, at most.
+        may_repeat: whether an answer may be sent back for breaking its schema.
+    """
+
+    prompt: int
+    is_in_template: bool
+    has_tools: bool
+    answers: int
+    max_tokens: int
+    max_completion_tokens: int
+    unused: int
+    searches: int
+    may_repeat: bool
 
 
-_CEILINGS: dict[int, tuple[Deployment, _Ceiling]] = {}
-
-
-def upper_bound(models: Models, request: Request, aliases: Iterable[str]) -> tuple[float, int]:
-    """Return the most US dollars and tokens that one answer to a request can take.
+def upper_bound(
+    models: Models, request: Request, aliases: Iterable[str], *, repairs: bool = False
+) -> tuple[float, int]:
+    """Return the most US dollars and tokens that a request can take.
 
     Args:
         models: the configuration.
         request: validated; its `size` is that of its body.
         aliases: that may answer: the one asked for, its fallbacks.
+        repairs: whether an answer that breaks its schema is sent back to its model, and then the
+            next deployment asked.
     """
-    prompt, answers, asked, searches = _shape(request)
+    shape = _shape(request)
     dollars, tokens = 0.0, 0
+    asks_all = repairs and shape.may_repeat
     for alias in aliases:
         for deployment in models.match(alias):
-            ceiling = _ceiling_of(deployment)
-            given = ceiling.max_input if prompt < 0 else min(prompt, ceiling.max_input)
-            most = 0 if answers == 0 else answers * _longest(ceiling, asked)
-            tokens = max(tokens, given + most)
+            ceiling = ceiling_of(deployment)
+            given, most = _tokens(ceiling, shape)
+            cost = 0.0 if ceiling.is_free else _dollars(ceiling, shape, request, given, most)
+            if not asks_all:
+                tokens = max(tokens, given + most)
+                dollars = max(dollars, cost)
+                continue
+            again = min(given + most + REPAIR, ceiling.max_input)
+            tokens += given + most + again + most
             if not ceiling.is_free:
-                cost = given * ceiling.prompt + most * ceiling.completion
-                cost += _beside_tokens(ceiling, request) + searches * ceiling.per_search
-                dollars = max(dollars, cost * ceiling.multiplier + ceiling.fixed)
+                dollars += cost + _dollars(ceiling, shape, request, again, most)
     return dollars, tokens
 
 
-def _shape(request: Request) -> tuple[int, int, int | None, int]:
-    """Return tokens of the prompt at most (-1: unbounded), answers, tokens of each, searches."""
+def _tokens(ceiling: Ceiling, shape: _Shape) -> tuple[int, int]:
+    """Return the most tokens that a deployment takes in and gives out."""
+    given = ceiling.max_input
+    if shape.prompt >= 0:
+        around = ceiling.template_of_tools if shape.has_tools else ceiling.template
+        given = min(shape.prompt + (around if shape.is_in_template else 0), given)
+    if not shape.answers:
+        return given, 0
+    longest = max(
+        shape.max_tokens or ceiling.max_tokens,
+        shape.max_completion_tokens or ceiling.max_completion_tokens,
+    )
+    longest = min(longest, ceiling.context) or ceiling.max_output
+    return given, shape.answers * (longest + shape.unused)
+
+
+def _dollars(ceiling: Ceiling, shape: _Shape, request: Request, given: int, most: int) -> float:
+    cost = given * ceiling.prompt + most * ceiling.completion + _beside_tokens(ceiling, request)
+    cost += (MOST_SEARCHES if ceiling.searches else shape.searches) * ceiling.per_search
+    return cost * ceiling.multiplier + ceiling.fixed
+
+
+def _shape(request: Request) -> _Shape:
     body, operation = request.body, request.operation
-    prompt = request.size + TOKENS_PER_PROMPT
-    if operation is Operation.CHAT:
-        messages = body.get("messages") or ()
-        prompt += TOKENS_PER_MESSAGE * len(messages)
-        for message in messages:
-            content = message.get("content")
-            if isinstance(content, list) and any(p.get("type") not in _TEXT for p in content):
-                prompt = -1
-                break
-    elif operation is Operation.TRANSCRIPTION:
+    if "extra_body" in body:  # is put over the other fields, and was not looked at by anybody
+        body = {**body, **body["extra_body"]}
+    prompt, searches = request.size, MOST_SEARCHES if _searches(body) else 0
+    if searches or operation is Operation.TRANSCRIPTION or _holds_more_than_text(body):
         prompt = -1
-    if operation in _NO_ANSWER:
-        return prompt, 0, None, 0
-    answers = max(_whole(body, "n"), _whole(body, "best_of"), 1)
-    if operation is Operation.COMPLETION and type(body.get("prompt")) is list:
-        texts = body["prompt"]
-        answers *= max(len(texts), 1) if not texts or type(texts[0]) is not int else 1
-    asked = next((_whole(body, name) for name in _ASKED if body.get(name) is not None), None)
-    return prompt, answers, asked, MOST_SEARCHES if _searches(body) else 0
-
-
-def _whole(body: Mapping[str, Any], name: str) -> int:
-    value = body.get(name)
-    return value if type(value) is int and value > 0 else 0
-
-
-def _searches(body: Mapping[str, Any]) -> bool:
-    tools = body.get("tools") or ()
-    return "web_search_options" in body or any(
-        isinstance(tool, dict) and tool.get("type") != "function" for tool in tools
+    answers = 0
+    if operation not in _NO_ANSWER:
+        answers = max(whole(body, "n"), whole(body, "best_of"), 1)
+        if operation is Operation.COMPLETION and type(body.get("prompt")) is list:
+            texts = body["prompt"]
+            answers *= max(len(texts), 1) if not texts or type(texts[0]) is not int else 1
+    unused = request.size if "prediction" in body else 0  # what of it is not taken is paid for
+    form = request.body.get("response_format")
+    return _Shape(
+        prompt,
+        operation in _IN_A_TEMPLATE,
+        "tools" in body or "functions" in body or "response_format" in body,
+        answers,
+        whole(body, "max_tokens"),
+        whole(body, "max_completion_tokens"),
+        unused,
+        searches,
+        type(form) is dict and form.get("type") == "json_schema",
     )
 
 
-def _longest(ceiling: _Ceiling, asked: int | None) -> int:
-    if asked is None:
-        asked = ceiling.default_output
-    return ceiling.max_output if asked is None else min(asked, ceiling.context)
+def _holds_more_than_text(body: Mapping[str, Any]) -> bool:
+    """Return whether messages hold, or point to, pictures, sound or files."""
+    messages = body.get("messages")
+    for message in messages if type(messages) is list else ():
+        if type(message) is not dict:
+            continue
+        content = message.get("content")
+        if type(content) is list and not all(_is_text(part) for part in content):
+            return True
+        if "audio" in message:  # an answer of before, by its id
+            return True
+    return False
 
 
-def _beside_tokens(ceiling: _Ceiling, request: Request) -> float:
+def _is_text(part: object) -> bool:
+    return type(part) is dict and part.get("type") in _TEXT
+
+
+def _searches(body: Mapping[str, Any]) -> bool:
+    if "web_search_options" in body:
+        return True
+    tools = body.get("tools")
+    return type(tools) is list and any(
+        type(tool) is dict and tool.get("type") != "function" for tool in tools
+    )
+
+
+def _beside_tokens(ceiling: Ceiling, request: Request) -> float:
     """Return the most that is paid by the character, the second of sound, or of the call."""
     if request.operation is Operation.SPEECH:
         return ceiling.per_character * request.size
@@ -141,44 +181,3 @@ def _beside_tokens(ceiling: _Ceiling, request: Request) -> float:
         sound = sum(len(file.content) for file in request.files)
         return ceiling.per_second * sound / BYTES_PER_SECOND
     return ceiling.per_second * ceiling.seconds
-
-
-def _ceiling_of(deployment: Deployment) -> _Ceiling:
-    found = _CEILINGS.get(id(deployment))
-    if found is not None:  # it is held, so its id is no other's
-        return found[1]
-    if len(_CEILINGS) > 4096:  # noqa: PLR2004 -- many reloads later
-        _CEILINGS.clear()
-    ceiling = _make(deployment)
-    _CEILINGS[id(deployment)] = (deployment, ceiling)
-    return ceiling
-
-
-def _make(deployment: Deployment) -> _Ceiling:
-    tariff = tariff_of(deployment)
-    price = tariff.price
-    bands = [rates for bands in tariff.bands.values() for rates in bands]
-    factors = price.get("provider_specific_entry")
-    factors = factors.values() if isinstance(factors, dict) else ()
-    most_of_entry = 1.0
-    for factor in factors:
-        most_of_entry *= max(float(factor), 1.0)
-    known = [n for n in (deployment.max_input_tokens, deployment.max_output_tokens) if n]
-    asked = next((v for name in _ASKED if (v := _whole(deployment.defaults, name))), None)
-    seconds = (unit(price, f"{side}cost_per_second") or 0.0 for side in ("", "input_", "output_"))
-    return _Ceiling(
-        is_free=tariff.is_free and tariff.fixed == 0,
-        prompt=max(rates.dearest_in for rates in bands)
-        + (unit(price, "citation_cost_per_token") or 0.0),
-        completion=max(rates.dearest_out for rates in bands),
-        max_input=deployment.max_input_tokens or UNKNOWN_INPUT,
-        max_output=deployment.max_output_tokens or deployment.max_input_tokens or UNKNOWN_OUTPUT,
-        context=max(known, default=UNKNOWN_INPUT),
-        fixed=tariff.fixed,
-        per_second=max(seconds),
-        per_character=unit(price, "input_cost_per_character") or 0.0,
-        per_search=most_per_search(deployment.provider, price),
-        multiplier=tariff.multiplier * (most_of_entry if deployment.provider == "anthropic" else 1),
-        default_output=asked,
-        seconds=deployment.timeout or 0.0,
-    )

@@ -123,7 +123,8 @@ class Endpoint:
         """
         rooms = self._rooms
         self._require_room()
-        usd, tokens = upper_bound(rooms.models, request, reachable(rooms.models, request))
+        aliases = reachable(rooms.models, request)
+        usd, tokens = upper_bound(rooms.models, request, aliases, repairs=rooms.router.repairs)
         reservation = await rooms.limits.reserve(request.caller, usd, tokens)
         booking = Booking(
             request, reservation, rooms.journal, has_rows=not rooms.models.disable_spend_logs

@@ -52,8 +52,8 @@ class Limits:
 
     Args:
         clock: seconds, monotonic.
-        wait_seconds: the longest wait for requests under way. An upper bound is several times
-            what a short answer costs, so a small budget is used up by a few answers after another.
+        wait_seconds: the longest wait for requests under way. Where a request does not say how
+            long its answer may be, a small budget is used up by a few answers after another.
         refuse_what_might_not_fit: whether, now, no budget may be passed by anything:
             DATABASE_DOWN_POLICY=refuse while the database is away.
     """

@@ -15,7 +15,7 @@ from gateway.routing.outcome import NoAnswer
 from gateway.routing.provider_budgets import ProviderBudgets
 from gateway.routing.recovery import Recovery
 from gateway.routing.retries import RetryRules
-from gateway.routing.schema_repair import repair_request, schema_of, text_of
+from gateway.routing.schema_repair import is_paid_out, repair_request, schema_of, text_of
 from gateway.routing.selection import Nobody, Obstacle, Selection
 from gateway.routing.strategies import strategy_named
 
@@ -55,7 +55,7 @@ class Router:
         budgets = ProviderBudgets(router.provider_budgets)
         self._models = models
         self._router = router
-        self._repairs = settings.schema_repair
+        self.repairs = settings.schema_repair  # whether an answer may be asked for again
         self._deployments = Deployments(models, providers, settings)
         self._attempts = Attempts(models, self._deployments, budgets, bill)
         self._recovery = Recovery(
@@ -181,7 +181,8 @@ class Router:
             except AttemptFailedError as error:
                 failure = error.failure
             last = request.attempts[-1].deployment
-            failed.update(each for each in group.deployments if each.deployment is last)
+            over = (each for each in group.deployments if is_paid_out(request, each))
+            failed.update(over, (each for each in group.deployments if each.deployment is last))
             if retries is None:
                 retries = self._retries.retries(request, last, failure)
             elif not self._retries.go_on(request, group.alias, failure):
@@ -192,7 +193,7 @@ class Router:
             if len(in_use) == 1 and in_use[0].deployment is last:
                 await asyncio.sleep(self._retries.pause(failure, retry))
             following = choose(group, request, CLOCK(), failed, above)
-            if isinstance(following, Nobody):
+            if isinstance(following, Nobody) or is_paid_out(request, following):
                 return NoAnswer(group.alias, failure)
             chosen = following
             retry += 1
@@ -214,7 +215,7 @@ class Router:
         self, group: Group, tracked: TrackedDeployment, request: Request
     ) -> Answer | NoAnswer:
         """Return a deployment's answer, in the schema that the request asks for."""
-        if self._repairs and "response_format" in request.body:
+        if self.repairs and "response_format" in request.body:
             schema = await schema_of(request)
             if schema is not None:
                 return await self._in_schema(schema, group, tracked, request)
@@ -238,9 +239,11 @@ class Router:
                 if text is None or broken is None:
                     return answer
                 answer.attempt.broke_schema = True
+                if is_paid_out(request, tracked):
+                    break
                 asking = repair_request(request, text, broken)
             chosen = self._selection.choose(group, request, CLOCK(), asked)
-            if isinstance(chosen, Nobody) or chosen in asked:
+            if isinstance(chosen, Nobody) or chosen in asked or is_paid_out(request, chosen):
                 return NoAnswer(group.alias, broken=broken or "")
             tracked = chosen
             asked.add(tracked)

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from gateway.request import Request
     from gateway.routing.answer import Answer
     from gateway.routing.schema_check import RequestedSchema
+    from gateway.routing.tracked import TrackedDeployment
+
+MOST_PAID = 2
+"""Answers of one deployment that a request pays for: no more are reserved (costs/bound.py)."""
 
 
 async def schema_of(request: Request) -> RequestedSchema | None:
@@ -24,6 +28,13 @@ async def schema_of(request: Request) -> RequestedSchema | None:
     from gateway.routing.schema_check import requested_schema  # noqa: PLC0415 -- as said
 
     return await requested_schema(wanted)
+
+
+def is_paid_out(request: Request, tracked: TrackedDeployment) -> bool:
+    """Return whether a deployment may not be asked again: the request has paid it twice."""
+    attempts = request.attempts
+    paid = sum(e.bill is not None and e.deployment is tracked.deployment for e in attempts)
+    return paid >= MOST_PAID
 
 
 def text_of(answer: Answer) -> str | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.access.caller import Caller
 from gateway.config.deployment import Deployment, Models, Protocol
-from gateway.costs import bill, bound, upper_bound
+from gateway.costs import bill, bound, ceiling, upper_bound
 from gateway.request import Operation, Request, UploadedFile, Usage
 
 PRICE = {
@@ -28,12 +28,16 @@ PRICE = {
 
 def deployment(alias: str = "a", **fields: Any) -> Deployment:  # noqa: ANN401 -- fields are of many types
     """Return a deployment of 100,000 tokens of input and 5,000 of output."""
-    known = {"price": PRICE, "max_input_tokens": 100_000, "max_output_tokens": 5_000}
+    known: dict[str, Any] = {
+        "price": PRICE,
+        "max_input_tokens": 100_000,
+        "max_output_tokens": 5_000,
+    }
+    known["model"] = alias
     return Deployment(
         id=alias,
         alias=alias,
         provider="openai",
-        model=alias,
         protocol=Protocol.OPENAI,
         **{**known, **fields},
     )
@@ -64,7 +68,7 @@ def test_no_bill_is_above_the_bound(data: st.DataObject) -> None:
     target = deployment(max_input_tokens=300_000)
     asked = request(data.draw(st.integers(10, 400_000)), **body)
     dollars, tokens = most(target, asked)
-    prompt = data.draw(st.integers(0, min(asked.size + 40, 300_000)))
+    prompt = data.draw(st.integers(0, min(asked.size + ceiling.TEMPLATE, 300_000)))
     answer = data.draw(st.integers(0, body["n"] * body["max_tokens"]))
     cached = data.draw(st.integers(0, prompt))
     usage = Usage(
@@ -89,15 +93,99 @@ def test_the_dearest_price_of_any_tier_and_length_counts() -> None:
 
 
 def test_the_answer_is_as_long_as_it_was_asked_to_be_or_as_the_model_can_make_it() -> None:
-    """max_completion_tokens comes before max_tokens; a default of the deployment counts, too."""
-    overhead = 400 + bound.TOKENS_PER_MESSAGE + bound.TOKENS_PER_PROMPT
+    """A server may know only one name of the limit; a default of the deployment counts, too."""
+    overhead = 400 + ceiling.TEMPLATE
 
     assert most(deployment(), request(max_tokens=10))[1] == overhead + 10
-    assert most(deployment(), request(max_tokens=10, max_completion_tokens=7))[1] == overhead + 7
+    assert most(deployment(), request(max_tokens=7, max_completion_tokens=10))[1] == overhead + 10
+    assert most(deployment(), request(max_tokens=10, max_completion_tokens=7))[1] == overhead + 10
     assert most(deployment(), request(max_tokens=10, n=3))[1] == overhead + 30
     assert most(deployment(), request())[1] == overhead + 5_000
     assert most(deployment(defaults={"max_tokens": 20}), request())[1] == overhead + 20
     assert most(deployment(), request(max_tokens=10**12))[1] == overhead + 100_000
+
+
+OPENAI_MODELS = ["gpt-4o-mini", "ft:gpt-4o-mini-2024-07-18:us::x", "openai/gpt-4.1", "o3-mini"]
+
+
+@pytest.mark.parametrize("model", [*OPENAI_MODELS, "gemini-2.5-flash", "claude-sonnet-4-5"])
+def test_models_without_a_prompt_of_their_own_take_no_more_than_the_body(model: str) -> None:
+    """The braces and names of the JSON are more than these put around messages."""
+    assert most(deployment(model=model), request(max_tokens=10))[1] == 400 + 10
+
+
+@pytest.mark.parametrize("model", ["qwen2.5:0.5b", "gpt-oss:20b", "mistral-small"])
+def test_any_other_model_may_have_a_prompt_of_its_own(model: str) -> None:
+    """Whoever serves it, under a name of OpenAI's or not."""
+    assert most(deployment(model=model), request(max_tokens=10))[1] == 410 + ceiling.TEMPLATE
+
+
+def test_the_name_of_a_deployment_is_not_that_of_its_model() -> None:
+    """Azure's are named by their users; base_model says which model it is."""
+    target = deployment(model="our-own", info={"base_model": "azure/gpt-4o"})
+
+    assert most(target, request(max_tokens=10))[1] == 410
+
+
+@pytest.mark.parametrize("field", ["tools", "functions", "response_format"])
+def test_claude_is_told_how_to_call_tools(field: str) -> None:
+    """Up to 530 tokens; LiteLLM asks for a form by a tool."""
+    value = {"type": "json_object"} if field == "response_format" else [{"type": "function"}]
+    body: dict[str, Any] = {field: value, "max_tokens": 10}
+    asked = request(**body)
+
+    assert most(deployment(model="claude-sonnet-4-5"), asked)[1] == 410 + ceiling.TEMPLATE
+    assert most(deployment(model="gpt-4o"), asked)[1] == 410
+
+
+def test_what_a_deployment_adds_to_each_request_is_in_the_prompt() -> None:
+    """Tools of the configuration, also those in extra_body."""
+    tools = [{"type": "function", "function": {"name": "x" * 1000}}]
+    plain = most(deployment(), request(max_tokens=1))[1]
+
+    assert most(deployment(defaults={"tools": tools}), request(max_tokens=1))[1] > plain + 1000
+    within = {"extra_body": {"tools": tools, "max_tokens": 77}}
+    assert most(deployment(defaults=within), request(max_tokens=1))[1] > plain + 1000
+    assert most(deployment(defaults=within), request())[1] > plain + 1076
+
+
+def test_extra_body_is_what_the_provider_gets() -> None:
+    """A small number beside it reserves nothing; nonsense in it is no failure of the gateway."""
+    extra = {"max_tokens": 900, "n": 2, "messages": "no list", "tools": "none", "best_of": "x"}
+    asked = request(max_tokens=1, extra_body=extra)
+
+    assert most(deployment(model="gpt-4o"), asked)[1] == 400 + 2 * 900
+    pictures = [{"role": "user", "content": [{"type": "image_url"}, 3]}, 4]
+    assert most(deployment(), request(max_tokens=1, extra_body={"messages": pictures}))[1] > 100_000
+
+
+def test_what_of_a_prediction_is_not_taken_is_paid_for() -> None:
+    """OpenAI bills rejected tokens of a prediction as an answer's."""
+    asked = request(max_tokens=10, prediction={"type": "content", "content": "x"})
+
+    assert most(deployment(model="gpt-4o"), asked)[1] == 400 + 10 + 400
+
+
+def test_sound_of_an_earlier_answer_is_named_by_its_id_alone() -> None:
+    """It may fill the whole of the model's input."""
+    said = [{"role": "assistant", "audio": {"id": "audio_1"}}]
+
+    assert most(deployment(), request(max_tokens=1, messages=said))[1] == 100_001
+
+
+def test_an_answer_that_may_be_repaired_is_reserved_twice_for_each_deployment() -> None:
+    """Each is asked, told what is wrong, and asked again, before the next one is."""
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
+    first, second = deployment("a", model="gpt-4o"), deployment("b", model="gpt-4o")
+    models = Models((first, second))
+    asked = request(max_tokens=10, response_format=form)
+    once = (400 * 5e-6 + 10 * 9e-6) + ((410 + bound.REPAIR) * 5e-6 + 10 * 9e-6)
+
+    dollars, tokens = upper_bound(models, asked, ("a", "b"), repairs=True)
+    assert dollars == pytest.approx(2 * once)
+    assert tokens == 2 * (410 + 420 + bound.REPAIR)
+    assert upper_bound(models, asked, ("a", "b"))[1] == 410
+    assert upper_bound(models, request(max_tokens=10), ("a", "b"), repairs=True)[1] == 410
 
 
 @pytest.mark.parametrize("kind", ["image_url", "input_audio", "file", "of_the_next_version"])
@@ -112,9 +200,9 @@ def test_what_is_no_text_may_fill_the_whole_of_the_models_input(kind: str) -> No
 def test_a_model_that_nobody_bounds_is_bounded_by_what_is_documented() -> None:
     """Neither LiteLLM's price map nor the request says anything."""
     target = deployment(max_input_tokens=None, max_output_tokens=None)
-    overhead = 400 + bound.TOKENS_PER_MESSAGE + bound.TOKENS_PER_PROMPT
+    overhead = 400 + ceiling.TEMPLATE
 
-    assert most(target, request())[1] == overhead + bound.UNKNOWN_OUTPUT
+    assert most(target, request())[1] == overhead + ceiling.UNKNOWN_OUTPUT
 
 
 def test_the_dearest_deployment_that_may_answer_counts() -> None:
@@ -143,7 +231,7 @@ def test_embeddings_have_no_answer_and_speech_is_paid_by_its_letters() -> None:
     )
     ears = deployment(price={"input_cost_per_second": 1e-4}, mode="audio_transcription")
 
-    assert most(deployment(), text)[1] == 400 + bound.TOKENS_PER_PROMPT
+    assert most(deployment(), text)[1] == 400
     assert most(voice, spoken)[0] >= 300 * 1e-5
     assert most(ears, sound)[0] >= 1000 * 1e-4
 
@@ -155,4 +243,5 @@ def test_searches_in_the_web_are_reserved_only_when_they_may_happen() -> None:
     plain = most(target, request())[0]
 
     assert plain < 0.1
+    assert most(target, request(web_search_options={}))[1] > 100_000, "what is found is read"
     assert most(target, request(web_search_options={}))[0] >= plain + 20 * 0.05

@@ -99,6 +99,26 @@ def test_a_repair_that_fails_is_a_failure_like_any_other() -> None:
     run(test())
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_no_deployment_is_paid_more_than_twice(*, stream: bool) -> None:
+    """Retries of failing repairs and broken streams do not add up: so much was reserved."""
+    broken = fakes.Cut("eins zwei", fakes.ERROR) if stream else "eins"
+
+    async def test() -> None:
+        twins = (deployment("first", "a"), deployment("first", "b"))
+        async with routing(*twins, num_retries=8, settings=replace(FAST, allowed_fails=99)) as made:
+            made.provider.script["a"] = [broken, fakes.ERROR] * 4
+            made.provider.script["b"] = [fakes.ERROR, broken, "zwei"] * 4
+            with pytest.raises(GatewayError):
+                await made.ask(stream=stream, response_format=IN_SCHEMA)
+            assert made.last is not None
+            paid = [each.deployment.id for each in made.last.attempts if each.bill is not None]
+            assert paid
+            assert max(paid.count(name) for name in "ab") <= 2
+
+    run(test())
+
+
 def test_repair_can_be_switched_off() -> None:
     """Switched off, an answer is handed on as it came."""
 
