@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.costs.bound import upper_bound
-from gateway.errors import GatewayError, InvalidRequestError, UnavailableError
+from gateway.errors import (
+    BudgetExceededError,
+    GatewayError,
+    InvalidRequestError,
+    RateLimitError,
+    UnavailableError,
+)
 from gateway.http.answers import send_plain, send_stream
 from gateway.http.asgi import ClientGoneError, answer_error, read_body, replayed
 from gateway.http.body import end_user_of, model_of, parse_json, read_fields
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
 
     from gateway.http.asgi import Message, Receive, Send
     from gateway.http.rooms import Rooms
+    from gateway.limits.reservation import Reservation
     from gateway.request import UploadedFile
 
 LOG = logging.getLogger(__name__)
@@ -125,7 +132,7 @@ class Endpoint:
         self._require_room()
         aliases = reachable(rooms.models, request)
         usd, tokens = upper_bound(rooms.models, request, aliases, repairs=rooms.router.repairs)
-        reservation = await rooms.limits.reserve(request.caller, usd, tokens)
+        reservation = await self._reserve(request, usd, tokens)
         booking = Booking(
             request, reservation, rooms.journal, has_rows=not rooms.models.disable_spend_logs
         )
@@ -147,6 +154,27 @@ class Endpoint:
             raise
         finally:
             booking.book()
+
+    async def _reserve(self, request: Request, usd: float, tokens: int) -> Reservation:
+        """Reserve; whoever waited while its budget was reset or raised is judged by the new one.
+
+        Raises:
+            GatewayError: a limit is reached.
+        """
+        limits, access = self._rooms.limits, self._rooms.access
+        while True:
+            caller = request.caller
+            try:
+                return await limits.reserve(caller, usd, tokens)
+            except (BudgetExceededError, RateLimitError):
+                request.caller = await access.by_hash(
+                    caller.key_hash,
+                    user_id=caller.user_id,
+                    team_id=caller.team_id,
+                    end_user=caller.end_user_id,
+                )
+                if request.caller.entities == caller.entities:
+                    raise
 
     def _require_room(self) -> None:
         """Refuse a request whose cost could not be written down."""

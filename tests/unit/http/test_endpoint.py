@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from gateway.access.caller import Caller
+from gateway.access.caller import Caller, Entity, Kind
 from gateway.config.deployment import Beyond
-from gateway.errors import BudgetExceededError
-from unit.http.rooms import CHAT, gateway
+from gateway.errors import BudgetExceededError, GatewayError, RateLimitError
+from unit.http.rooms import CHAT, FakeReservation, gateway
 from unit.routing.fakes import BAD, DEAD, LIMITED, PRICE, Cut, Hang, run, until
 
 STREAM = {**CHAT, "stream": True}
@@ -266,6 +267,38 @@ def test_an_error_has_the_callers_id_and_when_to_come_again() -> None:
             assert talk.headers["x-litellm-call-id"] == "job-7"
             assert int(talk.headers["retry-after"]) in range(1, 31)
             assert set(talk.error) == {"message", "type", "param", "code"}
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("in_the_table", "status", "judged"),
+    [([0.0], 200, [5.0, 0.0]), ([4.0, 4.0], 429, [5.0, 4.0]), ([5.0], 429, [5.0])],
+    ids=["reset", "still spent", "unchanged"],
+)
+@pytest.mark.parametrize("refusal", [BudgetExceededError("spent"), RateLimitError("held")])
+def test_who_waited_over_a_reset_is_judged_by_the_new_budget(
+    refusal: GatewayError, in_the_table: list[float], status: int, judged: list[float]
+) -> None:
+    """Limits know the one before, as nobody has asked since; what is the same is judged once."""
+    key = Entity(Kind.KEY, "a" * 64, spend=5.0)
+
+    async def test() -> None:
+        async with gateway(caller=Caller(key_hash="a" * 64, entities=(key,))) as made:
+            admit, seen, rest = made.limits.reserve, [], list(in_the_table)
+
+            async def reserve(caller: Caller, usd: float, tokens: int) -> FakeReservation:
+                spend = caller.entities[0].spend
+                seen.append(spend)
+                if spend == 0:
+                    return await admit(caller, usd, tokens)
+                now = replace(key, spend=rest.pop(0))
+                made.access.caller = replace(made.access.caller, entities=(now,))
+                raise refusal
+
+            made.limits.reserve = reserve  # type: ignore[method-assign]
+            assert (await made.ask()).status == status
+            assert seen == judged
 
     run(test())
 
