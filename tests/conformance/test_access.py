@@ -15,11 +15,12 @@ from psycopg.types.json import Jsonb
 
 from gateway.access.access import Access
 from gateway.access.caller import Kind
-from gateway.access.changes import Changes
+from gateway.access.changes import LOOK_EVERY, Changes
 from gateway.access.statements import POSITION_TABLE
 from gateway.config.deployment import Deployment, Models, Protocol
 from gateway.database import triggers
 from gateway.errors import AuthenticationError, GatewayError, PermissionDeniedError
+from gateway.journal.tables import create_tables
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -36,6 +37,13 @@ MODELS = Models(
 SECOND = 1.0
 LOOK = 5.0
 """Seconds: two between two looks, and what a busy machine adds."""
+
+
+BOOK = f"""
+WITH spent AS (UPDATE "LiteLLM_VerificationToken" SET spend = %s WHERE token = %s)
+INSERT INTO {POSITION_TABLE} AS p (journal, at) VALUES (%s, 1)
+ON CONFLICT (journal) DO UPDATE SET at = p.at + 1
+"""  # noqa: S608 -- a constant
 
 
 @pytest.fixture
@@ -390,6 +398,40 @@ def test_the_journals_position_comes_with_the_spend(told: Database, people: Peop
         assert asyncio.run(position()) == -1
         people.sql(f"INSERT INTO {POSITION_TABLE} VALUES ('mine', 41), ('another', 42)")  # noqa: S608 -- a constant
         assert asyncio.run(position()) == 41
+    finally:
+        people.sql(f"DROP TABLE {POSITION_TABLE}")
+
+
+def test_what_other_gateways_spend_is_known_within_seconds(told: Database, people: People) -> None:
+    """Rising spend notifies nobody; a gateway's own costs have nothing read again."""
+    people.add_key(spend=0.25)
+    with psycopg.connect(told.url, autocommit=True) as connection:
+        create_tables(connection)
+
+    def book(journal: str, spend: float) -> None:
+        people.sql(BOOK, spend, people.token, journal)
+
+    async def main() -> None:
+        async with access_to(told.url, journal_id="mine") as access:
+
+            async def spend() -> float:
+                return (await access.identify(people.secret)).entities[0].spend
+
+            assert await spend() == 0.25
+            before = await access.identify(people.secret)
+            book("mine", 0.5)
+            await asyncio.sleep(2 * LOOK_EVERY)
+            assert await access.identify(people.secret) is before
+            for theirs in (0.75, 1.0):
+                book("theirs", theirs)
+
+                async def is_known(theirs: float = theirs) -> bool:
+                    return await spend() == theirs
+
+                await soon(is_known, "what the other has spent", LOOK)
+
+    try:
+        asyncio.run(main())
     finally:
         people.sql(f"DROP TABLE {POSITION_TABLE}")
 

@@ -34,6 +34,8 @@ FIRST_PROBE_SECONDS = 1.0
 """The same at the start, which waits for it."""
 
 LOOK_EVERY = 2.0
+"""Also for what other gateways spend, which tells nobody."""
+
 TRY_LISTENING_EVERY = 60.0
 RETRY_SECONDS = 0.5
 
@@ -49,6 +51,9 @@ class Follower(Protocol):
 
     async def look(self) -> None:
         """Read again what is in use; called every LOOK_EVERY seconds where nothing is heard."""
+
+    async def look_for_others(self) -> None:
+        """Do so if others have spent; called every LOOK_EVERY seconds where changes are heard."""
 
 
 class Changes:
@@ -94,6 +99,8 @@ class Changes:
         self._heard_at = self._sent_at = 0.0
         passes = await self._passes(connection)
         has_triggers = await self._has_triggers()
+        await self._follower.look_for_others()
+        looked_at = time.monotonic()
         self._follower.changed_unheard()
         self.is_heard = passes and has_triggers
         self.tried.set()
@@ -113,8 +120,12 @@ class Changes:
                 return  # another connection found it away: see whether this one is alive
             if self._sent_at > self._heard_at + PROBE_SECONDS:
                 raise DatabaseAwayError("a notification to oneself did not come")
-            if time.monotonic() - self._sent_at > PROBE_EVERY:
+            now = time.monotonic()
+            if now - self._sent_at > PROBE_EVERY:
                 await self._send()
+            if now - looked_at > LOOK_EVERY:
+                looked_at = now
+                await self._follower.look_for_others()
 
     async def _passes(self, connection: Connection) -> bool:
         """Return whether a notification that another connection sends arrives here."""

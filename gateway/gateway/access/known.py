@@ -94,6 +94,7 @@ class KnownCallers:
         self._end_users: Kept[str, EndUser] = Kept(END_USERS)
         self._combined: Recent[tuple[str, str], Combined] = Recent(END_USERS)
         self._unknown: Recent[Key, float] = Recent(UNKNOWN)
+        self._others: object = None
         self.common = Common()
         self._common_is_stale = True
         self._common_lock = asyncio.Lock()
@@ -168,6 +169,19 @@ class KnownCallers:
         self._common_is_stale = True
         self._identities.changed_all()
         self._end_users.changed_all()
+
+    async def look_for_others(self) -> None:
+        """Read again who is in use if costs that are not of this gateway's journal were applied.
+
+        A spend that rises tells nobody. Other gateways' costs, and those of a journal that was left
+        behind, are in nobody's memory else.
+
+        Raises:
+            DatabaseAwayError: the database does not answer.
+        """
+        before, self._others = self._others, await self._reader.read_others()
+        if self._others != before:
+            await self.look()
 
     async def look(self) -> None:
         """Read again who was asked for since the last look; the others are when they are needed.

@@ -126,6 +126,13 @@ class Reader:
         default = by_name(row[2:], statements.DEFAULT_VALUES).get("end_user_default", {})
         return Common(frozenset(row[0]), frozenset(row[1]), default)
 
+    async def read_others(self) -> object:
+        """Return what is another value as soon as another journal's costs are applied."""
+        if not await self._knows_positions():
+            return None
+        ((total,),) = await self._database.fetch(statements.OTHERS, {"journal": self._journal_id})
+        return total
+
     async def close(self) -> None:
         """Stop all look-ups."""
         await self.callers.close()
@@ -134,13 +141,16 @@ class Reader:
     async def _fetch(
         self, statement: Callable[..., str], values: dict[str, Any]
     ) -> list[tuple[Any, ...]]:
-        if not self._has_positions:
-            ((self._has_positions,),) = await self._database.fetch(statements.HAS_POSITIONS, {})
-        text = statement(with_position=self._has_positions)
+        text = statement(with_position=await self._knows_positions())
         self._has_positions, known = False, self._has_positions  # should the table go again
         rows = await self._database.fetch(text, {**values, "journal": self._journal_id})
         self._has_positions = known
         return sorted(rows, key=_number)
+
+    async def _knows_positions(self) -> bool:
+        if not self._has_positions:
+            ((self._has_positions,),) = await self._database.fetch(statements.HAS_POSITIONS, {})
+        return self._has_positions
 
 
 def _number(row: tuple[Any, ...]) -> int:

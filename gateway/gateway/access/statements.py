@@ -89,6 +89,9 @@ LEFT JOIN {table("end_user_default")} ON end_user_default."budget_id" = wanted.b
 """
 """What holds for everybody: tags and groups with a budget, and end users' default budget."""
 
+OTHERS = f"SELECT coalesce(sum(at), 0) FROM {POSITION_TABLE} WHERE journal <> %(journal)s"
+"""How far all other journals are together: changes with each cost that another gateway booked."""
+
 HAS_POSITIONS = f"SELECT to_regclass('{POSITION_TABLE}') IS NOT NULL"
 
 
