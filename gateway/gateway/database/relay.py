@@ -13,6 +13,8 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from gateway.own_sockets import own_sockets
+
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
@@ -30,7 +32,7 @@ class Relay:
 
     Args:
         url: of the database.
-        host: where to listen; a name is looked up.
+        host: where to listen; of a name that several gateways share, at this one's addresses.
         port: where to listen.
     """
 
@@ -38,20 +40,23 @@ class Relay:
         parts = urlsplit(url)
         self._target = (parts.hostname or "localhost", parts.port or 5432)
         self._listening = (host, port)
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     async def start(self) -> None:
         """Begin to listen.
 
         Raises:
-            OSError: it cannot listen there.
+            OSError: the port is taken.
         """
-        self._server = await asyncio.start_server(self._join, *self._listening, limit=CHUNK)
+        self._servers = [
+            await asyncio.start_server(self._join, sock=each, limit=CHUNK)
+            for each in await own_sockets(*self._listening)
+        ]
 
     async def close(self) -> None:
         """Stop listening; open connections end with the process."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
+
+from gateway.own_sockets import own_sockets
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -51,7 +51,7 @@ class Listener:
         Raises:
             OSError: the port is taken.
         """
-        sockets = await _own_sockets(self._host, self._port)
+        sockets = await own_sockets(self._host, self._port)
         if not sockets:
             LOG.warning("%s is not here: LiteLLM's proxy asks another gateway", self._host)
             return
@@ -67,31 +67,6 @@ class Listener:
         self._server.should_exit = True
         if self._task is not None:
             await self._task
-
-
-async def _own_sockets(host: str, port: int) -> list[socket.socket]:
-    """Return a bound socket for each address of a name that is this machine's.
-
-    Raises:
-        OSError: the port is taken.
-    """
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror:
-        return []
-    bound = []
-    for family, kind, protocol, _, address in dict.fromkeys(found):
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind(address)
-        except OSError as error:
-            listening.close()
-            if error.errno != errno.EADDRNOTAVAIL:
-                raise
-        else:
-            bound.append(listening)
-    return bound
 
 
 class _ServerWithoutSignals(uvicorn.Server):
