@@ -64,6 +64,7 @@ class Gateway:
 
     Attributes:
         app: what is on its port.
+        internal_app: what LiteLLM's proxy asks; None without an internal endpoint.
     """
 
     def __init__(self, settings: Settings, models: Models, options: Options) -> None:
@@ -133,10 +134,13 @@ class Gateway:
         # Without a key, that nobody else gets this far is all there is.
         self.app: App = app if master_key is not None else LoopbackGuard(app)
         self._internal = None
+        self.internal_app: App | None = None
         shared = master_key or _internal_key(settings)
         if settings.internal_host is not None and shared is not None:
-            internal = InternalApp(endpoint, rooms, derive_secret(shared))
-            self._internal = Listener(internal, settings.internal_host, settings.internal_port)
+            self.internal_app = InternalApp(endpoint, rooms, derive_secret(shared))
+            self._internal = Listener(
+                self.internal_app, settings.internal_host, settings.internal_port
+            )
         self._relay = self._make_relay()
 
     def _make_relay(self) -> Relay | None:
