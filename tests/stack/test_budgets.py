@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from support.stack import Stack
 
 INPUT_TOKENS, OUTPUT_TOKENS = 8, 100
-COST = INPUT_TOKENS * 0.15e-6 + OUTPUT_TOKENS * 0.60e-6
+INPUT_PRICE, OUTPUT_PRICE = 0.15e-6, 0.60e-6
+COST = INPUT_TOKENS * INPUT_PRICE + OUTPUT_TOKENS * OUTPUT_PRICE
 """US dollars of one scripted answer of gpt-4o-mini; 8 is what LiteLLM counts for its prompt."""
 
 PARALLEL = 50
@@ -30,11 +32,17 @@ OUTAGE_SECONDS = 120
 @pytest.fixture(autouse=True)
 def slow_answers(priced_stack: Stack) -> Iterator[None]:
     """Let each answer take a second and cost COST, so that requests really overlap."""
-    answer = {"input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS, "stall": 1}
-    slow = {"name": "slow", "when": {"from": 1}, "do": {"stall": answer.pop("stall")}}
-    play(priced_stack, {"answer": answer, "rules": [slow]})
+    bill(priced_stack, INPUT_TOKENS)
     yield
     play(priced_stack, {})
+
+
+def bill(stack: Stack, input_tokens: int) -> float:
+    """Let each answer take a second, and so many tokens of input; return what it costs, USD."""
+    answer = {"input_tokens": input_tokens, "output_tokens": OUTPUT_TOKENS}
+    slow = {"name": "slow", "when": {"from": 1}, "do": {"stall": 1}}
+    play(stack, {"answer": answer, "rules": [slow]})
+    return input_tokens * INPUT_PRICE + OUTPUT_TOKENS * OUTPUT_PRICE
 
 
 def key(stack: Stack, budget: float) -> str:
@@ -44,14 +52,16 @@ def key(stack: Stack, budget: float) -> str:
     return str(json.loads(done.stdout)["api_key"])
 
 
-def parallel(stack: Stack, secret: str, *, stream: bool = False) -> Counter[int]:
+def parallel(
+    stack: Stack, secret: str, *, stream: bool = False, callers: int = PARALLEL
+) -> Counter[int]:
     """Return the statuses of many requests at once."""
 
     def one(_: int) -> int:
         return ask(stack, secret, max_tokens=OUTPUT_TOKENS, stream=stream).status_code
 
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        return Counter(pool.map(one, range(PARALLEL)))
+    with ThreadPoolExecutor(callers) as pool:
+        return Counter(pool.map(one, range(callers)))
 
 
 def billed(stack: Stack) -> int:
@@ -87,6 +97,40 @@ def test_a_budget_is_passed_by_less_than_one_request(priced_stack: Stack) -> Non
 
     assert parallel(priced_stack, secret)[HTTPStatus.OK] == 4
     assert exceeded(priced_stack, secret)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("callers", [30, 300])
+def test_a_provider_may_bill_more_than_the_text_suggests(
+    priced_stack: Stack, counted: Callable[[str], None], callers: int, *, stream: bool
+) -> None:
+    """80 tokens for a word: the budget is used to its end, and passed by less than one request."""
+    cost = bill(priced_stack, 80)
+    secret = key(priced_stack, 12.5 * cost)
+    before = billed(priced_stack)
+
+    statuses = parallel(priced_stack, secret, stream=stream, callers=callers)
+
+    counted(f"answered {statuses[HTTPStatus.OK]} of {callers} at once, budget for 12.5")
+    assert statuses == {HTTPStatus.OK: 13, HTTPStatus.TOO_MANY_REQUESTS: callers - 13}
+    assert billed(priced_stack) - before == 13
+    assert exceeded(priced_stack, secret)
+
+
+def test_a_bill_beyond_the_bound_is_logged_and_paid(priced_stack: Stack) -> None:
+    """5,000 tokens for one word: whoever was let in before the first bill is paid, nobody after."""
+    cost = bill(priced_stack, 5000)
+    secret = key(priced_stack, 1.5 * cost)
+    since = time.time()
+
+    answered = parallel(priced_stack, secret)[HTTPStatus.OK]
+
+    fit_the_bound = int(1.5 * cost / (INPUT_TOKENS * INPUT_PRICE + OUTPUT_TOKENS * OUTPUT_PRICE))
+    assert 2 <= answered <= fit_the_bound
+    assert exceeded(priced_stack, secret)
+    log = priced_stack.compose("logs", "--since", str(int(since)), "gateway").stdout
+    assert log.count("beyond its bound") == answered
+    assert secret not in log
 
 
 def test_a_spent_budget_is_still_spent_after_a_kill(priced_stack: Stack) -> None:
