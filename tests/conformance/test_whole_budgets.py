@@ -33,6 +33,7 @@ from gateway.jobs.budget_resets import reset_budgets
 from gateway.jobs.election import connect
 from gateway.journal.tables import create_tables
 from gateway.request import Usage
+from support.long import rounds
 from support.prisma_engine import create_database, drop_database, package_folder
 from support.whole_gateway import PRODUCED, TOKEN, Key, whole_gateway
 
@@ -392,7 +393,7 @@ def test_budgets_hold_whatever_comes_in_which_order(world: World, machine: type[
 
 
 SETTINGS = settings(
-    max_examples=12,
+    max_examples=rounds(10, long=60),
     stateful_step_count=30,
     deadline=None,
     print_blob=True,
