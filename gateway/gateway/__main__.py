@@ -6,14 +6,19 @@ import sys
 
 
 def main() -> None:
-    """Runs the command given; the health check without what the others need."""
-    if sys.argv[1:] in (["health"], ["litellm-health"]):
-        from gateway import health_probe  # noqa: PLC0415 -- the quick way
+    """Run the command given; those that a start waits for without what the others need."""
+    arguments = sys.argv[1:]
+    name = arguments[0] if len(arguments) == 1 else ""
+    if name in ("health", "litellm-health"):
+        from gateway import health_probe  # noqa: PLC0415 -- the quickest way
 
-        sys.exit(health_probe.main() if sys.argv[1] == "health" else health_probe.litellm())
-    from gateway.cli import run  # noqa: PLC0415 -- after the quick way
+        sys.exit(health_probe.main() if name == "health" else health_probe.litellm())
+    from gateway.commands import WITHOUT_OPTIONS, run  # noqa: PLC0415 -- after the quickest way
 
-    run()
+    command = WITHOUT_OPTIONS.get(name)
+    if command is None:
+        from gateway.cli import app as command  # noqa: PLC0415 -- the slow way
+    run(command)
 
 
 if __name__ == "__main__":

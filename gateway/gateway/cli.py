@@ -1,4 +1,4 @@
-"""The command line: one function a command, and how errors end it.
+"""The command line: one function a command.
 
 Each command imports what it needs by itself, so that the light ones stay light.
 """
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from gateway import commands
 from gateway.backup.commands import app as backup_app
-from gateway.config.problems import EXIT_CONFIGURATION, ConfigurationError
 from gateway.keys.commands import app as key_app
-from gateway.log import Log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,10 +37,7 @@ app.add_typer(backup_app)
 @app.command()
 def secrets() -> None:
     """Make every key and password exist, each in the volume of its readers."""
-    from gateway.secret_store import ensure_secrets  # noqa: PLC0415
-
-    for line in ensure_secrets(os.environ):
-        typer.echo(line)
+    commands.secrets()
 
 
 @app.command()
@@ -50,19 +46,13 @@ def migrate(
     retry: Annotated[bool, typer.Option(help="Try failed migrations again.")] = False,
 ) -> None:
     """Bring the database to LiteLLM's schema; does nothing when it is there."""
-    from gateway.config.settings import load_settings  # noqa: PLC0415
-    from gateway.database.migrate import migrate as run_migrate  # noqa: PLC0415
-
-    settings = load_settings()
-    run_migrate(settings, Log(as_json=settings.json_logs), retry=retry)
+    commands.migrate(retry=retry)
 
 
 @app.command()
 def serve() -> None:
     """Serve the OpenAI-compatible API on HOST:PORT."""
-    from gateway.serve import serve as run_serve  # noqa: PLC0415
-
-    run_serve()
+    commands.serve()
 
 
 @app.command()
@@ -71,13 +61,7 @@ def litellm(
     until_eof: Annotated[bool, typer.Option(help="End when standard input ends.")] = False,
 ) -> None:
     """Run LiteLLM's own proxy for the gateway, on HOST:PORT."""
-    from gateway.config.settings import load_settings  # noqa: PLC0415
-    from gateway.log import set_up_logging  # noqa: PLC0415
-    from gateway.proxy.command import run as run_litellm  # noqa: PLC0415
-
-    settings = load_settings()
-    set_up_logging(as_json=settings.json_logs, component="litellm")
-    run_litellm(settings, until_eof=until_eof)
+    commands.litellm(until_eof=until_eof)
 
 
 @app.command()
@@ -266,30 +250,3 @@ def _probe(rows: Sequence[ModelRow], gateway: httpx.Client) -> bool:
         typer.echo(str(result), err=True)
         all_answered = all_answered and result.ok
     return all_answered
-
-
-def run() -> None:
-    """Runs the command line; an expected error is told in lines, not in a traceback."""
-    try:
-        app()
-    except ConfigurationError as error:
-        _fail(error, EXIT_CONFIGURATION)
-    except Exception as error:
-        if not _is_expected(error):
-            raise
-        _fail(error, 1)
-
-
-def _is_expected(error: Exception) -> bool:
-    """Whether an error already says what happened and what to do.
-
-    Looked up by its module: importing the classes would make every command pay for psycopg.
-    """
-    name = type(error).__name__
-    return type(error).__module__.startswith("gateway.") and name.endswith("Error")
-
-
-def _fail(error: Exception, code: int) -> None:
-    as_json = (os.environ.get("JSON_LOGS") or "").lower() == "true"
-    Log(as_json=as_json)(str(error), "ERROR")
-    sys.exit(code)

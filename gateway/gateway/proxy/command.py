@@ -33,10 +33,9 @@ from gateway.proxy.supervisor import Mode, Options, Supervisor
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pydantic import SecretStr
-
     from gateway.config.deployment import Models
     from gateway.config.settings import Settings
+    from gateway.config.values import SecretStr
 
 LOG = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from gateway.config.providers import BASE_VARIABLES, MODEL_VARIABLES, PROVIDERS
 from support.stack import REPOSITORY
 
 EXAMPLE = (REPOSITORY / ".env.example").read_text()
-SETTINGS = (
-    gateway.config.settings.Settings,
-    backend_stub.settings.Settings,
-    model_server.settings.Settings,
+NAMES = (
+    gateway.config.settings.Settings.__dataclass_fields__,
+    backend_stub.settings.Settings.model_fields,
+    model_server.settings.Settings.model_fields,
 )
 SHELL = ("run", "commands/*.sh", "bootstrap/*.sh", "postgres/*.sh")
 PYTHON = (
@@ -96,7 +96,7 @@ def found(pattern: str, *globs: str) -> set[str]:
 
 def read_by_code() -> set[str]:
     """Return each variable that a service or a script reads."""
-    fields = {name.upper() for settings in SETTINGS for name in settings.model_fields}
+    fields = {name.upper() for names in NAMES for name in names}
     references = found(r"os\.environ/([A-Z_]+)", "litellm/litellm_config.yaml")
     direct = found(r"""environ(?:\.get\(|\[)["']([A-Z_]+)["']""", *PYTHON)
     constants = found(r"""_VARIABLE = "([A-Z_]+)""", *PYTHON)

@@ -46,3 +46,34 @@ def test_secrets_are_never_shown() -> None:
     settings = load_settings({"LITELLM_MASTER_KEY": "sk-very-secret", "DATABASE_URL": "hidden"})
     assert "very-secret" not in repr(settings)
     assert "hidden" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "advice"),
+    [
+        ("PORT", "65536", "a whole number from 1 to 65535"),
+        ("PORT", "4000.5", "a whole number"),
+        ("ALLOWED_FAILS", "-1", "a whole number of at least 0"),
+        ("REQUEST_TIMEOUT", "0", "a valid number above 0 and at most 3600"),
+        ("COOLDOWN_TIME", "nan", "a valid number of at least 0"),
+        ("BACKEND_BUDGET", "0", "a valid number above 0"),
+        ("JSON_LOGS", "maybe", "true or false"),
+        ("LITELLM_PROXY", "never", "'always' or 'on-demand'"),
+        ("BACKEND_BUDGET_DURATION", "30 d", "a text of the form"),
+        ("SPEND_RETENTION", "90d\n", "a text of the form"),
+    ],
+)
+def test_what_a_setting_takes_is_said(variable: str, text: str, advice: str) -> None:
+    """A value out of bounds, or of another kind, is refused with what could be set."""
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings({variable: text})
+    (problem,) = raised.value.problems
+    assert problem.where == variable
+    assert advice in problem.fix
+
+
+@pytest.mark.parametrize("text", ["true", "True", "1", "yes", "on"])
+def test_yes_has_several_words(text: str) -> None:
+    """A flag takes the words that LiteLLM's own settings take, in any case of letters."""
+    assert load_settings({"JSON_LOGS": text}).json_logs is True
+    assert load_settings({"SCHEMA_REPAIR": "off"}).schema_repair is False
