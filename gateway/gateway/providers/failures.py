@@ -11,9 +11,9 @@ import asyncio
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import orjson
 
+from gateway.providers.response import NotHttpError
 from gateway.providers.retry_after import retry_after_seconds
 from gateway.routing.failure import AttemptFailedError, Failure, FailureKind, Refusal
 
@@ -79,13 +79,13 @@ def failure_of_answer(
     Args:
         status: HTTP's.
         content: the body, whatever it holds.
-        headers: of the answer.
+        headers: of the answer, in lower case.
     """
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:
         document = None
-    after = headers.get("Retry-After") if headers else None
+    after = headers.get("retry-after") if headers else None
     return failure_of_error(status, document, after)
 
 
@@ -140,13 +140,11 @@ def failure_in_answer(document: Mapping[str, Any]) -> Failure | None:
 
 
 def failure_of_exception(error: BaseException) -> Failure:
-    """Return what an exception of aiohttp says; it never holds the provider's words."""
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return Failure(FailureKind.UNREACHABLE)
+    """Return what an exception of a connection says; it never holds the provider's words."""
     # Before Python 3.11 asyncio's TimeoutError is not the built-in one.
     if isinstance(error, (asyncio.TimeoutError, TimeoutError)):
         return Failure(FailureKind.UNRESPONSIVE)
-    if isinstance(error, aiohttp.ClientResponseError):  # it answered, but not in HTTP
+    if isinstance(error, NotHttpError):  # it answered, but not in HTTP
         return Failure(FailureKind.FAILING)
     return Failure(FailureKind.UNREACHABLE)
 

@@ -54,7 +54,7 @@ class OllamaProvider(Provider):
             data = orjson.dumps(endpoint.body(request))
         except (AttributeError, KeyError, TypeError) as error:
             raise refused("a field of the request has the wrong type") from error
-        headers = {**endpoint.target.headers, CLIENT_REQUEST_ID: request.id}
+        headers = {CLIENT_REQUEST_ID: request.id}
         if request.stream:
             asked = Asked(deployment, request, timeouts, self._count)
             return await self._stream(endpoint, data, headers, asked)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.providers.failures import refused
-from gateway.providers.http_client import Target
 from gateway.providers.parameters import rules_for
+from gateway.providers.target import Target
 from gateway.request import Operation
 
 if TYPE_CHECKING:

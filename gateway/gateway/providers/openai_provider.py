@@ -19,11 +19,10 @@ from gateway.request import Operation, Usage
 from gateway.routing.failure import AttemptFailedError
 
 if TYPE_CHECKING:
-    import aiohttp
-
     from gateway.config.deployment import Deployment
     from gateway.providers.http_client import HttpClient
     from gateway.providers.reply import StreamReply, Timeouts
+    from gateway.providers.response import Response
     from gateway.providers.usage import Count
     from gateway.request import Request
 
@@ -50,7 +49,7 @@ class OpenAIProvider(Provider):
     ) -> PlainReply | StreamReply:
         """Ask a deployment once; see Provider."""
         endpoint = self._endpoint(deployment, request.operation)
-        headers = {**endpoint.target.headers, CLIENT_REQUEST_ID: request.id}
+        headers = {CLIENT_REQUEST_ID: request.id}
         try:
             body = endpoint.body(request)
             if request.operation is Operation.TRANSCRIPTION:
@@ -82,12 +81,12 @@ class OpenAIProvider(Provider):
         self,
         deployment: Deployment,
         request: Request,
-        response: aiohttp.ClientResponse,
+        response: Response,
         content: bytes,
     ) -> PlainReply:
         headers = provider_headers(response)
         operation = request.operation
-        kind = response.headers.get("Content-Type", "")
+        kind = response.headers.get("content-type", "")
         if operation is Operation.SPEECH or (
             operation is Operation.TRANSCRIPTION and "json" not in kind
         ):

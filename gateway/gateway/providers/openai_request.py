@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import orjson
 
-from gateway.providers.http_client import Target
 from gateway.providers.parameters import rules_for
+from gateway.providers.target import Target
 from gateway.request import Operation
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Endpoint:
         self.reports_usage = True
         self._defaults = dict(deployment.defaults)
         self._rules = rules_for(deployment, operation)
-        host = self.target.url.host or ""
+        host = self.target.host
         self._strips = host == SPOKEN or host.endswith(f".{SPOKEN}")
 
     def body(self, request: Request) -> Body:

@@ -21,10 +21,9 @@ from gateway.request import Usage
 from gateway.routing.failure import AttemptFailedError, Failure, FailureKind
 
 if TYPE_CHECKING:
-    import aiohttp
-
     from gateway.config.deployment import Deployment
     from gateway.providers.reply import Timeouts
+    from gateway.providers.response import Response
     from gateway.providers.usage import Count
     from gateway.request import Request
 
@@ -64,7 +63,7 @@ class ProviderStream(StreamReply):
         asked: what it answers.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, asked: Asked) -> None:
+    def __init__(self, response: Response, asked: Asked) -> None:
         self.headers = provider_headers(response)
         self._response = response
         self._asked = asked
@@ -142,7 +141,7 @@ class ProviderStream(StreamReply):
             await self._end()
             return
         try:
-            data = await self._response.content.readany()
+            data = await self._response.readany()
         except FAILURES as error:
             self._failure = (
                 Failure(FailureKind.UNRESPONSIVE)
@@ -192,8 +191,8 @@ class ProviderStream(StreamReply):
         self._alarm.cancel()
         self._alarm = self._loop.call_at(self._deadline, self._on_alarm)
         try:
-            while not self._response.content.at_eof() and not self._was_silent:
-                await self._response.content.readany()
+            while not self._response.at_eof and not self._was_silent:
+                await self._response.readany()
         except FAILURES:
             pass  # the answer is whole already
 

@@ -102,7 +102,7 @@ def test_a_page_of_a_firewall_is_no_refused_key() -> None:
 
 def test_retry_after_is_read() -> None:
     """In seconds or as a date."""
-    failure = failure_of_answer(429, b"{}", {"Retry-After": "7"})
+    failure = failure_of_answer(429, b"{}", {"retry-after": "7"})
     assert failure.retry_after == 7
 
 
