@@ -37,7 +37,6 @@ from gateway.proxy.watch import Watch
 from gateway.routing.router import Router
 from gateway.routing.settings import FailoverSettings
 from gateway.traces.settings import trace_settings
-from gateway.worker.supervisor import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from gateway.providers.reply import Provider
     from gateway.request import Bill, Request, Usage
     from gateway.traces.exporter import Traces
+    from gateway.worker.supervisor import Worker
 
 LOG = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Gateway:
         self._limits = Limits(refuse_what_might_not_fit=lambda: refuses)
         if self._journal is not None:
             self._journal.on_applied = self._limits.applied
-        self._worker = Worker(models, settings)
+        self._worker = _worker(models, settings)
         self._providers = _providers(self._worker)
         self._router = Router(
             models,
@@ -175,7 +175,8 @@ class Gateway:
         if self._jobs is not None:
             await self._jobs.start()
         self._router.start()
-        self._worker.start()
+        if self._worker is not None:
+            self._worker.start()
         if self._watch is not None:
             self._watch.start()
         self._start_metrics()
@@ -197,9 +198,10 @@ class Gateway:
         if self._journal is not None:
             await self._journal.close()
         await self._access.close()
-        await asyncio.gather(
-            *(provider.close() for provider in self._providers.values()), self._worker.close()
-        )
+        for provider in self._providers.values():
+            await provider.close()
+        if self._worker is not None:
+            await self._worker.close()
         if self._proxy is not None:
             await self._proxy.close()
         if self._watch is not None:
@@ -267,13 +269,24 @@ def _bill(deployment: Deployment, request: Request, usage: Usage) -> Bill:
     return bill(deployment, request.operation, usage, request)
 
 
-def _providers(worker: Worker) -> dict[Protocol, Provider]:
+def _worker(models: Models, settings: Settings) -> Worker | None:
+    """Return the worker; without a deployment that needs it nothing of it is even imported."""
+    if not any(each.protocol is Protocol.WORKER for each in models.deployments):
+        return None
+    from gateway.worker.supervisor import Worker  # noqa: PLC0415 -- as above
+
+    return Worker(models, settings)
+
+
+def _providers(worker: Worker | None) -> dict[Protocol, Provider]:
     connections, count = HttpClient(), TokenCounter().count_request
-    return {
+    providers: dict[Protocol, Provider] = {
         Protocol.OPENAI: OpenAIProvider(connections, count),
         Protocol.OLLAMA: OllamaProvider(connections, count),
-        Protocol.WORKER: worker.provider,
     }
+    if worker is not None:
+        providers[Protocol.WORKER] = worker.provider
+    return providers
 
 
 def _failover_settings(settings: Settings, models: Models) -> FailoverSettings:

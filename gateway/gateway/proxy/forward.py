@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import orjson
-from yarl import URL
 
 from gateway.errors import (
     GatewayError,
@@ -24,21 +22,18 @@ from gateway.errors import (
 )
 from gateway.proxy import admin_pages
 from gateway.proxy.fields import header_passes, let_through
-from gateway.proxy.headers import HOP_BY_HOP, answer_headers
+from gateway.proxy.headers import HOP_BY_HOP
 from gateway.proxy.routes import Action, find
-from gateway.proxy.upload import CallerLeftError, Upload
+from gateway.proxy.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 
+    from gateway.proxy.exchange import Exchange
+
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
-
-LOG = logging.getLogger(__name__)
-
-RETRY_AFTER = 5  # seconds
-CHUNK = 1 << 16
 
 KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
 """Where LiteLLM looks for a key (proxy/auth/user_api_key_auth.py, get_api_key)."""
@@ -76,7 +71,7 @@ class Forward:
     def __init__(self, settings: ForwardSettings, address: Callable[[Message], str]) -> None:
         self._settings = settings
         self._address = address
-        self._session: aiohttp.ClientSession | None = None
+        self._calls: Exchange | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request; a websocket is closed, because each would call a provider itself."""
@@ -92,8 +87,8 @@ class Forward:
 
     async def close(self) -> None:
         """Drop all connections."""
-        if self._session is not None:
-            await self._session.close()
+        if self._calls is not None:
+            await self._calls.close()
 
     async def _forward(self, scope: Message, receive: Receive, send: Send) -> None:
         route = find(scope["method"], scope["path"])
@@ -132,27 +127,11 @@ class Forward:
         data: bytes | AsyncIterator[bytes] | None,
     ) -> None:
         """Make the call to LiteLLM, and give its answer back."""
-        query = scope.get("query_string", b"").decode("latin-1")
-        raw_path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-        target = f"{(self._settings.url or '').rstrip('/')}{raw_path}{'?' + query if query else ''}"
-        try:
-            async with self._client().request(
-                scope["method"],
-                URL(target, encoded=True),
-                headers=headers,
-                data=data,
-                allow_redirects=False,
-                skip_auto_headers=("user-agent", "accept", "accept-encoding", "content-type"),
-            ) as response:
-                await _relay(response, scope, send)
-        except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError) as error:
-            LOG.info("LiteLLM's proxy cannot be reached: %s", type(error).__name__)
-            message = "LiteLLM's proxy, which answers this, is not there; try again in a moment"
-            raise UnavailableError(message, retry_after=RETRY_AFTER) from None
-        except asyncio.TimeoutError:
-            raise UnavailableError("LiteLLM's proxy does not answer", status=504) from None
-        except CallerLeftError:
-            LOG.debug("the caller left while uploading")
+        # Most gateways hand nothing on for hours, and aiohttp is a fifth of a start.
+        module = await asyncio.to_thread(import_module, "gateway.proxy.exchange")
+        if self._calls is None:
+            self._calls = module.Exchange(self._settings)
+        await self._calls.make(scope, send, headers, data)
 
     def _headers(self, scope: Message) -> list[tuple[str, str]]:
         """Return what LiteLLM gets of the request's headers."""
@@ -184,36 +163,6 @@ class Forward:
             message = "responses are not stored here; send the whole conversation as `input`"
             raise InvalidRequestError(message, param="previous_response_id")
         return orjson.dumps(let_through(parsed))
-
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            settings = self._settings
-            self._session = aiohttp.ClientSession(
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=None, use_dns_cache=False),
-                timeout=aiohttp.ClientTimeout(
-                    total=None,
-                    sock_connect=settings.connect_timeout,
-                    sock_read=settings.answer_timeout,
-                ),
-                read_bufsize=CHUNK,
-            )
-        return self._session
-
-
-async def _relay(response: aiohttp.ClientResponse, scope: Message, send: Send) -> None:
-    headers = answer_headers(response.raw_headers)
-    if admin_pages.is_page(scope["path"]):
-        headers.append((b"content-security-policy", admin_pages.CONTENT_POLICY))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    try:
-        async for chunk in response.content.iter_any():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    except aiohttp.ClientError as error:  # cut off: so is the caller's answer
-        LOG.warning("LiteLLM's proxy broke off an answer: %s", type(error).__name__)
-        raise ConnectionError("the answer broke off") from None
-    await send({"type": "http.response.body", "body": b""})
 
 
 def _has_body(scope: Message) -> bool:

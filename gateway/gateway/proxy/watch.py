@@ -6,9 +6,13 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-import aiohttp
+import orjson
 
+from gateway.providers.http_client import HttpClient
+from gateway.providers.reply import Timeouts
+from gateway.providers.target import Target
 from gateway.proxy.front import HEALTH
+from gateway.routing.failure import AttemptFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 EVERY = 5.0
 """Seconds between two questions; they wake nobody."""
 
-_PATIENCE = 3.0
+_PATIENCE = Timeouts(connect=3.0, answer=3.0)
 _WELL = frozenset({"ready", "idle"})
 """States in which a request is answered, in the second one after LiteLLM has started."""
 
@@ -30,7 +34,8 @@ class Watch:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = f"{url.rstrip('/')}{HEALTH}"
+        self._target = Target(f"{url.rstrip('/')}{HEALTH}", {}, method="GET")
+        self._http = HttpClient()
         self._trouble: str | None = "not asked yet"
         self._task: asyncio.Task[None] | None = None
 
@@ -44,6 +49,7 @@ class Watch:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        await self._http.close()
 
     def degraded(self) -> list[str]:
         """Return what does not work while LiteLLM's proxy does not answer."""
@@ -52,15 +58,13 @@ class Watch:
         return [f"admin page and other APIs: LiteLLM's proxy is {self._trouble}"]
 
     async def _ask_again_and_again(self) -> None:
-        limit = aiohttp.ClientTimeout(total=_PATIENCE)
-        async with aiohttp.ClientSession(timeout=limit) as session:
-            while True:
-                try:
-                    async with session.get(self._url) as response:
-                        self._trouble = _trouble_in(await response.json(content_type=None))
-                except (aiohttp.ClientError, asyncio.TimeoutError, ValueError):
-                    self._trouble = "not there"
-                await asyncio.sleep(EVERY)
+        while True:
+            try:
+                _, content = await self._http.fetch(self._target, b"", {}, _PATIENCE)
+                self._trouble = _trouble_in(orjson.loads(content))
+            except (AttemptFailedError, ValueError):
+                self._trouble = "not there"
+            await asyncio.sleep(EVERY)
 
 
 def _trouble_in(answer: Mapping[str, Any]) -> str | None:
