@@ -15,10 +15,12 @@ def main() -> None:
         sys.exit(health_probe.main() if name == "health" else health_probe.litellm())
     from gateway.commands import WITHOUT_OPTIONS, run  # noqa: PLC0415 -- after the quickest way
 
-    command = WITHOUT_OPTIONS.get(name)
-    if command is None:
-        from gateway.cli import app as command  # noqa: PLC0415 -- the slow way
-    run(command)
+    if name in WITHOUT_OPTIONS:
+        run(WITHOUT_OPTIONS[name])
+    else:
+        from gateway.cli import app  # noqa: PLC0415 -- the slow way
+
+        run(app)
 
 
 if __name__ == "__main__":

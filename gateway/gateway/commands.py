@@ -5,6 +5,7 @@ Without a parser of command lines: its import costs as much processor time as `s
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ def migrate(*, retry: bool = False) -> None:
 
 def serve() -> None:
     """Serve the OpenAI-compatible API on HOST:PORT."""
+    gc.disable()  # nothing of what a start makes is garbage; `serve` has it on again
     from gateway.serve import serve as run_serve  # noqa: PLC0415 -- as above
 
     run_serve()

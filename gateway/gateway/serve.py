@@ -44,6 +44,7 @@ def serve() -> None:
     from gateway.assembly import Gateway  # noqa: PLC0415 -- what is wrong is said without it
 
     gateway = Gateway(settings, models, options_of(effective))
+    gc.enable()
     gc.freeze()  # what a start made stays; collecting it again and again would cost requests time
     LOG.info("%s models: %s", len(models.names), ", ".join(models.names))
     _run(settings, gateway.app)

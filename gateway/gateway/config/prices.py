@@ -6,10 +6,11 @@ LiteLLM itself books a model without one at 0, and says nothing.
 from __future__ import annotations
 
 import functools
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from gateway.config.problems import ConfigurationError, Problem
 
@@ -34,7 +35,7 @@ def price_list() -> Mapping[str, Mapping[str, Any]]:
         raise ModuleNotFoundError("litellm is not installed")
     folder = Path(spec.submodule_search_locations[0])
     path = folder / "model_prices_and_context_window_backup.json"
-    found: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    found: Mapping[str, Mapping[str, Any]] = orjson.loads(path.read_bytes())
     return found
 
 

@@ -51,7 +51,12 @@ def wait_for_database(url: str, seconds: float, say: Callable[[str], None]) -> C
     Raises:
         DatabaseUnavailableError: after `seconds`, or at once when waiting will not help.
     """
-    import stamina  # noqa: PLC0415 -- 50 ms that most commands need not pay
+    try:
+        return connect(url)  # as nearly always
+    except DatabaseUnavailableError as error:
+        if not _is_worth_waiting(error):
+            raise
+    import stamina  # noqa: PLC0415 -- 50 ms that a start with a database need not pay
     from stamina.instrumentation import set_on_retry_hooks  # noqa: PLC0415
 
     set_on_retry_hooks([])  # what is said here is better than a log line an attempt
