@@ -76,6 +76,7 @@ def run(settings: Settings, *, until_eof: bool = False) -> None:
         port=port,
         mode=Mode(settings.litellm_proxy),
         idle_seconds=settings.litellm_idle_seconds,
+        json_logs=settings.json_logs,
     )
     asyncio.run(serve(settings.host, settings.port, options, until_eof=until_eof))
 

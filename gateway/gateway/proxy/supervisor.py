@@ -18,6 +18,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from gateway.proxy.backend import is_alive
+from gateway.proxy.lines import JsonLines
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -61,6 +62,7 @@ class Options:
         idle_seconds: without a byte, until it is stopped; on demand only.
         start_seconds: for its start, before it is ended and started again.
         stop_seconds: for its end, before it is killed.
+        json_logs: whether each line that it writes becomes an event of JSON.
     """
 
     prepare: Callable[[], Awaitable[None]]
@@ -71,6 +73,7 @@ class Options:
     idle_seconds: float = 900.0
     start_seconds: float = 300.0
     stop_seconds: float = 30.0
+    json_logs: bool = False
 
 
 class Supervisor:
@@ -88,6 +91,7 @@ class Supervisor:
         self.changed_at = time.time()
         self._options = options
         self._process: asyncio.subprocess.Process | None = None
+        self._lines: JsonLines | None = None
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
         self._ready = asyncio.Event()
@@ -189,12 +193,20 @@ class Supervisor:
                 return
 
     async def _spawn(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *self._options.command,
-            env=dict(self._options.environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # its Prisma engine ends with it
-        )
+        self._lines = JsonLines() if self._options.json_logs else None
+        output = None if self._lines is None else self._lines.descriptor
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._options.command,
+                env=dict(self._options.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # its Prisma engine ends with it
+            )
+        finally:
+            if self._lines is not None:
+                await self._lines.start()
         if self._options.mode is Mode.ON_DEMAND:  # somebody waits for it
             return
         with contextlib.suppress(OSError):  # the gateway's requests come first
@@ -214,6 +226,8 @@ class Supervisor:
             LOG.warning("LiteLLM did not end within %g s: killing it", self._options.stop_seconds)
         _signal_group(process.pid, signal.SIGKILL)  # what it started, too
         await process.wait()
+        if self._lines is not None:
+            await self._lines.ended()
 
     def _set(self, state: State, why: str = "") -> None:
         self.state, self.why, self.changed_at = state, why, time.time()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
+    import pytest
+
 PATIENCE = 60.0  # seconds; a process starts slowly on a busy machine
 
 # Stands for LiteLLM: answers its check, dies when told to, echoes a body.
@@ -214,3 +216,38 @@ def _is_running(pid: int) -> bool:
             return stat.read().rpartition(") ")[2][0] != "Z"
     except OSError:
         return False
+
+
+NOISY = r"""
+import os, sys
+print("a banner", flush=True)
+os.write(2, b'ERROR:    [Errno 98] taken\n\n')
+os.write(2, b'{"message": "m", "level": "DEBUG", "logger": "x.py:1"}\n')
+os.write(1, b"x" * 300_000 + b"\n[1]\nthe last \xff words")
+"""
+
+
+def test_every_line_is_json_where_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """A banner, a library's error, a long line in pieces, half a line; LiteLLM's own stays."""
+
+    async def scene() -> None:
+        command = [sys.executable, "-S", "-c", NOISY]
+        async with _running(command, hold=1, json_logs=True) as (supervisor, _):
+            await _until(lambda: supervisor.state is State.FAILED)
+
+    _run(scene())
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    long = [each for each in events if each["message"].startswith("xx")]
+    assert "".join(each["message"] for each in long) == "x" * 300_000
+    assert len(long) > 1
+    events = [each for each in events if each not in long]
+    assert [(each["level"], each["message"]) for each in events] == [
+        ("INFO", "a banner"),
+        ("ERROR", "ERROR:    [Errno 98] taken"),
+        ("DEBUG", "m"),
+        ("INFO", "[1]"),
+        ("INFO", "the last \ufffd words"),
+    ]
+    assert events[2]["logger"] == "x.py:1"
+    assert {each["component"] for each in events} == {"litellm"}
+    assert all(each["timestamp"].endswith("+00:00") for each in events)
