@@ -112,13 +112,16 @@ class Gateway:
             self._observers.append(self._traces)
         self._stop_metrics: Callable[[], None] | None = None
         self._proxy = self._make_proxy(options)
+        proxy: App | None = self._proxy
+        if proxy is not None and self._traces is not None:
+            proxy = self._traces.around(proxy)
         rooms = Rooms(
             models,
             self._access,
             self._limits,
             self._router,
             self._journal,
-            self._proxy,
+            proxy,
             self._observers,
         )
         endpoint = Endpoint(rooms, options.trusted_proxies)
@@ -127,7 +130,7 @@ class Gateway:
             model_list=ModelList(models, self._access),
             health=self._health,
             deployments=DeploymentPage(self._router, master_key),
-            proxy=self._proxy,
+            proxy=proxy,
             started=self._start,
             stopped=self._stop,
         )

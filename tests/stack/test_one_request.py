@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 
     from support.collector import Span
 
+pytestmark = pytest.mark.long
+
 TEXT = "Der Hund schläft im Garten."
 TOKEN = "made-up-token-of-the-collector"  # of nobody
 SECONDS = 30
+LITELLM_SECONDS = 300
+"""Its start takes 12 s of processor."""
 
 BAD_JSON_AND_CUT = {
     "rules": [
@@ -182,6 +186,94 @@ def test_a_callers_id_is_taken_only_if_nothing_can_stumble_over_it(stack: Stack)
         used = answer.headers["x-litellm-call-id"]
         assert (used == given) is taken
         assert sent_ids(stack, before) == [used]
+
+
+@pytest.fixture(scope="module")
+def litellm(stack: Stack) -> Stack:
+    """Return the stack with LiteLLM's proxy running, which a first request starts."""
+    until(lambda: through_litellm(stack).ok, seconds=LITELLM_SECONDS, what="LiteLLM to answer")
+    return stack
+
+
+def through_litellm(stack: Stack, **headers: str) -> requests.Response:
+    """Return the answer to a request of Anthropic's API, which LiteLLM's proxy speaks."""
+    key = stack.secret("backend_virtual_key")
+    return requests.post(
+        f"{stack.gateway_url}/v1/messages",
+        json={
+            "model": PRICED,
+            "max_tokens": 20,
+            "messages": [{"role": "user", "content": TEXT}],
+        },
+        headers={"Authorization": f"Bearer {key}", **headers},
+        timeout=90,
+    )
+
+
+def test_a_request_by_way_of_litellm_has_one_id_and_one_trace(
+    litellm: Stack, collector: Collector
+) -> None:
+    """Through both processes: gateway, LiteLLM, the internal endpoint, the provider and the row.
+
+    The row has the caller's address and program, as that of a request without LiteLLM.
+    """
+    before = last_number(litellm)
+    trace, above = uuid.uuid4().hex, "00f067aa0ba902b7"
+    answer = through_litellm(
+        litellm, traceparent=f"00-{trace}-{above}-01", **{"user-agent": "made-up/1.0"}
+    )
+    direct = ask(litellm, litellm.secret("backend_virtual_key"), PRICED)
+
+    assert answer.ok, answer.text
+    request_id = answer.headers["x-litellm-call-id"]
+    assert sent_ids(litellm, before)[0] == request_id
+    (row,) = spend_rows(litellm, request_id, 1)
+    assert row["session_id"] == trace
+    lines_of_it = lines(litellm, "gateway", request_id)
+    assert [each["message"] for each in lines_of_it] == ["request"]
+
+    until(lambda: len(collector.trace(request_id)) >= 3, seconds=SECONDS, what="three spans")
+    spans_of_it = {span.name: span for span in collector.trace(request_id)}
+    handed_on, whole = spans_of_it["litellm"], spans_of_it["chat"]
+    (attempt,) = [span for span in spans_of_it.values() if span not in (handed_on, whole)]
+    assert {span.trace for span in spans_of_it.values()} == {trace}
+    assert handed_on.parent == above
+    assert whole.parent == handed_on.id
+    assert attempt.parent == whole.id
+
+    address, program = came_from(litellm, request_id)
+    assert program == "made-up/1.0"
+    assert address == came_from(litellm, direct.headers["x-litellm-call-id"])[0]
+
+
+def came_from(stack: Stack, request_id: str) -> tuple[str, str]:
+    """Return the address and program in a request's row, as soon as it is there."""
+    spend_rows(stack, request_id, 1)
+    (row,) = stack.sql(
+        "SELECT requester_ip_address AS address, metadata->>'user_agent' AS program"
+        ' FROM "LiteLLM_SpendLogs" WHERE litellm_call_id = %s',
+        request_id,
+    )
+    return row["address"], row["program"]
+
+
+def test_an_id_that_is_not_sane_is_replaced_on_the_way_to_litellm_too(litellm: Stack) -> None:
+    """The caller, the provider and the row get the same one; a sane one stays."""
+    for given, taken in (("job-8", True), ("job 8", False)):
+        before = last_number(litellm)
+        answer = through_litellm(litellm, **{"x-litellm-call-id": given})
+        used = answer.headers["x-litellm-call-id"]
+        assert (used == given) is taken
+        assert sent_ids(litellm, before) == [used]
+
+
+def test_each_line_of_litellms_service_is_json(litellm: Stack) -> None:
+    """Its banner and its libraries' prints too, under the names that every service has."""
+    written = litellm.compose("logs", "--no-log-prefix", "litellm").stdout.splitlines()
+    found = [json.loads(line.removeprefix("\x1b[2K")) for line in written]
+
+    assert {line["component"] for line in found} == {"litellm"}
+    assert all(line["message"] and line["level"] and line["timestamp"] for line in found)
 
 
 def test_no_span_holds_a_prompt_an_answer_or_a_key(stack: Stack, collector: Collector) -> None:

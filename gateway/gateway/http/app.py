@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import GatewayError, UnavailableError
 from gateway.http.asgi import answer_bytes, answer_error, answer_json
+from gateway.http.keys import request_id_of, with_id
 from gateway.http.paths import MODEL_INFO, MODELS, ONE_MODEL, OPERATIONS, operation_in
 
 if TYPE_CHECKING:
@@ -111,7 +112,10 @@ class GatewayApp:
         await self._hand_on(scope, receive, send)
 
     async def _hand_on(self, scope: Message, receive: Receive, send: Send) -> None:
-        if self._proxy is not None:
+        if self._proxy is not None and scope["type"] == "http":
+            request_id = request_id_of(dict(scope["headers"]))
+            await self._proxy(with_id(scope, request_id), receive, send)
+        elif self._proxy is not None:
             await self._proxy(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1001})

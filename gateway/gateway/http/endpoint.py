@@ -20,7 +20,7 @@ from gateway.http.body import end_user_of, model_of, parse_json, read_fields
 from gateway.http.booking import Booking
 from gateway.http.client import client_of
 from gateway.http.forms import parse_form
-from gateway.http.keys import request_id_of, secret_of
+from gateway.http.keys import request_id_of, secret_of, with_id
 from gateway.request import Operation, Request
 from gateway.routing.fallbacks import reachable
 from gateway.routing.report import response_headers
@@ -91,11 +91,11 @@ class Endpoint:
             caller = await rooms.access.identify(secret, end_user=end_user, route=scope["path"])
         alias = rooms.access.resolve(caller, asked)
         if caller.beyond or rooms.models.beyond or alias in rooms.models.beyond_by_alias:
-            await self._hand_on(scope, raw, receive, send)
+            await self._hand_on(with_id(scope, arrival.id), raw, receive, send)
             return
         read = read_fields(operation, body, alias)
         if read.beyond:
-            await self._hand_on(scope, raw, receive, send)
+            await self._hand_on(with_id(scope, arrival.id), raw, receive, send)
             return
         request = Request(
             id=arrival.id,

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 from gateway.errors import AuthenticationError, GatewayError, InvalidRequestError
 from gateway.http.asgi import ClientGoneError, answer_error, answer_json, read_body
 from gateway.http.body import model_of, read_fields
-from gateway.http.client import client_of
 from gateway.http.endpoint import Arrival, parsed_body
 from gateway.http.keys import sane_id
 from gateway.http.paths import MODELS, OPERATIONS
 from gateway.proxy.handover import models_document
 from gateway.proxy.identity import HEADER, IdentityError, UseCounter, verify
-from gateway.request import Controls, Request
+from gateway.request import Client, Controls, Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +63,7 @@ class InternalApp:
                 await answer_json(send, 200, models_document(self._rooms.models))
             elif scope["method"] == "POST" and operation is not None:
                 arrival.id = sane_id(identity.call_id)
-                await self._carry(scope, receive, send, headers, operation, identity, arrival)
+                await self._carry(receive, send, headers, operation, identity, arrival)
             else:
                 await answer_error(send, _no_such_path(scope["path"]))
         except ClientGoneError:
@@ -76,9 +75,8 @@ class InternalApp:
             if not arrival.has_begun:
                 await answer_error(send, GatewayError("the gateway failed; see its log"))
 
-    async def _carry(  # noqa: PLR0913, PLR0917 -- ASGI's three, and what was found out of them
+    async def _carry(  # noqa: PLR0913, PLR0917 -- ASGI's two, and what was found out of them
         self,
-        scope: Message,
         receive: Receive,
         send: Send,
         headers: dict[bytes, bytes],
@@ -108,7 +106,7 @@ class InternalApp:
             size=len(raw),
             caller=caller,
             controls=_controls(identity.controls),
-            client=client_of(scope, headers, ()),
+            client=Client(identity.address, identity.user_agent, identity.traceparent),
             stream=read.stream,
             files=files,
             stored_request=dict(read.fields) if rooms.models.store_prompts else None,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.http.asgi import Message
+
 _HEADERS = (
     b"x-litellm-api-key",
     b"authorization",
@@ -44,6 +46,12 @@ def request_id_of(headers: Mapping[bytes, bytes]) -> str:
     """
     given = headers.get(CALL_ID)
     return str(uuid.uuid4()) if given is None else sane_id(given.decode("latin-1"))
+
+
+def with_id(scope: Message, request_id: str) -> Message:
+    """Return a request that has this id, and no other."""
+    headers = [pair for pair in scope["headers"] if pair[0] != CALL_ID]
+    return {**scope, "headers": [*headers, (CALL_ID, request_id.encode())]}
 
 
 def sane_id(given: str) -> str:

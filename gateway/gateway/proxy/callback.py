@@ -24,6 +24,9 @@ LOG = logging.getLogger(__name__)
 
 SECRET_VARIABLE = "GATEWAY_IDENTITY_SECRET"  # noqa: S105 -- a variable's name; hexadecimal digits
 
+LONGEST_TEXT = 200
+"""Characters of a header that is handed on, as of a request that comes to the gateway itself."""
+
 HEADERS_ELSEWHERE = {
     "agenerate_content": "extra_headers",
     "agenerate_content_stream": "extra_headers",
@@ -55,6 +58,8 @@ class SignedIdentity(CustomLogger):  # type: ignore[misc]  # LiteLLM is not type
         controls = controls_of(data)
         take_out(data)
         who = user_api_key_dict
+        # As the gateway handed the request on; a call that LiteLLM makes by itself has none.
+        headers = (data.get("proxy_server_request") or {}).get("headers") or {}
         try:
             token = sign(
                 Identity(
@@ -67,6 +72,9 @@ class SignedIdentity(CustomLogger):  # type: ignore[misc]  # LiteLLM is not type
                     call_id=str(data.get("litellm_call_id") or ""),
                     call_type=str(call_type),
                     controls=controls,
+                    address=headers.get("x-forwarded-for", ""),
+                    user_agent=headers.get("user-agent", "")[:LONGEST_TEXT],
+                    traceparent=headers.get("traceparent", "")[:LONGEST_TEXT],
                 ),
                 self._secret,
                 self._clock(),

@@ -20,6 +20,8 @@ from gateway.errors import (
     PermissionDeniedError,
     UnavailableError,
 )
+from gateway.http.asgi import answer_error
+from gateway.http.keys import CALL_ID
 from gateway.proxy import admin_pages
 from gateway.proxy.fields import header_passes, let_through
 from gateway.proxy.headers import HOP_BY_HOP
@@ -83,7 +85,8 @@ class Forward:
                 return
             await self._forward(scope, receive, send)
         except GatewayError as error:
-            await _send_error(send, error)
+            with contextlib.suppress(OSError):
+                await answer_error(send, error, _its_id(scope))
 
     async def close(self) -> None:
         """Drop all connections."""
@@ -180,11 +183,5 @@ def _is_json(scope: Message) -> bool:
     )
 
 
-async def _send_error(send: Send, error: GatewayError) -> None:
-    body = orjson.dumps(error.body())
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if error.retry_after is not None:
-        headers.append((b"retry-after", str(error.retry_after).encode()))
-    with contextlib.suppress(OSError):
-        await send({"type": "http.response.start", "status": error.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+def _its_id(scope: Message) -> list[tuple[bytes, bytes]]:
+    return [pair for pair in scope["headers"] if pair[0] == CALL_ID]

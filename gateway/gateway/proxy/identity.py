@@ -55,6 +55,7 @@ class Identity:
         call_id: LiteLLM's; the caller may choose it, so that it identifies nothing.
         call_type: LiteLLM's name of the kind of call, such as `acompletion`.
         controls: fields of `request.Controls`, by name, as far as the caller set them.
+        address, user_agent, traceparent: the caller's, as in `request.Client`.
         nonce: what uses are counted by.
         expires: seconds since the epoch; set by `sign`.
     """
@@ -68,11 +69,17 @@ class Identity:
     end_user_id: str | None = None
     organization_id: str | None = None
     controls: Mapping[str, Any] = field(default_factory=dict)
+    address: str = ""
+    user_agent: str = ""
+    traceparent: str = ""
     nonce: str = field(default_factory=lambda: secrets.token_hex(12))
     expires: float = 0.0
 
 
-_TEXTS = ("key_hash", "alias", "call_id", "call_type", "nonce")
+_TEXTS = (
+    *("key_hash", "alias", "call_id", "call_type", "nonce"),
+    *("address", "user_agent", "traceparent"),
+)
 _OPTIONAL_TEXTS = ("team_id", "user_id", "end_user_id", "organization_id")
 
 

@@ -17,11 +17,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from gateway import __version__
+from gateway.traces.handed_on import HandedOn
 from gateway.traces.spans import write_spans
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from gateway.http.asgi import App
     from gateway.request import Request
     from gateway.traces.settings import TraceSettings
 
@@ -59,6 +61,10 @@ class Traces:
             write_spans(self._tracer, request, status)
         except Exception as error:  # noqa: BLE001 -- as the docstring says
             LOG.warning("a trace could not be written: %r", error)
+
+    def around(self, proxy: App) -> App:
+        """Return LiteLLM's proxy with a span for each request that it answers."""
+        return HandedOn(proxy, self._tracer)
 
     def close(self) -> None:
         """Sends what is left, for STOP_SECONDS at most, and ends."""

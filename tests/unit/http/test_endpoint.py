@@ -465,6 +465,7 @@ def test_what_only_litellm_does_is_handed_on_whole() -> None:
             raw = b'{"model": "first",  "messages": "whatever"}'
             talk = await made.ask(raw)
             assert made.handed_on[0][1] == raw
+            assert b"x-litellm-call-id" in dict(made.handed_on[0][0]["headers"])
             assert talk.body == b"LiteLLM's"
             assert made.limits.reserved == []
 

@@ -171,10 +171,12 @@ class Life:
 
     Attributes:
         reached: whose a request was.
+        handed_on: requests as LiteLLM's proxy got them.
     """
 
     def __init__(self, *, has_proxy: bool = True, start: Exception | None = None) -> None:
         self.reached: list[str] = []
+        self.handed_on: list[Message] = []
         self._start = start
         self.app = GatewayApp(
             endpoint=cast("Any", self._endpoint),
@@ -199,8 +201,9 @@ class Life:
     async def _page(self, _: Message, __: Send) -> None:
         self.reached.append("deployments")
 
-    async def _proxy(self, _: Message, __: Receive, ___: Send) -> None:
+    async def _proxy(self, request: Message, _: Receive, __: Send) -> None:
         self.reached.append("proxy")
+        self.handed_on.append(request)
 
     async def _started(self) -> None:
         self.reached.append("started")
@@ -239,6 +242,19 @@ def test_each_path_is_somebodys(method: str, path: str, query: bytes, whose: str
     life = Life()
     life.ask(scope(path, method, query))
     assert life.reached == [whose]
+
+
+def test_what_is_handed_on_has_one_id_that_nothing_stumbles_over() -> None:
+    """The caller's if it is sane, else a new one: LiteLLM would take any."""
+    for given in (b"job-7", b"job 7", None):
+        request = scope("/v1/messages", "POST")
+        request["headers"] = [] if given is None else [(b"x-litellm-call-id", given)]
+        life = Life()
+        life.ask(request)
+        (found,) = [v for n, v in life.handed_on[0]["headers"] if n == b"x-litellm-call-id"]
+
+        assert (found == b"job-7") is (given == b"job-7")
+        assert found.replace(b"-", b"").isalnum()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -50,6 +50,15 @@ def test_a_call_says_whose_it_is_and_which_model_it_may_ask_for(callback: Any) -
     assert (identity.alias, identity.call_id, identity.call_type) == ("a", "c1", "acompletion")
 
 
+def test_a_call_says_where_it_came_from(callback: Any) -> None:  # noqa: ANN401 -- see above
+    """Address, program and trace are the caller's, as the gateway handed them on, and bounded."""
+    handed_on = {"x-forwarded-for": "203.0.113.7", "user-agent": "c" * 900, "traceparent": "00-1"}
+    data = {"model": "a", "proxy_server_request": {"headers": handed_on}}
+    identity = _identity(_call(callback, data))
+    assert (identity.address, identity.traceparent) == ("203.0.113.7", "00-1")
+    assert identity.user_agent == "c" * 200
+
+
 def test_headers_of_a_caller_are_replaced_not_joined(callback: Any) -> None:  # noqa: ANN401 -- see above
     """Headers of a caller are replaced not joined."""
     forged = {HEADER: "forged", "X-Gateway-Identity": "forged", "authorization": "Bearer sk-x"}

@@ -248,8 +248,10 @@ def test_a_wrong_body_is_refused_before_litellm_is_asked(
 
     async def scene() -> None:
         async with _reached(max_body_bytes=1000) as (forward, litellm):
-            caller = await _send(forward, Caller("POST", "/v1/responses", body))
+            sent = Caller("POST", "/v1/responses", body, x_litellm_call_id="job-7")
+            caller = await _send(forward, sent)
             assert caller.status == status
+            assert caller.headers["x-litellm-call-id"] == "job-7"
             assert caller.json()["error"]["param"] == param
             assert litellm.requests == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -22,6 +23,8 @@ from support.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from gateway.http.asgi import Message, Receive, Send
 
     Start = Callable[[int], Traces]
 
@@ -121,6 +124,54 @@ def test_a_request_is_a_span_with_one_for_each_attempt(traces: Start) -> None:
     assert tries[0].attributes["http.response.status_code"] == 503
     assert tries[0].attributes["gen_ai.provider.name"] == "ollama_chat"
     assert collector.headers[0]["authorization"] == TOKEN
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_what_litellm_answers_is_a_span_above_the_calls_that_it_makes(
+    traces: Start, status: int
+) -> None:
+    """The caller's trace goes on, by the headers that LiteLLM gets."""
+    given = [(b"traceparent", f"00-{TRACE}-{PARENT}-01".encode()), (b"x-litellm-call-id", b"id-4")]
+    with Collector() as collector:
+        writing = traces(collector.port)
+        sent = hand_on(writing, "/v1/messages", given, status)
+        hand_on(writing, "/ui/", given, status)
+        writing.close()
+
+    (span,) = collector.spans
+    assert (span.trace, span.parent, span.failed) == (TRACE, PARENT, status != 200)
+    assert span.attributes == {
+        "request_id": "id-4",
+        "url.path": "/v1/messages",
+        "http.response.status_code": status,
+    }
+    assert sent[b"traceparent"] == f"00-{TRACE}-{span.id}-01".encode()
+
+
+def hand_on(
+    writing: Traces, path: str, headers: list[tuple[bytes, bytes]], status: int
+) -> dict[bytes, bytes]:
+    """Hand a request on to a proxy that answers with this status; return the headers it got."""
+    got: list[tuple[bytes, bytes]] = []
+
+    async def proxy(scope: Message, _: Receive, send: Send) -> None:
+        got.extend(scope["headers"])
+        await send({"type": "http.response.start", "status": status, "headers": []})
+
+    async def send(message: Message) -> None:
+        assert message["status"] == status
+
+    async def receive() -> Message:
+        return {}
+
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers}
+
+    async def ask() -> None:
+        await writing.around(proxy)(scope, receive, send)
+
+    asyncio.run(ask())
+    assert len(dict(got)) == len(got)
+    return dict(got)
 
 
 def test_a_failed_request_is_a_failed_span(traces: Start, caplog: pytest.LogCaptureFixture) -> None:
