@@ -1,22 +1,22 @@
 # shellcheck shell=bash
-# Base images for a machine that reaches no image registry: stand-ins under the upstream images'
-# exact tags, built from Debian, PyPI and Go packages, only for images that can be neither found nor
+# Base images for a machine that reaches no image registry: substitute images under the exact tags of
+# upstream's, built from Debian, PyPI and Go packages, only for images that can be neither found nor
 # pulled. Needs bootstrap/lib.sh and bootstrap/packages.sh; a container engine must answer.
 
 PYTHON_IMAGE=python:3.13.5-slim-trixie
 # The images that the Dockerfiles of this project name after FROM and COPY --from. Ollama's comes
-# first: its stand-in takes longest, and the others are built meanwhile.
+# first: its substitute takes longest to build, and the others are built meanwhile.
 BASE_IMAGES=(ollama/ollama:0.17.4 "$PYTHON_IMAGE" postgres:17.12-trixie)
-# Services that a profile adds, each with its base image; none when it has the Python one.
+# Services that a profile adds, each with its base image; empty for the Python image.
 PROFILE_IMAGES=(prometheus=prom/prometheus:v2.53.3 scripted-upstream=)
-# What the stand-ins themselves are built on.
-STAND_IN_BASE=debian:trixie-slim
-STAND_IN_LABEL=org.litellm-proxy-service.stand-in
+# The image that the substitutes are built on.
+SUBSTITUTE_BASE=debian:trixie-slim
+SUBSTITUTE_LABEL=org.litellm-proxy-service.substitute
 BOOTSTRAP_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 image_present() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# profile_services: prints those of PROFILE_IMAGES whose profile is in use.
+# profile_services: prints the services of PROFILE_IMAGES whose profile is in use.
 profile_services() {
   local entry services
   services=$(docker compose config --services)
@@ -25,8 +25,8 @@ profile_services() {
   done
 }
 
-# images_missing [SERVICE...]: prints each base image that the engine neither has nor can pull, with
-# those of the services named.
+# images_missing [SERVICE...]: prints each base image that the engine neither has nor can pull; the base
+# images of the named services are checked as well.
 images_missing() {
   local image entry reachable=yes images=("${BASE_IMAGES[@]}")
   for entry in "${PROFILE_IMAGES[@]}"; do
@@ -36,14 +36,14 @@ images_missing() {
     image_present "$image" && continue
     if [ "$reachable" = yes ]; then
       image_pull "$image" && continue
-      # A tag that is gone does not mean that the registry is: the next image is tried all the same.
+      # A missing tag does not mean that the registry is unreachable: the next image is tried all the same.
       grep -qE 'not found|manifest unknown' "$BOOTSTRAP_LOGS/pull.log" || reachable=no
     fi
     printf '%s\n' "$image"
   done
 }
 
-# image_pull IMAGE: true when it could be pulled; progress goes to the terminal.
+# image_pull IMAGE: true when the pull succeeded; its progress goes to the terminal.
 image_pull() {
   mkdir -p "$BOOTSTRAP_LOGS"
   say "pulling $1"
@@ -52,28 +52,28 @@ image_pull() {
   return 1
 }
 
-# image_folder IMAGE: the folder under bootstrap/images that builds its stand-in, e.g. "ollama".
+# image_folder IMAGE: the folder under bootstrap/images that builds its substitute, e.g. "ollama".
 image_folder() {
   local name=${1%%:*}
   printf '%s\n' "${name##*/}"
 }
 
-# image_stand_in IMAGE: builds the stand-in in the foreground; to be run under `step`.
-image_stand_in() {
-  docker build --tag "$1" --label "$STAND_IN_LABEL=$1" "$BOOTSTRAP_DIR/images/$(image_folder "$1")"
+# image_substitute IMAGE: builds the substitute in the foreground; to be run under `step`.
+image_substitute() {
+  docker build --tag "$1" --label "$SUBSTITUTE_LABEL=$1" "$BOOTSTRAP_DIR/images/$(image_folder "$1")"
 }
 
-# images_stand_in_base: makes debian:trixie-slim with mmdebstrap, unless the engine has it.
-images_stand_in_base() {
-  image_present "$STAND_IN_BASE" && return
+# images_substitute_base: builds debian:trixie-slim with mmdebstrap, unless the engine has it.
+images_substitute_base() {
+  image_present "$SUBSTITUTE_BASE" && return
   packages_ready
-  step debian "building $STAND_IN_BASE from Debian packages (under a minute)" \
+  step debian "building $SUBSTITUTE_BASE from Debian packages (under a minute)" \
     "check the Debian mirror of this machine" _debian_root
 }
 
-# A root file system as small as upstream's slim image. The host's CA bundle goes along: where TLS is
-# re-signed on the way, every download inside a build needs it. The variables serve the programs that
-# bring a bundle of their own (pip, uv, requests, node).
+# A root file system as small as upstream's slim image. It includes the host's CA bundle: where a proxy
+# re-signs TLS, every download inside a build needs it. The variables serve the programs that ship their
+# own bundle (pip, uv, requests, node).
 _debian_root() {
   local bundle=/etc/ssl/certs/ca-certificates.crt mirror work
   mirror=$(debian_mirror)
@@ -91,8 +91,8 @@ _debian_root() {
   docker import \
     --change "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
     --change "ENV SSL_CERT_FILE=$bundle REQUESTS_CA_BUNDLE=$bundle PIP_CERT=$bundle NODE_EXTRA_CA_CERTS=$bundle" \
-    --change "LABEL $STAND_IN_LABEL=$STAND_IN_BASE" \
+    --change "LABEL $SUBSTITUTE_LABEL=$SUBSTITUTE_BASE" \
     --change 'CMD ["bash"]' \
-    "$work/root.tar" "$STAND_IN_BASE"
+    "$work/root.tar" "$SUBSTITUTE_BASE"
   rm -rf "$work"
 }

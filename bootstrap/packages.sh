@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Debian packages fetched and verified by apt, without installing any: a private apt state in the
-# cache folder, the machine's own mirror, Debian's signatures. Needs bootstrap/lib.sh.
+# Debian packages, fetched and verified by apt without installing any. apt's state is a private one in the
+# cache folder; mirror and signatures are the machine's and Debian's own. Needs bootstrap/lib.sh.
 
 PACKAGES_ROOT="$BOOTSTRAP_CACHE/apt"
-# The suite that the container engine and the stand-in images come from: Debian stable, so that
+# The suite that the container engine and the substitute images come from: Debian stable, so that
 # pinned versions stay on the mirrors.
 BOOTSTRAP_SUITE=trixie
 
@@ -13,7 +13,7 @@ host_release() {
   (. /etc/os-release && printf '%s %s\n' "${ID:-unknown}" "${VERSION_CODENAME:-unknown}")
 }
 
-# debian_mirror: prints the URL of the Debian mirror this machine uses, or DEBIAN_MIRROR if set.
+# debian_mirror: prints DEBIAN_MIRROR if set, else the URL of the Debian mirror that this machine uses.
 debian_mirror() {
   local id codename uri
   read -r id codename < <(host_release)
@@ -24,8 +24,8 @@ debian_mirror() {
     uri=$(apt-get indextargets 'Created-By: Packages' --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' |
       awk -v release="$codename" '($1 == release || $1 == "stable") && $2 == "main" { print $3; exit }')
   fi
-  [ -n "${uri:-}" ] || die "no Debian mirror is known on this machine ($id $codename)" \
-    "set DEBIAN_MIRROR to the URL of one and run this again"
+  [ -n "${uri:-}" ] || die "this machine ($id $codename) names no Debian mirror" \
+    "set DEBIAN_MIRROR to the URL of a mirror and run this again"
   printf '%s\n' "${uri%/}"
 }
 
@@ -57,7 +57,7 @@ packages_refresh() {
   _private_apt update
 }
 
-# packages_ready: mmdebstrap on PATH, from the host or unpacked here.
+# packages_ready: puts mmdebstrap on PATH, the host's own or one unpacked here.
 packages_ready() {
   local codename
   if have mmdebstrap; then return; fi
@@ -69,12 +69,12 @@ packages_ready() {
 }
 
 # packages_unpack FOLDER SPEC...: downloads packages (apt's NAME=VERSION or NAME/SUITE) and unpacks
-# them into FOLDER. Nothing is installed. When one is gone, apt's own line names it.
+# them into FOLDER. Nothing is installed. If a package is missing, apt's own line names it.
 packages_unpack() {
   local folder=$1 debs deb
   shift
   debs=$(mktemp -d)
-  # All in one call: each reads the indexes anew, which takes seconds.
+  # All in one call: each call reads the indexes again, which takes seconds.
   (cd "$debs" && _private_apt download "$@") || {
     rm -rf "$debs"
     die "a Debian package could not be downloaded; apt names it above" \

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What the commands share: the running stack, asked through compose.
+# What the commands share: questions to the running stack, asked through compose.
 
 _engine_required() {
   engine_path
-  engine_answers || die "no container engine answers" "start it, or let './run up' make one"
+  engine_answers || die "no container engine answers" "start it, or let './run up' prepare one"
 }
 
 _project() { docker compose config | sed -nE 's/^name: (.*)$/\1/p'; }
@@ -18,7 +18,7 @@ _gateway() {
   docker compose exec ${piped:+"--no-TTY"} gateway gateway "$@"
 }
 
-# _state SERVICE: its health, or its state where that says more.
+# _state SERVICE: its health while it runs, else its state.
 _state() {
   local state
   state=$(docker compose ps --all --format '{{if eq .State "running"}}{{.Health}}{{else}}{{.State}}{{end}}' "$1" 2>/dev/null)

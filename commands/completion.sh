@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Completion for shells, made from the same comments as the help.
+# Shell completion, generated from the same comments as the help.
 
-# completion bash|zsh — what a shell needs to complete ./run: source <(./run completion bash)
+# completion bash|zsh — print the tab completion for a shell: source <(./run completion bash)
 completion() {
   case ${1:-} in
     bash) _completion_for_bash ;;
@@ -10,8 +10,8 @@ completion() {
   esac
 }
 
-# _words_of COMMAND: its subcommands and options, as its help names them: in a usage line the words in
-# lower case, in an indented line the first word after each |, and everywhere what begins with --.
+# _words_of COMMAND: its subcommands and options, taken from its help: the lower-case words of the usage
+# line, the first word after each | of an indented line, and every word that begins with --.
 _words_of() {
   _help_of "$1" | awk '
     function add(word) { if (word != "" && !seen[word]++) printf "%s ", word }

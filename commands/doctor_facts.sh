@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What `./run doctor` tells of this machine: records of a name and a program's own words, NUL after
-# each. gateway/gateway/doctor/parse.py reads them. Needs commands/doctor.sh.
+# What `./run doctor` collects about this machine: records of a name and a program's output, each followed
+# by a NUL. gateway/gateway/doctor/parse.py reads them. Needs commands/doctor.sh.
 
 # _fact NAME COMMAND...: one record: the name, NUL, what the command writes, NUL.
 _fact() {
@@ -11,7 +11,7 @@ _fact() {
   printf '\0'
 }
 
-# _doctor_facts PROJECT: all records; gateway/gateway/doctor/parse.py reads them.
+# _doctor_facts PROJECT: all records.
 _doctor_facts() {
   _fact env_example cat .env.example
   _fact config cat litellm/litellm_config.yaml
@@ -26,7 +26,7 @@ _doctor_facts() {
   ! engine_answers || _facts_of_project "$1"
 }
 
-# _env_files: those that compose reads, a line each.
+# _env_files: the files that compose reads, one per line.
 _env_files() { printf '%s\n' "${COMPOSE_ENV_FILES:-.env}" | tr ',' '\n'; }
 
 _facts_of_env_files() {
@@ -38,7 +38,7 @@ _facts_of_env_files() {
   done
 }
 
-# _mode PATH: its permission bits; GNU's stat, or BSD's.
+# _mode PATH: its permission bits, by GNU's stat or BSD's.
 _mode() { stat -L -c %a "$1" 2>/dev/null || stat -L -f %Lp "$1"; }
 
 _facts_of_shell() {
@@ -74,10 +74,10 @@ _facts_of_engine() {
   _fact "disk:the engine's data" _engine_disk
 }
 
-# _engine_disk: none where the engine is in a virtual machine and its folder is not here.
+# _engine_disk: nothing where the engine runs in a virtual machine, because its folder is not here.
 _engine_disk() { df -Pk "$(docker info --format '{{.DockerRootDir}}')"; }
 
-# _facts_of_ports: who has the ports that the stack publishes, and the one of an Ollama on this machine.
+# _facts_of_ports: which processes listen on the ports that the stack publishes, and on that of a local Ollama.
 _facts_of_ports() {
   local variable number names=(LITELLM_PORT=4000 BACKEND_PORT=8000)
   case $(_env_or_shell COMPOSE_FILE '') in
@@ -97,7 +97,7 @@ _facts_of_ports() {
   _fact ollama_listeners _listeners 11434
 }
 
-# _env_or_shell NAME DEFAULT: a plain value, from the shell or else .env.
+# _env_or_shell NAME DEFAULT: a plain value, from the shell or otherwise from .env.
 _env_or_shell() {
   local name=$1 file value=
   if [ -n "${!name:-}" ]; then
@@ -128,7 +128,7 @@ _listeners() {
   fi
 }
 
-# _owner INODE: "pid 12 (its command line)" of a socket, as far as this user may see.
+# _owner INODE: "pid 12 (its command line)" of a socket, if this user may see the process.
 _owner() {
   local found
   found=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\[$1\]" -print -quit 2>/dev/null) || true
@@ -138,17 +138,17 @@ _owner() {
   printf 'pid %s (%s)\n' "$found" "$(tr '\0' ' ' <"/proc/$found/cmdline" | cut -c 1-100)"
 }
 
-# _facts_of_project PROJECT: what compose would start, and what of it runs. An image has its service's
-# labels, so a container that was run by hand has them too; `oneoff` is of compose's own alone.
+# _facts_of_project PROJECT: what compose would start, and which of it runs. An image carries its service's
+# labels, so a container that was run by hand has them too; only compose's own have `oneoff`.
 _facts_of_project() {
   local container containers ours=(--filter "label=com.docker.compose.project=$1" --filter label=com.docker.compose.oneoff=False)
   _fact compose_config docker compose config --format json
   _fact compose_stderr _compose_complaint
   containers=$(docker ps --all --quiet --no-trunc "${ours[@]}")
-  # shellcheck disable=SC2086 # one word a container
+  # shellcheck disable=SC2086 # one word per container
   [ -z "$containers" ] || _fact containers docker inspect $containers
   for container in $(docker ps --all --quiet --no-trunc "${ours[@]}" --filter status=exited --filter status=restarting); do
-    _fact "log:$container" _last_words "$container"
+    _fact "log:$container" _log_tail "$container"
   done
   container=$(docker ps --quiet "${ours[@]}" --filter label=com.docker.compose.service=ollama | head -n 1)
   [ -z "$container" ] || _fact model_status docker exec "$container" model-server status --json
@@ -159,9 +159,9 @@ _facts_of_project() {
 
 _compose_complaint() { docker compose config --quiet 2>&1; }
 
-_last_words() { docker logs --tail 3 "$1" 2>&1; }
+_log_tail() { docker logs --tail 3 "$1" 2>&1; }
 
-# _cluster_versions PROJECT: the image's PostgreSQL, then the one that made the volume, if there is one.
+# _cluster_versions PROJECT: the image's PostgreSQL version, then the one that created the volume, if any.
 _cluster_versions() {
   local volume="$1_postgres-data" image="litellm-proxy-service/postgres:${STACK_VERSION:-0.1.0}"
   docker volume inspect "$volume" >/dev/null && image_present "$image" || return 0

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# The commands that the gateway or the backend answers, inside its running container.
+# The commands that run inside the gateway's or the backend's container.
 
-# key [--master | COMMAND] — what a person needs to call the API; keys for people and programs
+# key [--master | COMMAND] — print what a client needs to call the API; manage keys for people and programs
 #   create NAME --budget USD [--duration 30d] [--models A,B] [--rpm N] [--tpm N] [--expires 30d]
 #   list | block NAME | unblock NAME | delete NAME | rotate NAME
-# Each takes --json and --help. A secret is shown once, by create and rotate.
+# Each of them takes --json and --help. create and rotate show the secret, once.
 key() { _gateway key --base-url "http://$(_published gateway 4000)" "$@"; }
 
-# spend [OPTIONS | role NAME] — what the requests cost, as a table, JSON, CSV or chart
+# spend [OPTIONS | role NAME] — report what the requests cost, as a table, JSON, CSV or chart
 #   --by day,alias,model,key   --days N | --month 2026-11 | --from DATE --to DATE
 #   --format table|json|csv    --chart FILE.svg
 #   role NAME [--drop]: a role for a BI tool, which reads the report views and nothing else
@@ -22,7 +22,7 @@ spend() {
     case $1 in
       --chart)
         chart=${2:-}
-        [ -n "$chart" ] || die "--chart names no file" "give one that ends in .svg"
+        [ -n "$chart" ] || die "--chart needs a file" "name one that ends in .svg"
         shift
         ;;
       --chart=*) chart=${1#--chart=} ;;
@@ -38,7 +38,7 @@ spend() {
 _spend_chart() {
   local file=$1
   shift
-  [ "${file%.svg}" != "$file" ] || die "a chart is an SVG file, and '$file' does not end so" "name it FILE.svg"
+  [ "${file%.svg}" != "$file" ] || die "a chart is an SVG file, but '$file' does not end in .svg" "name it FILE.svg"
   _gateway spend "$@" --format svg >"$file.new" || {
     rm -f "$file.new"
     return 1
@@ -47,20 +47,20 @@ _spend_chart() {
   say "chart: $file"
 }
 
-# _spend_role NAME [--drop]: only the database's superuser may make roles, and only Postgres has its password.
+# _spend_role NAME [--drop]: only the database's superuser may make roles, and only postgres has its password.
 _spend_role() {
   _engine_required
   docker compose exec --no-TTY postgres postgres-report-role "$@"
 }
 
-# ask QUESTION [--model ALIAS] — ask a model: its answer, then tokens, cost, seconds and who answered
-# The question may come from a pipe, or from stdin for `-`. Without --model: explanation-model.
+# ask QUESTION [--model ALIAS] — stream a model's answer, then its tokens, cost, seconds and which model answered
+# The question may come from a pipe, or from stdin for `-`. The default model is explanation-model.
 ask() { _gateway ask "$@"; }
 
-# models [--json] [--probe] — every model: price, context, key, reachable, in use, fallback of whom
-#   --probe also makes one paid call of one token to each; it says before what they cost at most.
-# models gate MODEL [--json] — run the German golden set through a model: precision, recall, valid JSON
-# The result of a whole run is kept; ./run status says it.
+# models [--json] [--probe] — list every model: price, context, key, reachability, cooldown, and whose fallback it is
+#   --probe also makes one paid call of one token to each, and says beforehand what they cost at most.
+# models gate MODEL [--json] — evaluate a model on the German sentences: precision, recall, valid JSON
+# The result of a whole run is kept; ./run status shows it.
 models() {
   local piped=
   if [ "${1:-}" != gate ]; then

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The commands for the stack as a whole: start, stop, look.
+# The commands for the stack as a whole: start it, stop it, see how it is.
 
-# up — start the stack, making on the way whatever the machine lacks
+# up — start the stack, and first prepare whatever the machine lacks
 up() {
   local started=$SECONDS
   engine_ensure
@@ -15,46 +15,46 @@ up() {
   say ""
   _status
   [ "$(_state ollama)" = healthy ] || ! model_wanted ||
-    die "the local model is not served; the gateway is up, and other providers answer" "what to do: the line above"
+    die "the local model is not served; the gateway is up, and other providers answer" "the ollama line above says what to do"
   _what_next
 }
 
-# down [--engine] — stop the stack and keep its data; with --engine also stop an engine that `up` started
-# Kept are the volumes: database, keys, models, and the journal with costs that did not reach the database.
+# down [--engine] — stop the stack and keep its data; --engine also stops an engine that `up` started
+# The volumes stay: database, keys, models, and the journal with the costs that have not reached the database.
 down() {
   engine_path
   if engine_answers; then docker compose down --remove-orphans; fi
   [ "${1:-}" != --engine ] || engine_stop
 }
 
-# destroy [--yes] — remove the stack with its database, keys and models, after asking
+# destroy [--yes] — ask, then remove the stack with its database, keys and models
 destroy() {
   local answer
   _engine_required
   if [ "${1:-}" != --yes ]; then
-    say "this removes the containers and the volumes of project $(_project): spend records, the journal of those on their way, keys, pulled models"
+    say "this removes the containers and the volumes of project $(_project): spend logs, costs waiting in the journal, keys, pulled models"
     read -r -p "type the project's name to go on: " answer || answer=
     [ "$answer" = "$(_project)" ] || die "not removed" "the answer was not $(_project)"
   fi
   docker compose down --volumes --remove-orphans
 }
 
-# status [--watch | --json] — services, health and model on one screen; today's costs and errors; models out of use
+# status [--watch | --json] — services, health, model, today's costs and errors, and deployments in cooldown
 # Below the table: requests, cost and errors of today (UTC), the database's size, blocked keys, versions,
-# models out of use and how good their German is, and what waits to be upgraded.
-# --watch shows it again every 5 s, until ctrl-c; --json is for scripts.
+# deployments in cooldown, how good the models' German is, and whether an upgrade is due.
+# --watch refreshes the screen every 5 s until ctrl-c; --json is for scripts.
 status() {
   _engine_required
   case ${1:-} in
     '') _status ;;
     --json) _status_as_json ;;
-    --watch) _status_again_and_again ;;
+    --watch) _watch_status ;;
     *) die "status does not know '$1'" "./run status --help" ;;
   esac
 }
 
-# _long_running: what runs for as long as the stack is up, in the order a request crosses it; then what
-# the profiles in use add.
+# _long_running: the services that run while the stack is up, in the order in which a request crosses them;
+# then those that the profiles in use add.
 _long_running() {
   printf '%s\n' backend-stub gateway litellm ollama postgres
   docker compose config --services | grep -x -e scripted-upstream -e prometheus -e grafana || true
@@ -73,8 +73,8 @@ _status() {
   _upgrade_note
 }
 
-# _status_again_and_again: each screen is complete before it takes the place of the one before.
-_status_again_and_again() {
+# _watch_status: a new screen is complete before it replaces the old one.
+_watch_status() {
   local screen
   while :; do
     screen=$(_status)
@@ -84,7 +84,7 @@ _status_again_and_again() {
   done
 }
 
-# _status_as_json: {"services": […], "today": {…} or null}, for which the gateway has to be healthy.
+# _status_as_json: {"services": […], "today": {…}}; today is null unless the gateway is healthy.
 _status_as_json() {
   local service url today=null separator=''
   printf '{"services": ['
@@ -111,7 +111,7 @@ _published_url() {
 _detail() {
   case $1 in
     ollama) _model_status ;;
-    litellm) _said_by_health_check litellm ;; # whether it runs or waits to be needed
+    litellm) _said_by_health_check litellm ;; # whether it runs or waits until it is needed
     *) _reason "$1" ;;
   esac
 }
@@ -125,10 +125,10 @@ _json_or_null() {
   printf '"%s"\n' "$(printf '%s' "$1" | tr '\000-\037' ' ' | sed 's/[\\"]/\\&/g')"
 }
 
-# _overview [--json]: today and the database, in the gateway's words.
+# _overview [--json]: today and the database, as the gateway prints them.
 _overview() { docker compose exec --no-TTY gateway gateway overview "$@" </dev/null; }
 
-# logs [--request ID] [OPTIONS] [SERVICE] — what the services wrote, or each line of one request by time
+# logs [--request ID] [OPTIONS] [SERVICE] — the services' logs, or every line about one request in order of time
 # ID is the request_id of an answer, or a part of it. The other options are compose's: --follow (not with
 # --request), --since 10m.
 logs() {
@@ -139,7 +139,7 @@ logs() {
       --request=*) request=${1#--request=} ;;
       *) arguments+=("$1") && shift && continue ;;
     esac
-    [ "${#request}" -ge 8 ] || die "--request wants 8 characters of an id or more" "it is the request_id of an answer"
+    [ "${#request}" -ge 8 ] || die "--request needs at least 8 characters of an id" "it is the request_id of an answer"
     [ $# -eq 0 ] || shift
   done
   _engine_required
@@ -150,17 +150,17 @@ logs() {
   fi
 }
 
-# _lines_of_request ID OPTION...: from all services, in the order of their times, which docker puts first.
+# _lines_of_request ID OPTION...: from all services, sorted by the timestamp that docker puts first.
 _lines_of_request() {
   local request=$1
   shift
-  case " $* " in *" --follow "* | *" -f "*) die "--request looks back, and --follow waits" "give one of them" ;; esac
+  case " $* " in *" --follow "* | *" -f "*) die "--request and --follow exclude each other" "give one of them" ;; esac
   COMPOSE_ANSI=never docker compose logs --no-color --timestamps "$@" |
     awk -v request="$request" 'index($0, request) { gsub(/\033\[2K/, ""); print; found = 1 } END { exit !found }' |
-    sort -t '|' -k 2 || die "no line of the logs has $request" "logs are kept for 30 MB a service; is the id right, and was it this stack?"
+    sort -t '|' -k 2 || die "no log line has $request" "check the id and the stack; the logs keep 30 MB per service"
 }
 
-# report — what a bug report needs: versions, containers, their last output, use of this machine
+# report — what a bug report needs: versions, containers, their last output, and their use of this machine
 report() {
   local container
   _engine_required
@@ -176,10 +176,10 @@ report() {
 
 _table_row() { printf '%-14s %-12s %-24s %s\n' "$@"; }
 
-# _reason SERVICE: why it is not healthy, in its health check's own words; empty when it is.
+# _reason SERVICE: why it is not healthy, as its health check says; empty when it is healthy.
 _reason() { [ "$(_state "$1")" = healthy ] || _said_by_health_check "$1"; }
 
-# _said_by_health_check SERVICE: the last words of its health check; empty when there were none.
+# _said_by_health_check SERVICE: the last line of its health check; empty when it printed none.
 _said_by_health_check() {
   local container
   container=$(docker compose ps --all --quiet "$1" 2>/dev/null)
@@ -188,11 +188,11 @@ _said_by_health_check() {
     awk 'NF { last = $0 } END { print last }'
 }
 
-# _model_notes: which deployments are out of use and why, and how good the extracting models' German is.
+# _model_notes: which deployments are in cooldown and why, and how good the extraction models' German is.
 _model_notes() { docker compose exec --no-TTY gateway gateway models --notes </dev/null 2>&1 || true; }
 
-# _upgrade_note: that the gateway runs another version than this checkout has. The name is the one that its
-# container was made from: compose shows an id instead once the same version was built anew.
+# _upgrade_note: a line when the gateway runs another version than this checkout has. The name is the image that
+# its container was created from: compose shows an id instead once the same version was built again.
 _upgrade_note() {
   local running wanted
   running=$(_container "$(_old_gateway)")
@@ -206,7 +206,7 @@ _model_status() {
   docker compose exec --no-TTY ollama model-server status 2>/dev/null || _reason ollama
 }
 
-# _wait_for_model: until its health check has an answer; says how far a download is, every 10 s.
+# _wait_for_model: until its health check has a result; reports a download's progress every 10 s.
 _wait_for_model() {
   local next=0
   while [ "$(_state ollama)" = starting ]; do
@@ -218,14 +218,14 @@ _wait_for_model() {
   done
 }
 
-# _wait_for_backend: compose has waited for the gateway already, which the backend needs.
+# _wait_for_backend: the gateway, which the backend needs, is healthy already: compose waited for it.
 _wait_for_backend() {
   local deadline=$((SECONDS + 60))
   while [ "$(_state backend-stub)" = starting ] && [ "$SECONDS" -lt "$deadline" ]; do sleep 0.5; done
   [ "$(_state backend-stub)" = healthy ] || _explain_failed_start
 }
 
-# _explain_failed_start: compose says which container failed; its own last words say why.
+# _explain_failed_start: compose says which container failed; that container's last lines say why.
 _explain_failed_start() {
   local service
   for service in secrets postgres migrate gateway litellm ollama backend-stub prometheus; do
@@ -235,7 +235,7 @@ _explain_failed_start() {
     esac
   done
   docker compose logs --no-log-prefix --tail 5 secrets migrate 2>/dev/null | sed 's/^/  | /' >&2
-  die "the stack did not start" "the whole log: ./run logs; once mended: ./run up"
+  die "the stack did not start" "read the whole log with './run logs', fix the cause, then './run up'"
 }
 
 _what_next() {

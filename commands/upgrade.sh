@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The command that goes to another version, and back by itself when that does not work.
+# The command that moves to another version, and moves back by itself when that fails.
 
-# upgrade [--no-build] — go to this checkout's version: backup, images, migrations, health; back on failure
-# The images are built while the old version serves. The gateway is away from the backup to the health
-# check, so that no cost is left out of the backup. When a migration or a health check fails, or ctrl-c
-# ends it, the images and the database of before are put back, and the exit code is 1.
-# --no-build takes the images of this version that the engine has.
+# upgrade [--no-build] — move to this checkout's version: backup, images, migrations, health; back on failure
+# The images are built while the old version serves. The gateway is down from the backup to the health
+# check, so that the backup misses no cost. When a migration or a health check fails, or you press ctrl-c,
+# the previous images and database are put back, and the exit code is 1.
+# --no-build uses the images of this version that the engine already has.
 upgrade() {
   local build=yes started=$SECONDS
   case ${1:-} in
@@ -16,26 +16,26 @@ upgrade() {
   engine_ensure
   [ "$(_state "$(_old_gateway)")" = healthy ] ||
     die "the gateway is not healthy, so nobody could tell whether an upgrade works" \
-      "mend it first: ./run status; './run up' starts this checkout's version without a way back"
+      "fix it first: ./run status; './run up' starts this checkout's version without a way back"
   trap _undo EXIT
   trap 'exit 1' INT TERM HUP
   _upgrade_images "$build"
   _upgrade_backup
   _upgrade_start
   trap - EXIT INT TERM HUP
-  say "upgraded in $((SECONDS - started)) s; the data of before: $OLD_DATA"
+  say "upgraded in $((SECONDS - started)) s; the previous data: $OLD_DATA"
 }
 
 # What the way back needs; global, because a trap uses it.
 OLD_TAG='' OLD_DATA='' OLD_BEGAN='' OLD_SERVICES=() OLD_SCALE=()
-UNDO=_say_unchanged # one function for each part of the way
+UNDO=_say_unchanged # the function that undoes the steps made so far
 STARTING=           # the process that starts services
 
 _upgrade_images() {
   local service image
   OLD_TAG=before-upgrade-$(_project)
   OLD_BEGAN=$(_gateway_began)
-  say "1/3 images: those in use are kept as $OLD_TAG"
+  say "1/3 images: keeping those in use as $OLD_TAG"
   for service in $(docker compose ps --orphans=false --services --status running); do
     image=$(_image_in_use "$service")
     # Before 0.2 the gateway was LiteLLM itself, in a service of that name.
@@ -43,7 +43,7 @@ _upgrade_images() {
     OLD_SERVICES+=("$service")
     [ "$service" = litellm ] || docker tag "$image" "litellm-proxy-service/$service:$OLD_TAG"
   done
-  # An image of before 0.2 knows no other LiteLLM, also where it runs as `gateway` since an upgrade was undone.
+  # An image from before 0.2 has no separate LiteLLM, even if it runs as `gateway` since an upgrade was undone.
   case " ${OLD_SERVICES[*]} " in *" litellm "*) ;; *) OLD_SCALE=(--scale litellm=0) ;; esac
   [ -z "$1" ] || build_images
   for service in $(docker compose config --images "${OLD_SERVICES[@]}"); do
@@ -51,9 +51,9 @@ _upgrade_images() {
   done
 }
 
-# _upgrade_backup: by the old version's own program, which therefore can read it again.
+# _upgrade_backup: by the old version's own program, which can therefore read it again.
 _upgrade_backup() {
-  say "2/3 backup: the gateway stops, answers under way end, their costs are booked"
+  say "2/3 backup: the gateway stops, answers under way finish, their costs are booked"
   OLD_DATA=$(_new_backup -before-upgrade)
   UNDO=_start_old
   docker compose --progress quiet stop backend-stub litellm gateway
@@ -62,20 +62,20 @@ _upgrade_backup() {
 }
 
 _upgrade_start() {
-  say "3/3 start: migrations, then every service has to become healthy"
+  say "3/3 start: migrations run, then every service must become healthy"
   UNDO=_go_back
   _start_services "${OLD_SERVICES[@]}" && return
   { _last_lines 10 migrate && _last_lines 10 gateway; } | sed 's/^/  | /' >&2
   die "the new version does not start" "the lines above say why"
 }
 
-# _start_old_services: those that ran before, from their images.
+# _start_old_services: the services that ran before, from their images.
 _start_old_services() {
   local SCALE=(${OLD_SCALE[@]+"${OLD_SCALE[@]}"})
   STACK_VERSION=$OLD_TAG _start_services "${OLD_SERVICES[@]}"
 }
 
-# _start_services SERVICE...: true when all are healthy; a model may be on its way for longer.
+# _start_services SERVICE...: true when all are healthy; the model may take longer to download.
 _start_services() {
   local service failed=''
   local waited=()
@@ -91,7 +91,7 @@ _start_services() {
   [ -z "$failed" ]
 }
 
-# _watch_services PID: says every 10 s how far they are, for as long as the process lives.
+# _watch_services PID: reports their progress every 10 s while the process lives.
 _watch_services() {
   local said next=$((SECONDS + 10))
   while kill -0 "$1" 2>/dev/null; do
@@ -104,8 +104,8 @@ _watch_services() {
   done
 }
 
-# _undo: what EXIT calls when something ended the upgrade. The way back has a process group of its own, so
-# that a second ctrl-c does not reach it, and goes on when the terminal is gone and takes no message.
+# _undo: what EXIT calls when something ended the upgrade. The way back runs in its own process group, so
+# that a second ctrl-c does not reach it, and continues even if the terminal is gone.
 _undo() {
   trap '' INT TERM HUP
   set +e
@@ -116,35 +116,35 @@ _undo() {
   exit 1
 }
 
-_say_unchanged() { say "not upgraded; the version of before serves on"; }
+_say_unchanged() { say "not upgraded; the previous version keeps serving"; }
 
 _start_old() {
-  say "the version of before starts again"
-  _start_old_services || die "the version of before does not start" "./run logs"
-  die "not upgraded; the version of before serves again" "nothing was changed"
+  say "the previous version starts again"
+  _start_old_services || die "the previous version does not start" "read './run logs'"
+  die "not upgraded; the previous version serves again" "nothing was changed"
 }
 
-# _go_back: the old images, on the data of before.
+# _go_back: the old images, on the previous data.
 _go_back() {
   local left data="the data of $OLD_DATA"
-  say "going back to the version of before"
+  say "going back to the previous version"
   docker compose --progress quiet stop backend-stub litellm gateway
   if _was_started; then
     left=$(_new_backup -failed-upgrade)
     if (backup "$left" >/dev/null); then say "what the new version wrote is kept in $left"; fi
   fi
   STACK_VERSION=$OLD_TAG docker compose --progress quiet up --no-build --wait postgres ||
-    die "the database of before does not start" "./run logs postgres; the data of before is in $OLD_DATA"
+    die "the previous database does not start" "read './run logs postgres'; the previous data is in $OLD_DATA"
   if _database_is_external; then
-    data="what your own database has now; as it was, it is in $OLD_DATA"
+    data="your own database as it is now; its previous state is in $OLD_DATA"
   else
     STACK_VERSION=$OLD_TAG _archive restore --replace <"$OLD_DATA" ||
-      die "the data of before could not be put back" "./run restore $OLD_DATA --replace"
+      die "the previous data could not be put back" "./run restore $OLD_DATA --replace"
   fi
   _start_old_services ||
-    die "the version of before does not start" "check it out and './run up'; it has $data"
-  die "the upgrade failed; the images of before run again, with $data" \
-    "why: the lines above; './run up' would start the new version, so check out the old one or mend it"
+    die "the previous version does not start" "check it out and './run up'; it has $data"
+  die "the upgrade failed; the previous images run again, with $data" \
+    "the lines above say why; './run up' would start the new version, so check out the old one or fix the new one"
 }
 
 # _container SERVICE: its id; one of them, when it is scaled.
@@ -154,12 +154,12 @@ _image_in_use() { docker inspect --format '{{.Image}}' "$(_container "$1")"; }
 
 _gateway_began() { docker inspect --format '{{.State.StartedAt}}' "$(_container "$(_old_gateway)")"; }
 
-# _old_gateway: the service that has the gateway; of a stack of version 0.1 it is litellm.
+# _old_gateway: the service that is the gateway; in a stack of version 0.1 it is litellm.
 _old_gateway() {
   if [ -z "$(_container gateway)" ] && [ -n "$(_container litellm)" ]; then printf 'litellm\n'; else printf 'gateway\n'; fi
 }
 
-# _was_started: whether the gateway ran since the upgrade began; a container that never did has year 1.
+# _was_started: whether the gateway ran since the upgrade began; a container that never ran has year 1.
 _was_started() {
   case $(_gateway_began) in '' | 0001-* | "$OLD_BEGAN") return 1 ;; esac
 }
@@ -168,7 +168,7 @@ _database_is_external() {
   case $(docker compose config postgres) in *'POSTGRES_EXTERNAL: "true"'*) ;; *) return 1 ;; esac
 }
 
-# _last_lines N SERVICE: what it wrote; compose's own `logs` mixes in control characters.
+# _last_lines N SERVICE: the end of its log; compose's own `logs` mixes in control characters.
 _last_lines() {
   local container
   container=$(_container "$2")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from support.stack import Stack
 
 SERVICES = ("backend-stub", "gateway", "litellm", "ollama", "postgres")
-NETWORK_WORDS = ("pulling", "fetching", "downloading", "stand-in")
+NETWORK_WORDS = ("pulling", "fetching", "downloading", "substitute")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -71,7 +71,7 @@ def test_logs_of_one_request_come_from_every_service_by_time(stack: Stack) -> No
     assert times == sorted(times)
     assert all(request_id in line for line in lines)
     assert unknown.returncode == 1
-    assert "no line of the logs has 0000" in unknown.stderr
+    assert "no log line has 0000" in unknown.stderr
 
 
 def test_a_second_up_makes_and_fetches_nothing(stack: Stack) -> None:

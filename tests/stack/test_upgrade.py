@@ -98,7 +98,7 @@ def test_an_upgrade_that_fails_is_undone(
 
     assert done.returncode == 1
     assert reason in done.stderr
-    assert "the images of before run again, with the data of backups/" in done.stderr
+    assert "the previous images run again, with the data of backups/" in done.stderr
     assert ("what the new version wrote is kept in backups/" in done.stderr) == has_started
     assert columns(running) == wanted
     assert contents(running, wanted) == before
@@ -125,7 +125,7 @@ def test_a_database_of_a_year_ago_is_upgraded_with_every_row(
     done = running.run("upgrade", "--no-build", STACK_VERSION=CURRENT)
 
     assert f"this checkout has {CURRENT}: ./run upgrade" in waiting.stdout
-    assert "the data of before: backups/" in done.stderr
+    assert "the previous data: backups/" in done.stderr
     assert "newer LiteLLM" not in running.logs("migrate")
     after = contents(running, wanted)
     lost = {table: Counter(rows) - Counter(after[table]) for table, rows in before.items()}

@@ -105,7 +105,7 @@ def test_an_image_that_is_there_is_neither_pulled_nor_built(tmp_path: Path) -> N
 
 
 def test_an_image_that_can_be_pulled_is_pulled(tmp_path: Path) -> None:
-    """Stand-ins are only for images that can be neither found nor pulled."""
+    """Substitutes are only for images that can be neither found nor pulled."""
     path = fake_command(tmp_path / "bin", "docker", '[ "$1" = pull ]')
 
     done = bash("images_missing", tmp_path, path)
@@ -115,7 +115,7 @@ def test_an_image_that_can_be_pulled_is_pulled(tmp_path: Path) -> None:
 
 
 def test_an_unreachable_registry_is_asked_once(tmp_path: Path) -> None:
-    """After a failed connection the other images go straight to their stand-ins."""
+    """After a failed connection the other images go straight to their substitutes."""
     path = fake_command(
         tmp_path / "bin", "docker", '[ "$1" != pull ] || echo "no such host" >&2; exit 1'
     )
@@ -136,7 +136,7 @@ def test_a_tag_that_is_gone_does_not_hide_the_other_images(tmp_path: Path) -> No
     assert bash("images_missing", tmp_path, path).stderr.count("pulling ") == 3
 
 
-def test_every_base_image_has_a_folder_that_builds_its_stand_in(tmp_path: Path) -> None:
+def test_every_base_image_has_a_folder_that_builds_its_substitute(tmp_path: Path) -> None:
     """Each name on the list leads to a Dockerfile."""
     done = bash('for i in "${BASE_IMAGES[@]}"; do image_folder "$i"; done', tmp_path)
 

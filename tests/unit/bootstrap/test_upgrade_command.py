@@ -123,7 +123,7 @@ def upgrade(
         began: when the gateway's container did, as seen from the way back.
         interrupted: whether ctrl-c is pressed while the new version starts, and on the way back.
         external: "true" when DATABASE_URL is set.
-        runs: the services of the version of before, beside ollama and postgres.
+        runs: the services of the previous version, beside ollama and postgres.
     """
     calls = checkout / "calls"
     running = subprocess.Popen(
@@ -211,7 +211,7 @@ def test_without_new_images_the_old_version_serves_on(
     assert done.code == 1
     assert not {"stop", "up"} & {call.split()[1] for call in done.calls}
     assert reason in done.said
-    assert "the version of before serves on" in done.said
+    assert "the previous version keeps serving" in done.said
 
 
 def test_without_a_backup_the_old_version_starts_again(checkout: Path) -> None:
@@ -220,7 +220,7 @@ def test_without_a_backup_the_old_version_starts_again(checkout: Path) -> None:
 
     assert done.code == 1
     assert done.calls == [*SAVED[:-1], *STARTED_AGAIN]
-    assert "not upgraded; the version of before serves again" in done.said
+    assert "not upgraded; the previous version serves again" in done.said
     assert done.backups == []
 
 
@@ -258,7 +258,7 @@ def test_a_database_of_the_users_own_is_not_emptied(checkout: Path) -> None:
 
     assert done.code == 1
     assert archive("restore --replace") not in done.calls
-    assert f"as it was, it is in backups/{done.backups[0]}" in done.said
+    assert f"its previous state is in backups/{done.backups[0]}" in done.said
 
 
 def test_when_nothing_starts_the_data_is_named(checkout: Path) -> None:
@@ -266,7 +266,7 @@ def test_when_nothing_starts_the_data_is_named(checkout: Path) -> None:
     done = upgrade(checkout, "--no-build", fails="*: up --no-build --wait gateway *")
 
     assert done.code == 1
-    assert "the version of before does not start" in done.said
+    assert "the previous version does not start" in done.said
     assert f"it has the data of backups/{done.backups[0]}" in done.said
 
 

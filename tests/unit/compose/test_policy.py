@@ -13,7 +13,7 @@ import pytest
 from gateway.config.providers import PROVIDERS
 from support.stack import REPOSITORY
 
-ONE_SHOTS = {"secrets", "migrate", "backup"}
+INIT_JOBS = {"secrets", "migrate", "backup"}
 OF_A_PROVIDER = ("_API_KEY", "_API_BASE", "_MODEL")
 
 
@@ -32,7 +32,7 @@ def rendered(**environment: str) -> dict[str, Any]:
 
 
 SERVICES: dict[str, dict[str, Any]] = rendered(COMPOSE_PROFILES="*")["services"]
-LONG_RUNNING = {name: service for name, service in SERVICES.items() if name not in ONE_SHOTS}
+LONG_RUNNING = {name: service for name, service in SERVICES.items() if name not in INIT_JOBS}
 
 
 def each_service(services: dict[str, dict[str, Any]]) -> pytest.MarkDecorator:
@@ -115,8 +115,8 @@ def base_images() -> list[str]:
     return sorted({first or second for first, second in named} - stages)
 
 
-def test_every_base_image_has_an_exact_tag_and_a_stand_in() -> None:
-    """Each base image names a full version, and is on the bootstrap's list of stand-ins."""
+def test_every_base_image_has_an_exact_tag_and_a_substitute() -> None:
+    """Each base image names a full version, and is on the bootstrap's list of substitutes."""
     script = """
         . bootstrap/images.sh
         printf '%s\\n' "${BASE_IMAGES[@]}" "${PROFILE_IMAGES[@]#*=}"
