@@ -15,6 +15,67 @@ bench() {
   _in_test_image python "tests/bench/$1.py" "${@:2}"
 }
 
+# dev — run the gateway from this checkout in the running stack, and restart it at every save; ctrl-c ends it
+# Only gateway/gateway is taken from the checkout. A new dependency or another service's code needs './run up'.
+# At the end the gateway runs from its image again. Needs a stack that is up.
+dev() {
+  local files
+  _engine_required
+  [ -n "$(docker compose ps --quiet --status running gateway 2>/dev/null)" ] ||
+    die "the gateway is not running" "start the stack with './run up'"
+  files=docker-compose.yml
+  [ ! -f docker-compose.override.yml ] || files+=:docker-compose.override.yml
+  files=$(_env_or_shell COMPOSE_FILE "$files")
+  trap _dev_end EXIT
+  trap 'exit 0' INT TERM HUP
+  COMPOSE_FILE=$files:docker-compose.dev.yml _dev_recreate
+  say "the gateway runs from gateway/gateway; save a file to restart it, ctrl-c to end"
+  _dev_watch
+}
+
+# _dev_recreate: the gateway's container alone, from the compose files in use.
+_dev_recreate() { docker compose --progress quiet up --detach --no-build --no-deps --timeout 5 gateway; }
+
+_dev_end() {
+  trap '' INT TERM HUP
+  say "the gateway runs from its image again"
+  _dev_recreate
+}
+
+# _dev_watch: restarts the gateway whenever its code differs from a second ago, and says how it went.
+_dev_watch() {
+  local before now
+  before=$(_dev_state)
+  while sleep 1; do
+    now=$(_dev_state)
+    [ "$now" != "$before" ] || continue
+    before=$now
+    docker compose --progress quiet restart --no-deps --timeout 5 gateway
+    _dev_wait
+  done
+}
+
+# _dev_state: a checksum of the gateway's code.
+_dev_state() { find gateway/gateway -name '*.py' -exec cksum {} + | cksum; }
+
+# _dev_wait: until the gateway is healthy, or has failed, at most 30 s; then its log says why.
+_dev_wait() {
+  local state deadline=$((SECONDS + 30))
+  while [ "$SECONDS" -lt "$deadline" ]; do
+    state=$(_state gateway)
+    case $state in
+      healthy)
+        say "restarted"
+        return
+        ;;
+      restarting | exited | dead) break ;;
+    esac
+    sleep 0.5
+  done
+  _last_lines 20 gateway >&2
+  say "the gateway is $state: fix what the lines above say and save again"
+}
+
 # docs — regenerate the pages of docs/reference
 docs() { _in_test_image python docs/generate.py; }
 
