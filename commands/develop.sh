@@ -4,7 +4,7 @@
 # test [--long] [PART|FILE...] [-- PYTEST OPTIONS] — run the linters and the tests, on a stack of their own
 # Parts: lint, unit, node, stack, faults, browser; all of them by default. A file: tests/stack/test_keys.py
 # --long: repeats more often what is short otherwise: 52 kills, 20 rounds of each fault, 20 fresh volumes, 3,000
-# requests to compare.
+# requests to compare. TEST_PROJECT names the compose project of a running stack to use instead of a new one.
 test() { _in_test_image tests/run "$@"; }
 
 # bench NAME — measure: start (time to the first answer, memory, image sizes), failover, journal, retention, outage
@@ -101,7 +101,7 @@ _in_test_image() {
     docker build --tag "$TESTS_IMAGE" --file tests/Dockerfile .
   socket=$(docker context inspect --format '{{.Endpoints.docker.Host}}')
   [ ! -t 1 ] || terminal=yes
-  docker run --rm --init --network host ${terminal:+"--tty"} --env STACK_VERSION \
+  docker run --rm --init --network host ${terminal:+"--tty"} --env STACK_VERSION --env TEST_PROJECT \
     --volume "${socket#unix://}:/var/run/docker.sock" --volume "$PWD:$PWD" --workdir "$PWD" \
     "$TESTS_IMAGE" "$@"
 }

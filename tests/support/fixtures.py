@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,7 +75,13 @@ def counted(record_property: Callable[[str, object], None]) -> Callable[[str], N
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Yield a running stack, brought up as the README says, destroyed at the end."""
+    """Yield a running stack, brought up as the README says, destroyed at the end.
+
+    With TEST_PROJECT set it is the one that a developer keeps up under that name.
+    """
+    if project := os.environ.get("TEST_PROJECT"):
+        yield Stack.running(project)
+        return
     with Stack() as running:
         running.run("up")
         yield running

@@ -57,6 +57,14 @@ class Stack:
     litellm_port: int = field(default_factory=free_port)
     backend_port: int = field(default_factory=free_port)
 
+    @classmethod
+    def running(cls, project: str) -> Self:
+        """Return the stack that a developer keeps up under that project name, on its own ports."""
+        found = cls(project=project)
+        found.litellm_port = found.published("gateway", 4000)
+        found.backend_port = found.published("backend-stub", 8000)
+        return found
+
     def __enter__(self) -> Self:
         return self
 
@@ -128,6 +136,10 @@ class Stack:
     def compose(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 # handed on
         """Call docker compose on this project."""
         return self.command("docker", "compose", *arguments, **options)
+
+    def published(self, service: str, port: int) -> int:
+        """Return the port of this machine under which a service's port is published."""
+        return int(self.compose("port", service, str(port)).stdout.rpartition(":")[2])
 
     def execute(self, service: str, *arguments: str, **options: Any) -> str:  # noqa: ANN401 # handed on
         """Run a command inside a service's container and return its standard output."""
