@@ -1,4 +1,4 @@
-"""Writes docs/first-ten-minutes.md: a fresh clone, the README's commands, what they printed.
+"""Writes docs/first-ten-minutes.md: a fresh clone, the documented commands, what they printed.
 
 `./run transcript` calls it on the host, as a newcomer would stand there, and not in the test image:
 what is missing on a machine is then missing here too. It clones the checkout's last commit, gives
@@ -51,7 +51,7 @@ STEPS = (
     ("Is anything wrong?", "./run doctor || true"),
     ("Stop, keep the data", "./run down"),
 )
-"""What is run, in order, each of it a line or lines of the README."""
+"""What is run, in order, each of it a line or lines of a guide."""
 
 SHOWN_LINES = 60
 """More lines of one command are cut in the middle, and it is said how many."""
@@ -113,7 +113,7 @@ class Scrubber:
 
     Args:
         paths: path → what stands for it; the longest is replaced first.
-        ports: port → the README's.
+        ports: port → the documented one.
         project: of compose, whose usual name takes its place.
         hosts: names that must not be shown.
     """
@@ -240,7 +240,7 @@ def page(machine: Machine, steps: list[Step], scrub: Scrubber) -> str:
 
     Args:
         machine: that it ran on.
-        steps: as they went, with the README's commands.
+        steps: as they went, with their documented commands.
         scrub: takes out what is not for others.
     """
     now = datetime.now(timezone.utc)
@@ -248,9 +248,9 @@ def page(machine: Machine, steps: list[Step], scrub: Scrubber) -> str:
     lines = [
         "# The first ten minutes",
         "",
-        "Written by `./run transcript` (docs/first_ten_minutes.py), not by hand: the README's",
-        "commands in a fresh clone, and what they printed. Keys, paths and mirrors of the machine",
-        "are replaced.",
+        "Written by `./run transcript` (docs/first_ten_minutes.py), not by hand: the first",
+        "commands of the guides in a fresh clone, and what they printed. Keys, paths and mirrors",
+        "of the machine are replaced.",
         "",
         f"{now:%Y-%m-%d}. {scrub(machine.words)}",
         "",

@@ -1,4 +1,4 @@
-"""The transcript of the first ten minutes: the README's commands, nothing of a machine's own."""
+"""The transcript of the first ten minutes: documented commands, nothing of a machine's own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.documents import GUIDES, text_of
 from support.stack import REPOSITORY
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-README = (REPOSITORY / "README.md").read_text()
-TRANSCRIPT = (REPOSITORY / "docs/first-ten-minutes.md").read_text()
+PAGE = "docs/first-ten-minutes.md"
+TRANSCRIPT = text_of(PAGE)
+DOCUMENTED = "\n".join(text_of(guide) for guide in GUIDES if guide != PAGE)
 
 
 def load() -> ModuleType:
@@ -36,9 +38,9 @@ COMMANDS = [command for _, command in SCRIPT.STEPS]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=[each[:20] for each in COMMANDS])
-def test_what_is_run_is_what_the_readme_says(command: str) -> None:
-    """Each line of each command is in the README, so that a newcomer would type it."""
-    assert not [line for line in command.splitlines() if line not in README]
+def test_what_is_run_is_what_the_documents_say(command: str) -> None:
+    """Each line of each command is in a guide, so that a newcomer would type it."""
+    assert not [line for line in command.splitlines() if line not in DOCUMENTED]
 
 
 def test_the_transcript_has_these_commands_in_this_order() -> None:
