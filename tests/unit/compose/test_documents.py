@@ -105,7 +105,7 @@ def test_the_help_shown_is_what_help_prints() -> None:
 
 
 def test_the_parts_shown_are_those_that_test_runs() -> None:
-    """The README's sample of `./run test` has a line for each part, in their order and its words."""
+    """The README's sample of `./run test` has a line for each part, in their order."""
     script = (REPOSITORY / "tests/run").read_text()
     parts = re.search(r"^ALL=\((.*)\)$", script, re.MULTILINE)
     words = re.search(r"printf '(== %s: .*)\\n'", script)
