@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from backend_stub.schemas import Route
 
 _PREFIX = "x-gateway-"
-"""The headers are described in the repository's README, "Choosing models and providers"."""
+"""The headers are described in docs/reference.md, "Response headers"."""
 
 
 def route_of(headers: Mapping[str, str]) -> Route | None:
