@@ -7,13 +7,10 @@
 # requests to compare. TEST_PROJECT names the compose project of a running stack to use instead of a new one.
 test() { _in_test_image tests/run "$@"; }
 
-# bench NAME — measure: start (time to the first answer, memory, image sizes), failover, journal, retention, outage
-# failover, journal: what each adds to an answer. retention [ROWS]: the deletion of 5 million rows under load, half an
-# hour. outage [MINUTES]: an hour without Postgres under load, and whether every cost arrived.
-bench() {
-  [ -f "tests/bench/${1:-}.py" ] || die "there is no benchmark '${1:-}'" "./run help lists them"
-  _in_test_image python "tests/bench/$1.py" "${@:2}"
-}
+# bench [NAME] [OPTIONS] — measure beside the alternatives: overhead, memory, start, …; all of it without a NAME
+# `./run bench --help` lists the benchmarks with how long each takes. A table is printed, JSON and a chart are kept in
+# artefacts/bench; --compare FILE says what changed since another run's JSON.
+bench() { COMPOSE_PROFILES=observability _in_test_image env PYTHONPATH=tests python -m bench "$@"; }
 
 # dev — run the gateway from this checkout in the running stack, and restart it at every save; ctrl-c ends it
 # Only gateway/gateway is taken from the checkout. A new dependency or another service's code needs './run up'.

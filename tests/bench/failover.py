@@ -7,21 +7,19 @@ adds.
 
 from __future__ import annotations
 
-import statistics
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from typing import TYPE_CHECKING
 
 import requests
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
+from bench.measure.rounds import Progress
+from bench.measure.samples import Check, Record, Sample
 from bench.plain import start_plain
 from support.stack import MODEL, Stack, free_port
 from support.wait import until
+
+if TYPE_CHECKING:
+    from bench.options import Options
 
 ROUNDS = 200
 BUDGET_MS = 10
@@ -78,9 +76,12 @@ def plain_gateway(stack: Stack, key: str) -> tuple[str, str]:
     return name, url
 
 
-def main() -> None:
-    """Measure, print a table, and end with 1 when the budget is exceeded."""
-    console = Console()
+def run(options: Options) -> Record:
+    """Measure; the times a round are those of one request."""
+    record = Record.new("failover")
+    record.cells = {"dead": "Ollama is dead, its fallback answers"}
+    record.alternatives = {"gateway": "this gateway", "litellm": "LiteLLM's command line"}
+    count = int(options.amount or ROUNDS)
     stack = Stack(
         {
             "COMPOSE_PROFILES": "faults",
@@ -92,40 +93,26 @@ def main() -> None:
     plain = ""
     try:
         stack.run("up")
-        stack.compose("up", "--detach", "--build", "scripted-upstream")
-        stack.wait_for("scripted-upstream", "healthy", seconds=60)
+        stack.compose("up", "--detach", "--no-build", "--wait", "scripted-upstream")
         key = stack.secret("litellm_master_key")
         plain, plain_url = plain_gateway(stack, key)
         stack.compose("stop", "ollama")
         first, _ = pair(stack.gateway_url, key, dead_first=False)
-        ours: list[tuple[float, float]] = []
-        theirs: list[tuple[float, float]] = []
-        # The bar moves on a terminal only.
-        console.print(f"asking both gateways, {ROUNDS} rounds of some seconds each")
-        for number in track(range(ROUNDS), "rounds", console=console):
-            dead_first = number % 2 == 0
-            ours.append(pair(stack.gateway_url, key, dead_first=dead_first))
-            theirs.append(pair(plain_url, key, dead_first=dead_first))
+        record.notes.append(f"the first request, which found out: {first:,.0f} ms in all")
+        urls = {"gateway": stack.gateway_url, "litellm": plain_url}
+        progress = Progress(count)
+        for number in range(count):
+            for name, url in urls.items():
+                whole, added = pair(url, key, dead_first=number % 2 == 0)
+                values = {"request_ms": whole, "added_ms": added}
+                record.samples.append(Sample("dead", name, number, values))
+            progress.step("both asked")
     finally:
         if plain:
             stack.command("docker", "rm", "--force", plain, check=False)
         stack.destroy()
-    table = Table(title=f"Ollama dead, {ROUNDS} requests each: milliseconds")
-    for heading in ("gateway", "request, median", "added, median", "added, 90th percentile"):
-        table.add_column(heading, justify="left" if heading == "gateway" else "right")
-    medians = []
-    for name, pairs in (("this one", ours), ("plain LiteLLM", theirs)):
-        whole, more = zip(*pairs, strict=True)
-        medians.append(statistics.median(whole))
-        last_tenth = statistics.quantiles(more, n=10)[-1]
-        figures = (medians[-1], statistics.median(more), last_tenth)
-        table.add_row(name, *(f"{figure:,.2f}" for figure in figures))
-    console.print(table)
-    console.print(f"the first request, which found out: {first:,.0f} ms in all")
-    console.print(f"a request to plain LiteLLM takes {medians[1] / medians[0]:,.1f} times as long")
-    mine = statistics.median(more for _, more in ours)
-    sys.exit(1 if mine > BUDGET_MS else 0)
-
-
-if __name__ == "__main__":
-    main()
+    mine = record.summary("dead", "gateway", "added_ms")
+    added = mine.median if mine else float("inf")
+    budget = f"failover adds at most {BUDGET_MS} ms at the median"
+    record.checks.append(Check(budget, added <= BUDGET_MS, f"{added:.2f} ms"))
+    return record

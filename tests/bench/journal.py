@@ -1,29 +1,36 @@
 """What the spend journal adds to an answer: two gateways, with and without it, asked in turns.
 
-Prints medians in milliseconds, their difference, and their ratio. The provider is the scripted
-upstream, so all of it is the gateway's own time.
+The provider is the scripted upstream, so all of it is the gateway's own time.
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from typing import TYPE_CHECKING
 
 import requests
 
+from bench.measure.rounds import Progress
+from bench.measure.samples import Record, Sample
 from support.scripted import PRICED, SCRIPTED_PROVIDERS
 from support.stack import Stack, free_port
 
+if TYPE_CHECKING:
+    from bench.options import Options
+
 WARM_UP = 30
-ROUNDS = 400
+REQUESTS = 80
+"""In each round, of each gateway."""
+
+CELLS = {"plain": "plain, one at a time", "stream": "stream, one at a time"}
 
 
-def main() -> None:
-    """Measures, and takes everything down again."""
+def run(options: Options) -> Record:
+    """Measure."""
+    record = Record.new("journal")
+    record.cells = dict(CELLS)
+    record.alternatives = {"gateway": "with the journal", "without": "without"}
     port = free_port()
     stack = Stack(
         SCRIPTED_PROVIDERS
@@ -36,27 +43,29 @@ def main() -> None:
     with stack:
         stack.compose("up", "--detach", "--no-build", "--wait", *services)
         key = stack.secret("litellm_master_key")  # without a database there is no other
-        for stream in (False, True):
-            _compare(key, stack.gateway_url, f"http://127.0.0.1:{port}", stream=stream)
+        urls = {"gateway": stack.gateway_url, "without": f"http://127.0.0.1:{port}"}
+        progress = Progress(options.rounds)
+        with requests.Session() as session:
+            session.headers["Authorization"] = f"Bearer {key}"
+            for number in range(options.rounds):
+                for cell in CELLS:
+                    record.samples += _round(session, urls, cell, number)
+                progress.step(f"round {number + 1}")
+    return record
 
 
-def _compare(key: str, with_journal: str, without: str, *, stream: bool) -> None:
-    times: dict[str, list[float]] = {with_journal: [], without: []}
-    with requests.Session() as session:
-        session.headers["Authorization"] = f"Bearer {key}"
-        for number in range(WARM_UP + ROUNDS):
-            for url in (with_journal, without) if number % 2 else (without, with_journal):
-                seconds = _ask(session, url, stream=stream)
-                if number >= WARM_UP:
-                    times[url].append(seconds * 1000)
-    kept, plain = statistics.median(times[with_journal]), statistics.median(times[without])
-    added = statistics.median(a - b for a, b in zip(*times.values(), strict=True))
-    kind = "stream" if stream else "plain"
-    print(
-        f"{kind}: {plain:.2f} ms without, {kept:.2f} ms with the journal"
-        f" (medians of {ROUNDS}): {kept - plain:+.2f} ms, ratio {kept / plain:.3f};"
-        f" median of the pairs' differences {added:+.2f} ms"
-    )
+def _round(session: requests.Session, urls: dict[str, str], cell: str, number: int) -> list[Sample]:
+    """Ask both in turns; the first ones of a round are not timed."""
+    times: dict[str, list[float]] = {name: [] for name in urls}
+    for each in range(WARM_UP + REQUESTS):
+        for name in urls if each % 2 else reversed(urls):
+            seconds = _ask(session, urls[name], stream=cell == "stream")
+            if each >= WARM_UP:
+                times[name].append(seconds * 1000)
+    return [
+        Sample(cell, name, number, {"p50_ms": statistics.median(found)})
+        for name, found in times.items()
+    ]
 
 
 def _ask(session: requests.Session, url: str, *, stream: bool) -> float:
@@ -67,7 +76,3 @@ def _ask(session: requests.Session, url: str, *, stream: bool) -> float:
     seconds = time.perf_counter() - started
     answer.raise_for_status()
     return seconds
-
-
-if __name__ == "__main__":
-    main()

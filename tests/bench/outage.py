@@ -1,23 +1,21 @@
-"""Takes Postgres away for an hour under load, and counts what became of each answer.
+"""What becomes of each answer's cost when Postgres is away for an hour under load.
 
-    ./run bench outage [MINUTES]
-
-A stack of its own, whose providers are the scripted upstream. Ends with 1 when an answer has no
-row, or two, or when the totals of key, team or user are not the sum of the rows.
+`./run bench outage [MINUTES]`; a stack of its own, whose providers are the scripted upstream.
 """
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from bench.measure.samples import Check, Record, Sample
 from support.scripted import SCRIPTED_PROVIDERS
 from support.spending import Books, Load, Payer, load, make_payer, read_books
 from support.stack import Stack
 from support.wait import until
+
+if TYPE_CHECKING:
+    from bench.options import Options
 
 MINUTES = 60.0
 LOOK_SECONDS = 60.0
@@ -59,9 +57,12 @@ def books_when_complete(stack: Stack, payer: Payer, running: Load) -> Books:
     return read_books(stack, payer)
 
 
-def main() -> None:
-    """Take it away, bring it back, count."""
-    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else MINUTES
+def run(options: Options) -> Record:
+    """Take it away, bring it back, count; once, for as many minutes as the amount says."""
+    minutes = options.amount or MINUTES
+    record = Record.new("outage")
+    record.cells = {"outage": f"Postgres away for {minutes:g} minutes"}
+    record.alternatives = {"gateway": "this gateway"}
     with Stack(SCRIPTED_PROVIDERS) as stack:
         stack.compose("up", "--detach", "--no-build", "--wait", "gateway", "scripted-upstream")
         payer = make_payer(stack, "outage")
@@ -74,18 +75,22 @@ def main() -> None:
             running.grew_by(5, seconds=60)
         back = time.monotonic()
         books = books_when_complete(stack, payer, running)
-        print(f"in the database {time.monotonic() - back:.0f} s after the last answer")
+        took = time.monotonic() - back
     rows = books.rows_of_calls
     lost = len(set(running.answered) - rows.keys())
     doubled = sum(count > 1 for count in rows.values())
     wrong = [name for name, total in books.totals.items() if abs(total - books.spent) > 1e-9]
-    print(
-        f"Postgres down for {minutes:g} minutes: {len(running.answered):,} answered, "
-        f"{running.refused} refused, {len(books.rows):,} rows, {lost} lost, {doubled} doubled; "
-        f"totals that are not the sum of the rows: {', '.join(wrong) or 'none'}"
-    )
-    sys.exit(1 if lost or doubled or wrong else 0)
-
-
-if __name__ == "__main__":
-    main()
+    values = {
+        "answered": float(len(running.answered)),
+        "refused": float(running.refused),
+        "rows": float(len(books.rows)),
+        "applied_s": took,
+    }
+    record.samples.append(Sample("outage", "gateway", 0, values))
+    seen = f"{lost} lost, {doubled} doubled"
+    totals = ", ".join(wrong) or "all"
+    record.checks = [
+        Check("every answer has one row", not lost and not doubled, seen),
+        Check("totals of key, team and user are the sum of the rows", not wrong, totals),
+    ]
+    return record

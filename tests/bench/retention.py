@@ -1,22 +1,22 @@
-"""Measures the deletion of 5 million old rows under load: speed, answers meanwhile, memory, disk.
+"""The deletion of 5 million old rows under load: speed, answers meanwhile, memory, disk.
 
-    ./run bench retention [ROWS]
-
-A stack of its own, whose providers are the scripted upstream; it needs about 5 GB of disk.
+`./run bench retention [ROWS]`; a stack of its own, whose providers are the scripted upstream. It
+needs about 5 GB of disk.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from bench.measure.samples import Record, Sample
 from support.scripted import SCRIPTED_PROVIDERS, ask
 from support.stack import Stack
+
+if TYPE_CHECKING:
+    from bench.options import Options
 
 ROWS = 5_000_000
 CHUNK = 250_000
@@ -24,9 +24,15 @@ LOOK_SECONDS = 10.0
 LONGEST_HOURS = 3
 
 
-def fill(stack: Stack, rows: int) -> None:
-    """Make rows of 1990 with the metadata of a real one, a chunk at a time."""
-    for start in range(0, rows, CHUNK):
+def fill(stack: Stack, present: int, rows: int) -> None:
+    """Make rows of 1990 with the metadata of a real one, a chunk at a time.
+
+    Args:
+        stack: whose database it is.
+        present: how many there are already.
+        rows: how many there will be.
+    """
+    for start in range(present, rows, CHUNK):
         stack.sql(
             'INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend, "startTime",'
             " \"endTime\", model, metadata) SELECT 'old-' || n, 'acompletion', 'gone', 0.001,"
@@ -45,8 +51,8 @@ def left(stack: Stack) -> int:
     return int(rows[0]["n"])
 
 
-def watch(stack: Stack, secret: str, rows: int) -> None:
-    """Ask without a pause until the old rows are gone, and print what is seen on the way."""
+def watch(stack: Stack, secret: str, rows: int) -> dict[str, float]:
+    """Ask without a pause until the old rows are gone; return what was seen on the way."""
     begun = time.monotonic()
     seconds: list[float] = []
     memory = [stack.memory_mb()]
@@ -55,7 +61,7 @@ def watch(stack: Stack, secret: str, rows: int) -> None:
         started = time.monotonic()
         answer = ask(stack, secret)
         if not answer.ok:
-            sys.exit(f"an answer was refused: {answer.status_code} {answer.text[:200]}")
+            raise RuntimeError(f"an answer was refused: {answer.status_code} {answer.text[:200]}")
         seconds.append(time.monotonic() - started)
         if time.monotonic() >= next_look:
             remaining = left(stack)
@@ -65,28 +71,31 @@ def watch(stack: Stack, secret: str, rows: int) -> None:
                 break
             next_look = time.monotonic() + LOOK_SECONDS
     took = time.monotonic() - begun
-    print(f"{rows:,} rows in {took:.0f} s: {rows / took:,.0f} a second")
-    print(
-        f"{len(seconds):,} answers meanwhile: median {statistics.median(seconds) * 1e3:.0f} ms,"
-        f" 99 % {sorted(seconds)[int(len(seconds) * 0.99)] * 1e3:.0f} ms,"
-        f" slowest {max(seconds) * 1e3:.0f} ms, none refused"
-    )
-    print(f"memory {min(memory):.0f} to {max(memory):.0f} MB")
+    ordered = sorted(seconds)
+    return {
+        "rows_per_second": rows / took,
+        "seconds": took,
+        "p50_ms": statistics.median(seconds) * 1e3,
+        "p99_ms": ordered[int(len(ordered) * 0.99)] * 1e3,
+        "slowest_ms": ordered[-1] * 1e3,
+        "memory_mb": max(memory),
+    }
 
 
-def main() -> None:
-    """Fill, wait for the schedule, watch."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
+def run(options: Options) -> Record:
+    """Fill, wait for the schedule, watch; once, with as many rows as the amount says."""
+    rows = int(options.amount or ROWS)
+    record = Record.new("retention")
+    record.cells = {"retention": f"{rows:,} old rows deleted under load"}
+    record.alternatives = {"gateway": "this gateway"}
     with Stack({**SCRIPTED_PROVIDERS, "SPEND_RETENTION_CRON": "* * * * *"}) as stack:
         stack.compose("up", "--detach", "--no-build", "--wait", "postgres", "scripted-upstream")
         stack.compose("run", "--rm", "--no-TTY", "migrate")
-        fill(stack, rows)
+        fill(stack, 0, rows)
         size = stack.sql("SELECT pg_total_relation_size('\"LiteLLM_SpendLogs\"') AS n")[0]["n"]
-        print(f"{rows:,} rows, {int(size) / 1e9:.1f} GB")
+        record.notes.append(f"{rows:,} rows took {int(size) / 1e9:.1f} GB")
         stack.compose("up", "--detach", "--no-build", "--wait", "gateway")
         made = stack.run("key", "create", "bench", "--budget", "1000", "--json").stdout
-        watch(stack, json.loads(made)["api_key"], rows)
-
-
-if __name__ == "__main__":
-    main()
+        values = watch(stack, json.loads(made)["api_key"], rows)
+    record.samples.append(Sample("retention", "gateway", 0, values))
+    return record

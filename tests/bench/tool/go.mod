@@ -1,0 +1,3 @@
+module bench-tool
+
+go 1.24
