@@ -16,7 +16,7 @@ import orjson
 from gateway import assembly
 from gateway.config.deployment import Deployment, Models, Protocol
 from gateway.config.options import Options
-from gateway.config.settings import Settings
+from gateway.config.settings import load_settings
 from gateway.providers.reply import PlainReply, Provider, StreamReply
 from gateway.proxy.identity import HEADER, Identity, derive_secret, sign
 from gateway.request import Usage
@@ -193,15 +193,15 @@ class Whole:
 async def whole_gateway(url: str, folder: Path) -> AsyncIterator[Whole]:
     """Yield a gateway that has started."""
     provider = ToldProvider()
-    settings = Settings.model_validate(
+    settings = load_settings(
         {
-            "database_url": url,
-            "litellm_master_key": MASTER,
-            "internal_host": "127.0.0.1",
-            "internal_port": free_port(),
-            "journal_dir": folder,
-            "journal_sync": False,
-            "gateway_state_dir": folder,
+            "DATABASE_URL": url,
+            "LITELLM_MASTER_KEY": MASTER,
+            "INTERNAL_HOST": "127.0.0.1",
+            "INTERNAL_PORT": f"{free_port()}",
+            "JOURNAL_DIR": f"{folder}",
+            "JOURNAL_SYNC": "false",
+            "GATEWAY_STATE_DIR": f"{folder}",
         }
     )
     with patch.object(assembly, "_providers", lambda _: dict.fromkeys(Protocol, provider)):
