@@ -44,7 +44,7 @@ def run(options: Options) -> Record:
     record.alternatives = {name: each.title for name, each in classes.items()}
     with site() as place:
         alternatives = [each(place) for each in classes.values()]
-        with rounds.started(record, alternatives):
+        with rounds.started(record, alternatives, warm=False):
             progress = rounds.Progress(len(alternatives))
             for alternative in alternatives:
                 alternative.resume()

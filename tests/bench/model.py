@@ -68,7 +68,7 @@ def run(options: Options) -> Record:
     with site({"OLLAMA_REPLICAS": "1", "OLLAMA_MODEL": MODEL}) as place:
         alternatives: list[Alternative] = [GatewayBeforeOllama(place), Ollama(place)]
         record.alternatives = {each.name: each.title for each in alternatives}
-        with rounds.started(record, alternatives):
+        with rounds.started(record, alternatives, warm=False):
             record.versions |= _ollama_version(place)
             record.notes.append(_prefix_seen(place))
             kinds = {name: name == "known" for name in CELLS}

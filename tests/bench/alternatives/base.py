@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from bench.site import Site
 
-START_SECONDS = 180
+START_SECONDS = 300
+WARM_SECONDS = 3
 
 
 class Alternative(ABC):
@@ -73,6 +74,10 @@ class Alternative(ABC):
                 self.site.must_run(container)
 
         until(answered, seconds=START_SECONDS, what=f"an answer of {self.title}", alive=alive)
+
+    def warm(self) -> None:
+        """Ask for some seconds: caches fill, and what compiles as it goes has compiled."""
+        client.run(self.site.load, self.spec(bodies(self.model), 16, seconds=WARM_SECONDS))
 
     def spec(
         self,

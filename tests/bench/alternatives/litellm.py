@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from bench import images
 from bench.alternatives.base import Alternative
-from bench.alternatives.gateway import KEYS, ROWS
+from bench.alternatives.gateway import ROWS
 from bench.alternatives.keys import make_keys
 from bench.site import PROVIDER
 from support.stack import image
@@ -54,8 +54,12 @@ CONFIG = {
 DATABASE_SETTINGS = {
     "proxy_batch_write_at": 5,
     "database_connection_pool_limit": 10,
-    "user_api_key_cache_ttl": 600,
+    "user_api_key_cache_ttl": 3600,
 }
+FITTING_KEYS = 50
+"""Its caches hold 200 entries (DEFAULT_MAX_SIZE_IN_MEMORY in caching/in_memory_cache.py), several of
+them for one key; with a thousand keys each request would wait for the database."""
+
 START = (
     'printf "%s" "$CONFIG" > /tmp/config.yaml; exec litellm --config /tmp/config.yaml --run_granian'
 )
@@ -90,7 +94,7 @@ class LiteLLMWithDatabase(PlainLiteLLM):
     """One process with a PostgreSQL of its own: the same keys, budgets and rows as this stack."""
 
     name = "litellm-db"
-    title = "LiteLLM with its database"
+    title = "LiteLLM, database"
     _database: psycopg.Connection[dict[str, Any]]
 
     def start(self) -> None:
@@ -125,7 +129,7 @@ class LiteLLMWithDatabase(PlainLiteLLM):
             *("docker", "run", "--rm", "--network", f"{self.site.stack.project}_default"),
             *("--env", f"DATABASE_URL={url}", image("gateway"), "migrate"),
         )
-        self.keys = make_keys(self._database, KEYS)
+        self.keys = make_keys(self._database, FITTING_KEYS)
         return url
 
     def rows_since(self, moment: datetime) -> int | None:

@@ -47,12 +47,16 @@ def _minutes(seconds: float) -> str:
 
 
 @contextmanager
-def started(record: Record, alternatives: Sequence[Alternative]) -> Iterator[None]:
+def started(
+    record: Record, alternatives: Sequence[Alternative], *, warm: bool = True
+) -> Iterator[None]:
     """Start all of them, note their versions, leave them paused; resume them at the end."""
     for alternative in alternatives:
         begun = time.monotonic()
         alternative.start()
         alternative.wait()
+        if warm:
+            alternative.warm()
         record.versions |= alternative.versions()
         alternative.pause()
         print(f"started {alternative.title} in {time.monotonic() - begun:.0f} s", flush=True)

@@ -102,13 +102,13 @@ func work(s spec, host string, requests *requests, warm, stop time.Time, started
 		}
 		mine.answers++
 		mine.chunks += int64(len(answer.gaps)) + 1
+		if ended.After(warm) && ended.Before(stop) {
+			mine.ended++
+		}
 		if begun.Before(warm) {
 			continue
 		}
 		mine.whole = append(mine.whole, milliseconds(ended.Sub(begun)))
-		if ended.Before(stop) {
-			mine.ended++
-		}
 		if s.Stream {
 			mine.first = append(mine.first, answer.first)
 			mine.gaps = append(mine.gaps, answer.gaps...)
