@@ -62,7 +62,7 @@ def _what(module: ModuleType) -> str:
 BENCHMARKS = {
     "overhead": Benchmark(
         overhead.run,
-        "35, with --short 14",
+        "35, with --short 12",
         View(
             "What a gateway adds to a request",
             _what(overhead),

@@ -57,8 +57,8 @@ DATABASE_SETTINGS = {
     "user_api_key_cache_ttl": 3600,
 }
 FITTING_KEYS = 50
-"""Its caches hold 200 entries (DEFAULT_MAX_SIZE_IN_MEMORY in caching/in_memory_cache.py), several of
-them for one key; with a thousand keys each request would wait for the database."""
+"""Its caches hold 200 entries (DEFAULT_MAX_SIZE_IN_MEMORY in caching/in_memory_cache.py), several
+of them for one key; with a thousand keys each request would wait for the database."""
 
 START = (
     'printf "%s" "$CONFIG" > /tmp/config.yaml; exec litellm --config /tmp/config.yaml --run_granian'

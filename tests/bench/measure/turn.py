@@ -111,12 +111,11 @@ def values(
     memory = {name: counters.memory_mb for name, counters in after.items()}
     found = {
         "rate": seen.rate,
-        "p50_ms": seen.whole_ms["p50"],
-        "p90_ms": seen.whole_ms["p90"],
-        "p99_ms": seen.whole_ms["p99"],
         "client_cores": seen.client_cpu_seconds / seen.elapsed_seconds,
         "load_average": machine.load_average(),
     }
+    if seen.whole_ms["count"]:
+        found |= {f"{name}_ms": seen.whole_ms[name] for name in ("p50", "p90", "p99")}
     if seen.first_token_ms["count"]:
         found["first_token_ms"] = seen.first_token_ms["p50"]
         found["gap_ms"] = seen.gap_ms["p50"]
