@@ -74,6 +74,12 @@ class Raw:
             yield self
         finally:
             server.close()
+            server.close_clients()
+            # Left to the garbage collector, a connection fails whichever test runs then.
+            rest = asyncio.all_tasks() - {asyncio.current_task()}
+            if rest:
+                await asyncio.wait(rest, timeout=5)
+            await server.wait_closed()
 
 
 def posting(
@@ -414,6 +420,7 @@ def proxied(
             finally:
                 await client.close()
                 proxy.close()
+                proxy.close_clients()
 
     return asyncio.run(test())
 

@@ -107,11 +107,8 @@ def test_on_demand_nothing_runs_until_a_request_comes_which_is_then_answered() -
         async with _running(mode=Mode.ON_DEMAND) as (supervisor, port):
             status, _, body = await _ask(port, HEALTH)
             assert (status, json.loads(body)["state"]) == (200, "idle")
-            assert await _ask(port, "/echo", b"x" * 300_000) == (
-                200,
-                {**(await _ask(port, "/echo", b"x" * 300_000))[1]},
-                b"x" * 300_000,
-            )
+            status, _, body = await _ask(port, "/echo", b"x" * 300_000)
+            assert (status, body) == (200, b"x" * 300_000)
             assert supervisor.state is State.READY
 
     _run(scene())
