@@ -33,12 +33,14 @@ def compose(ask: Ask, verdict: Verdict, draft: Reply) -> tuple[Reply, Usage]:
         usage = Usage(input=_input_tokens(ask, answer))
         return replace(draft, vectors=vectors, usage=None if action.no_usage else usage), usage
     tool, pieces = _content(ask, answer, action)
+    if tool is None:
+        pieces = _before(ask.stop, pieces)
     finish: Finish = "tool" if tool else "stop"
     if ask.max_tokens is not None and len(pieces) > ask.max_tokens:
         pieces, finish = pieces[: ask.max_tokens], "length"
     usage = Usage(
         input=_input_tokens(ask, answer),
-        output=answer.output_tokens if answer.output_tokens is not None else len(pieces),
+        output=len(pieces) * ask.n if answer.output_tokens is None else answer.output_tokens,
         cached=answer.cached_tokens,
         reasoning=answer.reasoning_tokens,
     )
@@ -66,6 +68,13 @@ def _content(ask: Ask, answer: Answer, action: Action) -> tuple[str | None, list
     if ask.schema is not None:
         return None, _json_pieces(_structured(ask.schema, answer), action.bad_json)
     return None, _PIECE.findall(DEFAULT_TEXT if answer.text is None else answer.text)
+
+
+def _before(stop: tuple[str, ...], pieces: list[str]) -> list[str]:
+    """Returns the pieces as far as the first of the texts that end an answer."""
+    text = "".join(pieces)
+    ends = [text.find(each) for each in stop if each in text]
+    return _PIECE.findall(text[: min(ends)]) if ends else pieces
 
 
 def _structured(schema: dict[str, Any], answer: Answer) -> object:

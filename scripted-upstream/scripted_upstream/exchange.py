@@ -52,6 +52,9 @@ class Ask:
         schema: that the answer must fit; {} is any JSON object.
         tool: the tool to call if the script leaves it to the request.
         max_tokens: pieces after which the answer ends with finish reason `length`.
+        stop: texts before which the answer ends.
+        n: how often it is answered.
+        logprobs: how many alternatives each token is to be told with; None for no logprobs.
         with_usage: whether a stream is to end with the token counts.
         inputs: the texts to embed.
     """
@@ -65,6 +68,9 @@ class Ask:
     tools: tuple[Tool, ...] = ()
     tool: Tool | None = None
     max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    n: int = 1
+    logprobs: int | None = None
     with_usage: bool = True
     inputs: tuple[str, ...] = ()
 

@@ -43,6 +43,12 @@ def wanted_tool(tools: tuple[Tool, ...], choice: str | None, *, after_result: bo
     return tools[0]
 
 
+def stops(value: object) -> tuple[str, ...]:
+    """Returns the texts that are to end an answer: one, several or none."""
+    given = value if isinstance(value, list) else [value]
+    return tuple(each for each in given if isinstance(each, str) and each)
+
+
 def need(body: Json, name: str, kind: type, refusal: str) -> Any:  # noqa: ANN401 # of that kind
     """Returns a field of a body; raises BadRequestError if it is missing or of another kind."""
     value = body.get(name)

@@ -18,7 +18,7 @@ from scripted_upstream.exchange import (
     Tool,
     Usage,
 )
-from scripted_upstream.reading import bearer, dig, need, texts_in, wanted_tool
+from scripted_upstream.reading import bearer, dig, need, stops, texts_in, wanted_tool
 from scripted_upstream.script import Provider
 
 _FINISH = {"stop": "end_turn", "length": "max_tokens", "tool": "tool_use"}
@@ -81,6 +81,7 @@ class Anthropic:
             tools=tools,
             tool=wanted_tool(tools, _choice(body), after_result=_after_result(messages)),
             max_tokens=need(body, "max_tokens", int, "max_tokens: Field required"),
+            stop=stops(body.get("stop_sequences")),
         )
 
     def document(self, ask: Ask, reply: Reply) -> Json:

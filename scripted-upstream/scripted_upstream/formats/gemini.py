@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scripted_upstream.exchange import Ask, Call, Chunk, Failure, Json, Reply, Tool, Usage
-from scripted_upstream.reading import dig, need, texts_in, wanted_tool
+from scripted_upstream.reading import dig, need, stops, texts_in, wanted_tool
 from scripted_upstream.script import Provider
 
 _METHOD = re.compile(r"/models/(?P<model>.+):(?P<method>\w+)$")
@@ -79,6 +79,7 @@ class Gemini:
             tools=tools,
             tool=wanted_tool(tools, _choice(call.body), after_result=_after_result(contents)),
             max_tokens=_either(config, "maxOutputTokens", "max_output_tokens"),
+            stop=stops(_either(config, "stopSequences", "stop_sequences")),
         )
 
     def document(self, ask: Ask, reply: Reply) -> Json:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from scripted_upstream.exchange import Ask, Call, Chunk, Failure, Json, Reply, Tool
-from scripted_upstream.reading import bearer, dig, need, texts_in, wanted_tool
+from scripted_upstream.reading import bearer, dig, need, stops, texts_in, wanted_tool
 from scripted_upstream.script import Provider
 
 VERSION = "0.17.4"
@@ -61,6 +61,7 @@ class Ollama:
             prompt="\n".join([*texts_in(body.get("system")), *texts_in(body.get("prompt"))]),
             schema=given if isinstance(given, dict) else {} if given == "json" else None,
             max_tokens=limit if isinstance(limit, int) and limit > 0 else None,
+            stop=stops(dig(body, "options", "stop")),
         )
         return asked if topic == "generate" else _chat(asked, body)
 

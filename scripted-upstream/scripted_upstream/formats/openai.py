@@ -20,10 +20,10 @@ from scripted_upstream.exchange import (
     Tool,
     Usage,
 )
-from scripted_upstream.reading import bearer, dig, need, texts_in, wanted_tool
+from scripted_upstream.formats.openai_choices import COMPLETION, choice, fragments
+from scripted_upstream.reading import bearer, dig, need, stops, texts_in, wanted_tool
 from scripted_upstream.script import Provider
 
-_FINISH = {"stop": "stop", "length": "length", "tool": "tool_calls"}
 _DONE = b"data: [DONE]\n\n"
 
 # kind → type, code; https://platform.openai.com/docs/guides/error-codes
@@ -42,7 +42,7 @@ _ERRORS: dict[str, tuple[str, str | None]] = {
 
 
 class OpenAI:
-    """Chat completions, embeddings and the list of models."""
+    """Chat completions, completions, embeddings and the list of models."""
 
     provider: Provider = "openai"
     stream_type = "text/event-stream; charset=utf-8"
@@ -63,37 +63,30 @@ class OpenAI:
             inputs = tuple([given] if isinstance(given, str) else map(str, given or []))
             topic = str(call.body.get("encoding_format", "float"))
             return Ask("embedding", model, topic, prompt="\n".join(inputs), inputs=inputs)
+        if topic == "completions":
+            return _read_completion(call.body, model)
         return _read_chat(call.body, model)
 
     def document(self, ask: Ask, reply: Reply) -> Json:
-        """Returns a chat.completion, a list of models or a list of embeddings."""
+        """Returns a chat.completion, a text_completion, a list of models or of embeddings."""
         if ask.operation == "free":
             return {"object": "list", "data": [_model(each) for each in reply.models]}
         if ask.operation == "embedding":
             return _embeddings(ask, reply)
-        message: Json = {"role": "assistant", "content": reply.text, "refusal": None}
-        if reply.tool is not None:
-            message |= {"content": None, "tool_calls": [_call(reply, reply.text)]}
-        choice = {
-            "index": 0,
-            "message": message,
-            "logprobs": None,
-            "finish_reason": _FINISH[reply.finish],
-        }
         usage = {} if reply.usage is None else {"usage": _usage(reply.usage)}
-        return {**_head(reply, "chat.completion"), "choices": [choice], **usage}
+        choices = [{**choice(ask, reply), "index": index} for index in range(ask.n)]
+        return {**_head(ask, reply), "choices": choices, **usage}
 
     def stream(self, ask: Ask, reply: Reply) -> Iterator[Chunk]:
-        """Yields chat.completion.chunk events, the usage if it was asked for, and [DONE]."""
-        head = _head(reply, "chat.completion.chunk")
-        yield _event(head, {"role": "assistant", "content": None if reply.tool else ""})
-        if reply.tool is not None:
-            yield _event(head, {"tool_calls": [{"index": 0, **_call(reply, "")}]})
-        for piece in reply.pieces:
-            fragment = {"index": 0, "function": {"arguments": piece}}
-            delta = {"tool_calls": [fragment]} if reply.tool else {"content": piece}
-            yield _event(head, delta, piece=True)
-        yield _event(head, {}, finish=_FINISH[reply.finish])
+        """Yields the chunks of each choice, the usage if it was asked for, and [DONE].
+
+        A piece of each choice is one piece to the script.
+        """
+        head = _head(ask, reply, stream=True)
+        for fragment, is_piece in fragments(ask, reply):
+            for index in range(ask.n):
+                event = _line({**head, "choices": [{**fragment, "index": index}]})
+                yield Chunk(event, is_piece and index == 0)
         if ask.with_usage and reply.usage is not None:
             yield Chunk(_line({**head, "choices": [], "usage": _usage(reply.usage)}))
         yield Chunk(_DONE)
@@ -113,11 +106,30 @@ class OpenAI:
 
 
 def _topic(call: Call) -> str | None:
-    if call.method == "POST" and call.path.endswith("/chat/completions"):
-        return "chat"
-    if call.method == "POST" and call.path.endswith("/embeddings"):
-        return "embeddings"
+    if call.method == "POST":
+        if call.path.endswith("/chat/completions"):
+            return "chat"
+        topics = (COMPLETION, "embeddings")
+        return next((each for each in topics if call.path.endswith(f"/{each}")), None)
     return "models" if call.method == "GET" and call.path.endswith("/models") else None
+
+
+def _read_completion(body: Json, model: str) -> Ask:
+    given = body.get("prompt")
+    prompts = given if isinstance(given, list) else [given]
+    logprobs = body.get("logprobs")
+    return Ask(
+        "chat",
+        model,
+        COMPLETION,
+        stream=body.get("stream") is True,
+        prompt="\n".join(map(str, prompts)),
+        max_tokens=body.get("max_tokens"),
+        stop=stops(body.get("stop")),
+        n=body.get("n") or 1,
+        logprobs=logprobs if isinstance(logprobs, int) else None,
+        with_usage=dig(body, "stream_options", "include_usage") is True,
+    )
 
 
 def _read_chat(body: Json, model: str) -> Ask:
@@ -128,8 +140,8 @@ def _read_chat(body: Json, model: str) -> Ask:
         Tool(str(dig(each, "function", "name")), dig(each, "function", "parameters") or {})
         for each in body.get("tools") or []
     )
-    choice = body.get("tool_choice")
-    choice = choice if isinstance(choice, str) else dig(choice, "function", "name")
+    chosen = body.get("tool_choice")
+    chosen = chosen if isinstance(chosen, str) else dig(chosen, "function", "name")
     return Ask(
         "chat",
         model,
@@ -137,8 +149,11 @@ def _read_chat(body: Json, model: str) -> Ask:
         prompt="\n".join(texts_in(messages)),
         schema=_schema(body.get("response_format")),
         tools=tools,
-        tool=wanted_tool(tools, choice, after_result=messages[-1]["role"] == "tool"),
+        tool=wanted_tool(tools, chosen, after_result=messages[-1]["role"] == "tool"),
         max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
+        stop=stops(body.get("stop")),
+        n=body.get("n") or 1,
+        logprobs=body.get("top_logprobs") or 0 if body.get("logprobs") else None,
         with_usage=dig(body, "stream_options", "include_usage") is True,
     )
 
@@ -153,21 +168,15 @@ def _schema(response_format: object) -> Json | None:
             return None
 
 
-def _head(reply: Reply, kind: str) -> Json:
+def _head(ask: Ask, reply: Reply, *, stream: bool = False) -> Json:
+    is_text = ask.topic == COMPLETION
+    kind = "text_completion" if is_text else "chat.completion"
     return {
-        "id": f"chatcmpl-{reply.number:08}",
-        "object": kind,
+        "id": f"{'cmpl' if is_text else 'chatcmpl'}-{reply.number:08}",
+        "object": f"{kind}.chunk" if stream and not is_text else kind,
         "created": reply.created,
         "model": reply.model,
         "system_fingerprint": "fp_scripted",
-    }
-
-
-def _call(reply: Reply, arguments: str) -> Json:
-    return {
-        "id": f"call_{reply.number:08}",
-        "type": "function",
-        "function": {"name": reply.tool, "arguments": arguments},
     }
 
 
@@ -197,11 +206,6 @@ def _embeddings(ask: Ask, reply: Reply) -> Json:
     tokens = reply.usage.input if reply.usage else 0
     usage = {"usage": {"prompt_tokens": tokens, "total_tokens": tokens}} if reply.usage else {}
     return {"object": "list", "data": data, "model": reply.model, **usage}
-
-
-def _event(head: Json, delta: Json, *, finish: str | None = None, piece: bool = False) -> Chunk:
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    return Chunk(_line({**head, "choices": [choice]}), piece)
 
 
 def _line(document: Json) -> bytes:

@@ -176,6 +176,65 @@ def test_max_tokens_ends_the_answer(client: openai.OpenAI) -> None:
     assert answer.usage.completion_tokens == 2
 
 
+def test_a_stop_ends_the_answer_before_it(client: openai.OpenAI) -> None:
+    """The first of several that the text has; what is left is what costs tokens."""
+    answer = client.chat.completions.create(**ASK, stop=["Garten", " im"])
+
+    assert answer.choices[0].message.content == "Der Hund schläft"
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage
+    assert answer.usage.completion_tokens == 3
+
+
+def test_answers_several_times(client: openai.OpenAI) -> None:
+    """With n there are so many choices, and all of them cost tokens."""
+    answer = client.chat.completions.create(**ASK, n=2)
+    chunks = list(client.chat.completions.create(**ASK, n=2, stream=True))
+
+    assert [(each.index, each.message.content) for each in answer.choices] == [(0, TEXT), (1, TEXT)]
+    assert answer.usage
+    assert answer.usage.completion_tokens == 18
+    found = [choice for each in chunks for choice in each.choices]
+    assert {choice.index for choice in found if choice.finish_reason} == {0, 1}
+    second = "".join(choice.delta.content or "" for choice in found if choice.index == 1)
+    assert second == TEXT
+
+
+def test_tells_logprobs(client: openai.OpenAI) -> None:
+    """Of each token, with as many alternatives as are asked for; none unasked."""
+    answer = client.chat.completions.create(**ASK, logprobs=True, top_logprobs=2)
+    chunks = list(client.chat.completions.create(**ASK, logprobs=True, stream=True))
+
+    told = answer.choices[0].logprobs
+    assert told
+    assert "".join(each.token for each in told.content or []) == TEXT
+    assert [len(each.top_logprobs) for each in told.content or []] == [2] * 9
+    streamed = [choice.logprobs for each in chunks for choice in each.choices if choice.logprobs]
+    assert "".join(token.token for each in streamed for token in each.content or []) == TEXT
+    assert client.chat.completions.create(**ASK).choices[0].logprobs is None
+
+
+def test_completes_a_text(client: openai.OpenAI) -> None:
+    """POST /completions, plain and streamed, with the older form of logprobs."""
+    ask: Any = {"model": "gpt-3.5-turbo-instruct", "prompt": ["x" * 40], "logprobs": 1}
+    answer = client.completions.create(**ask, max_tokens=2)
+    chunks = list(client.completions.create(**ask, stream=True))
+
+    (choice,) = answer.choices
+    assert (answer.object, choice.text, choice.finish_reason) == (
+        "text_completion",
+        "Der Hund",
+        "length",
+    )
+    assert choice.logprobs
+    assert choice.logprobs.tokens == ["Der", " Hund"]
+    assert choice.logprobs.text_offset == [0, 3]
+    assert answer.usage
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (10, 2)
+    assert "".join(each.choices[0].text for each in chunks) == TEXT
+    assert chunks[-1].choices[0].finish_reason == "stop"
+
+
 def test_lists_models(upstream: Running, client: openai.OpenAI) -> None:
     """The list of models is the script's."""
     upstream.script("models: [a, b]")
