@@ -199,9 +199,9 @@ def _surcharge(provider: str, settings: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _drops(parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
-    given = parameters.get("drop_params")
-    value = settings.get("drop_params") if given is None else given
-    return value.lower() == "true" if isinstance(value, str) else bool(value)
+    """As LiteLLM (utils.py, get_optional_params): a deployment can begin to drop, but not stop."""
+    given = (settings.get("drop_params"), parameters.get("drop_params"))
+    return any(str(value).lower() == "true" for value in given)
 
 
 def _max_parallel(parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:

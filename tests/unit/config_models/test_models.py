@@ -264,3 +264,20 @@ def test_names_without_end_are_not_remembered_without_end() -> None:
 
     assert models.match("x" * 5000) == ()
     assert len(models.wildcards._found) <= 512  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "own", "drops"),
+    [
+        ({}, {}, False),
+        ({}, {"drop_params": True}, True),
+        ({"drop_params": True}, {}, True),
+        ({"drop_params": True}, {"drop_params": False}, True),
+    ],
+)
+def test_a_deployment_can_begin_to_drop_parameters_and_not_stop(
+    everywhere: dict[str, Any], own: dict[str, Any], *, drops: bool
+) -> None:
+    """As LiteLLM: they are dropped where the deployment or the whole configuration says so."""
+    models = models_of(entry(**own), litellm_settings=everywhere)
+    assert models.deployments[0].drop_params is drops
