@@ -106,7 +106,7 @@ def failure_of_error(status: int, document: object, retry_after: str | None = No
         _text_of(error.get("type")),
     )
     lower = message.lower()
-    refusal = _refusal(lower, code) if status < SERVER_ERROR else None
+    refusal = refusal_in(message, code) if status < SERVER_ERROR else None
     if status == 429 and ONE_REQUEST_OVER_THE_LIMIT in lower:  # noqa: PLR2004 -- HTTP's
         refusal = Refusal.CONTEXT_WINDOW
     return Failure(
@@ -191,10 +191,12 @@ def _lacks_model(message: str, param: str | None) -> bool:
     return message in ("", "not found") or "model" in message
 
 
-def _refusal(message: str, code: str | None) -> Refusal | None:
-    if code == Refusal.CONTEXT_WINDOW.value or _is_too_long(message):
+def refusal_in(message: str, code: str | None) -> Refusal | None:
+    """Return why a provider refuses a request, by its code or its words; None: for another."""
+    lower = message.lower()
+    if code == Refusal.CONTEXT_WINDOW.value or _is_too_long(lower):
         return Refusal.CONTEXT_WINDOW
-    if code in CONTENT_POLICY_CODES or any(words in message for words in CONTENT_POLICY_WORDS):
+    if code in CONTENT_POLICY_CODES or any(words in lower for words in CONTENT_POLICY_WORDS):
         return Refusal.CONTENT_POLICY
     return None
 

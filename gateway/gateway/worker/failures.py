@@ -9,11 +9,13 @@ found in the chain of causes by its name. Where it saw nothing, the request is a
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from gateway.providers.failures import refusal_in
 from gateway.providers.retry_after import retry_after_seconds
 from gateway.routing.failure import Failure, FailureKind, Refusal
 
@@ -53,6 +55,7 @@ CHECKS_STATUS = frozenset(
 """Providers whose every error answer comes as the HTTP client's exception. Others' handlers may
 look at the status themselves, and raise the provider's exception class with nothing behind it."""
 
+UNREADABLE = "its answer cannot be read"
 LONGEST_CHAIN = 12
 LONGEST = 2000
 BAD_REQUEST = 400
@@ -74,6 +77,8 @@ def failure_of(
     chain = _chain(error)
     kind, status = _evidence(chain, provider, is_reading=is_reading)
     body = _provider_error(chain)
+    if kind is None and _is_unreadable(chain, arguments):
+        return Failure(FailureKind.FAILING, message=UNREADABLE)
     if kind is None or any(type(each).__name__ == "ImageFetchError" for each in chain):
         return _of_request(error, chain, body)
     if status is not None and status < SERVER_ERROR:
@@ -88,7 +93,9 @@ def failure_of(
         status=status,
         retry_after=_retry_after(chain),
         message=_words(error),
-        refusal=_refusal(chain) if kind is FailureKind.REQUEST else None,
+        refusal=_refusal(chain) or refusal_in(_words(error), None)
+        if kind is FailureKind.REQUEST
+        else None,
         error_type=_text(body.get("type")) or "",
         error_param=_text(body.get("param")),
         error_code=_text(body.get("code")),
@@ -107,6 +114,18 @@ def _of_request(
         error_type="invalid_request_error",
         error_param=_text(body.get("param")),
     )
+
+
+def _is_unreadable(chain: list[BaseException], arguments: Mapping[str, Any]) -> bool:
+    """Return whether JSON could not be read that came from the provider, not with the request."""
+    broken = next((each.doc for each in chain if isinstance(each, json.JSONDecodeError)), None)
+    if broken is None:
+        return False
+    try:
+        sent = orjson.dumps(arguments)
+        return orjson.dumps(broken)[1:-1] not in sent
+    except TypeError:  # half a surrogate, or what is no JSON: only a request has it
+        return False
 
 
 def _chain(error: BaseException) -> list[BaseException]:

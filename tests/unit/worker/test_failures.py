@@ -67,6 +67,34 @@ def test_a_refusal_has_its_reason(ask: Asking, provider: str, error: str, refusa
     assert (failure.kind, failure.status, failure.refusal) == (Kind.REQUEST, 400, refusal)
 
 
+def test_a_streams_refusal_has_its_reason_too(ask: Asking) -> None:
+    """LiteLLM hands Gemini's words on as they are when it opens a stream."""
+    ask.script("{error: context_window}")
+    failure = ask.failure("gemini", {"messages": MESSAGES, "stream": True})
+    assert (failure.kind, failure.refusal) == (Kind.REQUEST, Refusal.CONTEXT_WINDOW)
+
+
+@BOTH
+def test_an_answer_that_cannot_be_read_is_the_providers(ask: Asking, provider: str) -> None:
+    """LiteLLM fails inside, as it does for a malformed message."""
+    ask.script("{end_after: 0}")
+    assert ask.failure(provider).kind is Kind.FAILING
+
+
+@BOTH
+def test_arguments_that_cannot_be_read_are_the_requests(ask: Asking, provider: str) -> None:
+    """The JSON that is broken came with the request."""
+    function = {"name": "look_up", "arguments": '{"word": "Hu'}
+    call = {"id": "call_1", "type": "function", "function": function}
+    messages = [
+        *MESSAGES,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "{}"},
+    ]
+    ask.script()
+    assert ask.failure(provider, {"messages": messages}).kind is Kind.REQUEST
+
+
 @BOTH
 def test_silence_is_unresponsive_plain_and_streamed(ask: Asking, provider: str) -> None:
     """LiteLLM has no timeout for a stream of Gemini's."""
