@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.documents import GUIDES, command_blocks, documents, output_block, text_of
+from support.same_answers.known import DIFFERENCES
 from support.stack import REPOSITORY
 
 
@@ -36,6 +37,13 @@ def test_no_link_is_dead(document: Path) -> None:
         if not (REPOSITORY / found).exists() or (anchor and anchor not in anchors(found)):
             dead.append(target)
     assert not dead
+
+
+def test_every_difference_from_litellm_is_told_of() -> None:
+    """The headings are the differences that tests/conformance/test_same_answers.py shows."""
+    page = text_of(Path("docs/differences-from-litellm.md"))
+    told = re.findall(r"^### (.+)$", page, re.MULTILINE)
+    assert sorted(told) == sorted(each.name for each in DIFFERENCES)
 
 
 def mentioned() -> set[str]:

@@ -1,0 +1,94 @@
+"""The gateway answers as plain LiteLLM does: generated requests to both, compared."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+
+from support.long import LONG, rounds
+from support.prisma_engine import create_database, drop_database
+from support.same_answers.cases import Case, cases
+from support.same_answers.known import DIFFERENCES, Difference, unexplained
+from support.same_answers.outcome import DECIMALS, differences
+from support.same_answers.sides import Sides, both_sides
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.prisma_engine import Database
+
+SEED = int(os.environ.get("SAME_ANSWERS_SEED") or (secrets.randbits(32) if LONG else 0))
+"""Of the generated requests: the same ones always, with --long others each time."""
+
+generated = settings(
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Database]:
+    """Give an empty database."""
+    made = create_database()
+    yield made
+    drop_database(made)
+
+
+@pytest.fixture(scope="module")
+def sides(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
+    """Give the gateway and plain LiteLLM, with one configuration and one upstream."""
+    with both_sides(tmp_path_factory.mktemp("same-answers"), database) as both:
+        yield both
+
+
+def compare(sides: Sides, case: Case) -> None:
+    """Ask both and hold one answer against the other."""
+    ours, theirs = sides.ask(case)
+    found = unexplained(case, ours, theirs)
+    replay = f"SAME_ANSWERS_SEED={SEED} replays this run, and this is the case:\n{case!r}"
+    assert not found, "\n".join([*found, replay])
+
+
+@seed(SEED)
+@settings(generated, max_examples=rounds(210, long=2100))
+@given(case=cases())
+def test_an_answer_is_the_same(sides: Sides, case: Case) -> None:
+    """Content, tool calls, finish reason, usage, the request that was sent on, and the cost."""
+    compare(sides, case)
+
+
+@seed(SEED)
+@settings(generated, max_examples=rounds(90, long=900))
+@given(case=cases(faulty=True))
+def test_a_failure_is_the_same(sides: Sides, case: Case) -> None:
+    """Errors of every kind, malformed answers and cut streams, as far as they are to be."""
+    compare(sides, case)
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda each: each.name)
+def test_a_difference_shows(sides: Sides, difference: Difference) -> None:
+    """Each one that is written down is there, and explains all that differs in its case."""
+    ours, theirs = sides.ask(difference.shown_by)
+    found = differences(ours, theirs)
+    assert found, "there is no such difference any more: take it out of the list and the docs"
+    unlike = [
+        line for line in found if not difference.covers(difference.shown_by, ours, theirs, line)
+    ]
+    assert not unlike, "\n".join(unlike)
+
+
+def test_what_was_booked_is_what_stands_in_the_database(sides: Sides, database: Database) -> None:
+    """The rows in the database are those that were compared."""
+    booked = sides.booked()
+    rows = {
+        identity: round(spend, DECIMALS)
+        for identity, spend in database.sql('SELECT request_id, spend FROM "LiteLLM_SpendLogs"')
+    }
+    assert booked
+    assert {identity: rows.get(identity) for identity in booked} == booked
