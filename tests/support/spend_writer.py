@@ -42,6 +42,9 @@ async def write(folder: Path, url: str, key: str, *, has_rows: bool) -> None:
     spend_journal.LINGER_SECONDS = 0.01
     journal = SpendJournal(folder, 64, url, sync=False)
     await journal.start()
+    journal.begin_to_apply()
+    while journal._applier.pid is None:  # noqa: ASYNC110 -- another process has no event to set
+        await asyncio.sleep(0.01)
     print(journal._applier.pid, flush=True)  # noqa: T201 -- a program, whose applier is killed
     number = 0
     while True:

@@ -28,6 +28,9 @@ LONGEST_PAUSE = 10.0
 LONG_LIFE = 60.0
 """Seconds after which an applier that dies is started again without a pause that has grown."""
 
+CONNECT_SECONDS = 1.0
+"""How long a gateway that stops waits for a process that it is just starting, or starting again."""
+
 COMMAND = (sys.executable, "-m", "gateway.journal.applier")
 
 
@@ -46,6 +49,7 @@ class ApplierProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._running: asyncio.Task[None] | None = None
         self._stopping = False
+        self._is_heard = asyncio.Event()  # there is somebody to tell
 
     @property
     def pid(self) -> int | None:
@@ -53,8 +57,9 @@ class ApplierProcess:
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start it, and again whenever it dies; to be called on the event loop."""
-        self._running = asyncio.get_running_loop().create_task(self._keep_running())
+        """Start it, unless it runs, and again whenever it dies; to be called on the event loop."""
+        if self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._keep_running())
 
     def tell(self, news: Written) -> None:
         """Send news; without a process they are part of the next one's task."""
@@ -63,9 +68,13 @@ class ApplierProcess:
 
     async def stop(self, seconds: float) -> None:
         """Have it apply what is left, for so long at most, and end it."""
-        self._stopping = True
         if self._running is None:
             return
+        with contextlib.suppress(
+            asyncio.TimeoutError
+        ):  # one that is just being started is told too
+            await asyncio.wait_for(self._is_heard.wait(), CONNECT_SECONDS)
+        self._stopping = True
         self.tell(Written(stop_within=seconds))
         _, late = await asyncio.wait([self._running], timeout=seconds + 2.0)
         if late:
@@ -104,11 +113,13 @@ class ApplierProcess:
         reader, self._writer = await asyncio.open_connection(sock=ours)
         try:
             self._writer.write(encoded(self._task()))
+            self._is_heard.set()
             while line := await reader.readline():
                 self._take(progress(line))
         except ConnectionError:
             pass  # it died
         finally:
+            self._is_heard.clear()
             self._writer.close()
             self._writer = None
             if sys.exc_info()[0] is not None:

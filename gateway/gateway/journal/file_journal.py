@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from gateway.journal import segments
 from gateway.journal.lines import encode
-from gateway.journal.place import Place, header, stored_place
+from gateway.journal.place import Place, header, is_header, stored_place
 from gateway.journal.segments import JournalFullError, Segment
 from gateway.journal.waiters import Waiter, already_done, tell
 
@@ -39,6 +39,8 @@ SEGMENTS_AT_LEAST = 4
 RETRY_SECONDS = 2.0
 """How long a full disk is left alone before room is looked for again, and so long at most is a line
 not durable that nobody waits for."""
+
+LONGEST_HEADER = 4096
 
 QUICK_SECONDS = 0.001
 """A disk whose median flush takes less is quick."""
@@ -103,6 +105,17 @@ class Journal:
         """Where the next line will stand."""
         with self._wake:
             return Place(self._active.number, self._offset)
+
+    def has_left_records(self) -> bool:
+        """Return whether files of the gateway before hold what was not applied yet."""
+        read = stored_place(self.folder)
+        return any(
+            _holds_records(
+                segments.path_of(self.folder, number), read.offset * (number == read.number)
+            )
+            for number in segments.numbers(self.folder)
+            if read.number <= number < self.first
+        )
 
     def append(self, body: bytes, *, wake: bool = False) -> tuple[Place, asyncio.Future[None]]:
         """Write a line; to be called on the event loop.
@@ -253,6 +266,14 @@ class Journal:
         if self._failure != reason:
             self._failure = reason
             LOG.error("the spend journal is full, new requests are refused: %s", reason)
+
+
+def _holds_records(path: Path, offset: int) -> bool:
+    """Return whether a file holds more than its header, from an offset on."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        start = file.read(LONGEST_HEADER).rstrip(b"\0")
+    return start.partition(b"\n")[2] != b"" if is_header(start) else start != b""
 
 
 def _write(descriptor: int, data: bytes, offset: int) -> None:

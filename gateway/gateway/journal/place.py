@@ -39,6 +39,11 @@ def header(journal: str) -> bytes:
     return json.dumps({"journal": journal}).encode()
 
 
+def is_header(line: bytes) -> bool:
+    """Return whether a line, behind its checksum, is what a file begins with."""
+    return line.partition(b" ")[2].startswith(b'{"journal": ')
+
+
 def stored_place(folder: Path) -> Place:
     """Return where the next reading of a folder begins; what is lost means: at the front."""
     try:

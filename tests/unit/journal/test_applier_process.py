@@ -18,7 +18,7 @@ from gateway.journal import applier_process, spend_journal
 from gateway.journal.folder import claim, claim_left_behind
 from gateway.journal.make_records import records_of
 from gateway.journal.messages import Progress, Task, encoded, progress
-from gateway.journal.place import Place
+from gateway.journal.place import Place, store_place
 from gateway.journal.spend_journal import SpendJournal
 from support.wait import until
 from unit.journal.requests_made import attempt, record, request, written
@@ -37,6 +37,9 @@ from gateway.journal.spend_journal import SpendJournal
 async def main():
     journal = SpendJournal(Path(sys.argv[1]), 8, sys.argv[2], sync=False)
     await journal.start()
+    journal.begin_to_apply()
+    while journal._applier.pid is None:
+        await asyncio.sleep(0.01)
     print(journal._applier.pid, flush=True)
     await asyncio.sleep(600)
 
@@ -72,6 +75,7 @@ async def running(root: Path) -> AsyncIterator[SpendJournal]:
     await journal.start()
     for each in records_of(request(attempt())):
         journal.append(each)
+    await soon(lambda: journal._applier.pid is not None, "the applier")
     yield journal
     await journal.close()
 
@@ -103,6 +107,42 @@ def test_without_a_database_costs_wait_and_it_is_said_once(
     asyncio.run(run())
     assert caplog.text.count("waits for the database") == 1
     assert "secret-password" not in caplog.text
+
+
+def test_an_applier_starts_when_there_is_something_for_it(tmp_path: Path) -> None:
+    """With the first record, or at once for what the gateway before has left: not for nothing."""
+
+    async def run(*, is_left: bool, writes: bool = False) -> None:
+        journal = SpendJournal(tmp_path, 8, NOBODY, sync=False)
+        await journal.start()
+        assert (journal._applier.pid is not None) is is_left
+        if writes:
+            journal.append(record(1))
+            await soon(lambda: journal._applier.pid is not None, "the applier")
+        await journal.close()
+
+    asyncio.run(run(is_left=False))
+    asyncio.run(run(is_left=False, writes=True))
+    asyncio.run(run(is_left=True))
+    newest = max((tmp_path / "1").glob("*.journal"))
+    store_place(newest.parent, Place(int(newest.stem), newest.stat().st_size))
+    asyncio.run(run(is_left=False))
+
+
+def test_a_record_just_before_the_end_is_not_forgotten(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The applier is started for it, and told to end when it is in the database."""
+    caplog.set_level(logging.INFO)
+
+    async def run() -> None:
+        journal = SpendJournal(tmp_path, 8, NOBODY, sync=False)
+        await journal.start()
+        journal.append(record(1))
+        await journal.close()
+
+    asyncio.run(run())
+    assert "waits for the database" in caplog.text
 
 
 def test_an_applier_that_dies_is_started_again(tmp_path: Path) -> None:
