@@ -24,6 +24,19 @@ if TYPE_CHECKING:
 
     StartLogged = Callable[..., tuple[httpx.Client, Callable[[int], list[str]]]]
 
+
+class Healthy(BaseHTTPRequestHandler):
+    """A service that is well."""
+
+    def do_GET(self) -> None:
+        """Say so."""
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 ITEMS = '{"items": [{"type": "vocabulary", "text": "der Geheimtext", "translation": "secret"}]}'
 
 
@@ -80,12 +93,28 @@ def test_container_check_fails(
 ) -> None:
     """It fails with exit code 1 and the reason when nothing listens."""
     monkeypatch.setenv("PORT", "9")
+    monkeypatch.setattr(health, "_LIMIT", 0.01)
 
     with pytest.raises(SystemExit) as ended:
         health.main()
 
     assert ended.value.code == 1
     assert "unhealthy: no answer from 127.0.0.1:9" in capsys.readouterr().out
+
+
+def test_container_check_waits_for_a_service_that_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks again while nothing listens."""
+    with HTTPServer(("127.0.0.1", 0), Healthy, bind_and_activate=False) as server:
+        server.server_bind()  # the port is taken, and connections are refused until it listens
+        answering = threading.Thread(target=server.handle_request)
+
+        def begin(_: float) -> None:
+            server.server_activate()
+            answering.start()
+
+        monkeypatch.setattr("backend_stub.health.time.sleep", begin)
+        assert health.check("127.0.0.1", server.server_address[1], 60) is None
+        answering.join(10)
 
 
 def test_container_check_reads_the_status() -> None:
