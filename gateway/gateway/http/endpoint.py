@@ -28,6 +28,7 @@ from gateway.routing.report import response_headers
 if TYPE_CHECKING:
     from typing import Any
 
+    from gateway.access.caller import Caller
     from gateway.http.asgi import Message, Receive, Send
     from gateway.http.rooms import Rooms
     from gateway.limits.reservation import Reservation
@@ -161,20 +162,26 @@ class Endpoint:
         Raises:
             GatewayError: a limit is reached.
         """
-        limits, access = self._rooms.limits, self._rooms.access
         while True:
-            caller = request.caller
+            before = request.caller
             try:
-                return await limits.reserve(caller, usd, tokens)
+                return await self._rooms.limits.reserve(before, usd, tokens)
             except (BudgetExceededError, RateLimitError):
-                request.caller = await access.by_hash(
-                    caller.key_hash,
-                    user_id=caller.user_id,
-                    team_id=caller.team_id,
-                    end_user=caller.end_user_id,
-                )
-                if request.caller.entities == caller.entities:
+                request.caller = await self._as_it_is_now(before)
+                if request.caller.entities == before.entities:
                     raise
+
+    async def _as_it_is_now(self, caller: Caller) -> Caller:
+        """Return a caller as the database has it; as it was while that is away."""
+        try:
+            return await self._rooms.access.by_hash(
+                caller.key_hash,
+                user_id=caller.user_id,
+                team_id=caller.team_id,
+                end_user=caller.end_user_id,
+            )
+        except UnavailableError:
+            return caller
 
     def _require_room(self) -> None:
         """Refuse a request whose cost could not be written down."""

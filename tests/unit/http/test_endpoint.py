@@ -10,7 +10,7 @@ import pytest
 
 from gateway.access.caller import Caller, Entity, Kind
 from gateway.config.deployment import Beyond
-from gateway.errors import BudgetExceededError, GatewayError, RateLimitError
+from gateway.errors import BudgetExceededError, GatewayError, RateLimitError, UnavailableError
 from unit.http.rooms import CHAT, FakeReservation, gateway
 from unit.routing.fakes import BAD, DEAD, LIMITED, PRICE, Cut, Hang, run, until
 
@@ -299,6 +299,22 @@ def test_who_waited_over_a_reset_is_judged_by_the_new_budget(
             made.limits.reserve = reserve  # type: ignore[method-assign]
             assert (await made.ask()).status == status
             assert seen == judged
+
+    run(test())
+
+
+def test_while_the_database_is_away_a_spent_budget_is_what_the_caller_is_told() -> None:
+    """Nobody can look whether it was reset, which is no reason for another answer."""
+
+    async def test() -> None:
+        async with gateway() as made:
+
+            async def away(*_: object, **__: object) -> Caller:
+                raise UnavailableError("the database does not answer")
+
+            made.access.by_hash = away  # type: ignore[method-assign]
+            made.limits.refusal = BudgetExceededError("the budget is spent")
+            assert (await made.ask()).error["type"] == "budget_exceeded"
 
     run(test())
 
