@@ -13,6 +13,7 @@ import pytest
 from support.long import rounds
 from support.scripted import FREE, PRICED, TRANSLATED, play
 from support.spending import Books, load, make_payer, read_books
+from support.stack import LITELLM_SECONDS
 from support.wait import until
 
 if TYPE_CHECKING:
@@ -84,6 +85,16 @@ def kill_everything(stack: Stack) -> None:
     until(scripted, seconds=RECOVERY_SECONDS, what="the upstream")
 
 
+def kill_litellm(stack: Stack) -> None:
+    """SIGKILL the container of LiteLLM's proxy; the next request that needs it starts LiteLLM."""
+    kill(stack, "litellm")
+
+
+def kill_litellms_process(stack: Stack) -> None:
+    """SIGKILL LiteLLM alone, should it run by now; who supervises it is to start it again."""
+    kill_a_part(stack, "gateway.proxy.launcher", service="litellm")
+
+
 def kill_the_applier(stack: Stack) -> None:
     """SIGKILL the process that brings the journal into the database."""
     kill_a_part(stack, "gateway.journal.applier")
@@ -94,9 +105,9 @@ def kill_the_worker(stack: Stack) -> None:
     kill_a_part(stack, "gateway.worker.server")
 
 
-def kill_a_part(stack: Stack, module: str) -> None:
-    """SIGKILL the gateway's process that runs a module, if it runs by now."""
-    stack.execute("gateway", "python", "-c", KILL_A_PART, module, check=False)
+def kill_a_part(stack: Stack, module: str, service: str = "gateway") -> None:
+    """SIGKILL the process of a service that runs a module, if it runs by now."""
+    stack.execute(service, "python", "-c", KILL_A_PART, module, check=False)
 
 
 def kill_the_appliers_connection(stack: Stack) -> None:
@@ -119,6 +130,8 @@ ROUNDS: list[tuple[Callable[[Stack], None], int]] = [
     (kill_the_applier, rounds(2, long=10)),
     (kill_the_worker, rounds(2, long=6)),
     (kill_the_appliers_connection, rounds(2, long=10)),
+    (kill_litellm, rounds(1, long=4)),
+    (kill_litellms_process, rounds(1, long=4)),
 ]
 
 
@@ -144,18 +157,25 @@ def applied(stack: Stack, payer: Payer, running: Load) -> Books:
 def test_no_kill_loses_or_doubles_a_cost(
     spending: Stack, payer: Payer, counted: Callable[[str], None]
 ) -> None:
-    """Kills under load, streams and fallbacks mixed: nothing lost, nothing doubled."""
+    """Kills under load: streams, fallbacks, calls by LiteLLM; nothing lost, nothing doubled."""
     counted(f"KILL_SEED={SEED} plays these kills again")
     chance = random.Random(SEED)  # noqa: S311 # a test's own, to be replayed
     rounds = [kind for kind, count in ROUNDS for _ in range(count)]
     chance.shuffle(rounds)
     play(spending, BAD_DAY)
 
-    with load(spending, payer, models=(FREE, PRICED, TRANSLATED)) as running:
+    models = (FREE, PRICED, TRANSLATED)
+    with load(spending, payer, models=models, by_litellm=True) as running:
         for strike in rounds:
             running.grew_by(chance.randint(1, MOST_ANSWERS), seconds=RECOVERY_SECONDS)
             strike(spending)
         running.grew_by(MOST_ANSWERS, seconds=RECOVERY_SECONDS)
+        came = len(running.answered_by_litellm)
+        until(
+            lambda: len(running.answered_by_litellm) > came,
+            seconds=LITELLM_SECONDS,
+            what="LiteLLM to answer once more",
+        )
 
     books = applied(spending, payer, running)
     rows = books.rows_of_calls
@@ -163,7 +183,8 @@ def test_no_kill_loses_or_doubles_a_cost(
     doubled = [call for call in running.answered if rows[call] > 1]
     kinds = ", ".join(f"{count} {kind.__name__}" for kind, count in ROUNDS)
     counted(
-        f"{len(rounds)} kills ({kinds}): {len(running.answered)} answered, "
+        f"{len(rounds)} kills ({kinds}): {len(running.answered)} answered "
+        f"({len(running.answered_by_litellm)} by LiteLLM), "
         f"{len(books.rows)} rows, {len(lost)} lost, {len(doubled)} doubled"
     )
     assert not lost

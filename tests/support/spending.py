@@ -56,7 +56,9 @@ class Load:
     Attributes:
         pause: seconds that each waits after an answer.
         models: what is asked, by turns.
+        by_litellm: whether the first client asks on a path of LiteLLM's proxy, and no other.
         answered: the id of each call whose answer was received to its last byte.
+        answered_by_litellm: those of them that came by LiteLLM's proxy.
         refused: how many were not.
     """
 
@@ -64,23 +66,29 @@ class Load:
     payer: Payer
     pause: float = 0
     models: Sequence[str] = (FREE, PRICED)
+    by_litellm: bool = False
     refused: int = 0
     answered: list[str] = field(default_factory=list)
+    answered_by_litellm: list[str] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def work(self, number: int) -> None:
         """Ask until told to stop."""
+        by_litellm = self.by_litellm and number == 0
         with requests.Session() as session:
             turn = number
             while not self.stopping.is_set():
                 turn += 1
                 model = self.models[turn // 2 % len(self.models)]
-                call = self._ask(session, stream=turn % 2 == 0, model=model)
+                stream = turn % 2 == 0 and not by_litellm
+                call = self._ask(session, stream=stream, model=model, by_litellm=by_litellm)
                 if call is None:
                     self.refused += 1
                     self.stopping.wait(PAUSE_SECONDS)
                 else:
                     self.answered.append(call)
+                    if by_litellm:
+                        self.answered_by_litellm.append(call)
                     self.stopping.wait(self.pause)
 
     def grew_by(self, count: int, *, seconds: float) -> None:
@@ -92,13 +100,16 @@ class Load:
             what=f"{count} more answers after {len(self.answered)}",
         )
 
-    def _ask(self, session: requests.Session, *, stream: bool, model: str) -> str | None:
+    def _ask(
+        self, session: requests.Session, *, stream: bool, model: str, by_litellm: bool
+    ) -> str | None:
         """Return the call's id, None without a whole answer."""
-        message = {"role": "user", "content": "Hallo"}
+        body = {"model": model, "messages": [{"role": "user", "content": "Hallo"}]}
+        path = "messages" if by_litellm else "chat/completions"
         try:
             answer = session.post(
-                f"{self.stack.gateway_url}/v1/chat/completions",
-                json={"model": model, "messages": [message], "stream": stream},
+                f"{self.stack.gateway_url}/v1/{path}",
+                json=body | ({"max_tokens": 50} if by_litellm else {"stream": stream}),
                 headers={"Authorization": f"Bearer {self.payer.secret}"},
                 timeout=ANSWER_SECONDS,
             )
@@ -118,9 +129,10 @@ def load(
     workers: int = WORKERS,
     pause: float = 0,
     models: Sequence[str] = (FREE, PRICED),
+    by_litellm: bool = False,
 ) -> Iterator[Load]:
     """Yield running clients; they stop at the end."""
-    running = Load(stack, payer, pause, models)
+    running = Load(stack, payer, pause, models, by_litellm)
     threads = [threading.Thread(target=running.work, args=(n,)) for n in range(workers)]
     for thread in threads:
         thread.start()
