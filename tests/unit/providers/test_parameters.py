@@ -48,11 +48,11 @@ PARAMETERS: dict[str, Any] = {
 BODIES = st.fixed_dictionaries({}, optional=PARAMETERS)
 
 
-def rules(model: str, **more: Any) -> Rules:  # noqa: ANN401 -- litellm_params
+def rules(model: str, *, drop: bool = True, **more: Any) -> Rules:  # noqa: ANN401 -- litellm_params
     """Return the rules of a model of OpenAI, as its entry of the configuration makes them."""
     parameters = {"model": f"openai/{model}", "api_base": "http://server/v1", **more}
     entry = {"model_name": "asked", "litellm_params": parameters}
-    return rules_of(make_deployment(entry, {"drop_params": True}, lambda _: None))
+    return rules_of(make_deployment(entry, {"drop_params": drop}, lambda _: None))
 
 
 @pytest.mark.parametrize("price", [{}, {"input_cost_per_token": 1e-6}])
@@ -79,7 +79,7 @@ def test_a_model_is_sent_what_litellm_would_send_it(
 def test_without_drop_params_the_first_unknown_parameter_is_named() -> None:
     """In an error that is the request's."""
     with pytest.raises(AttemptFailedError) as raised:
-        rules("gpt-5", drop_params=False).apply({"temperature": 0.5})
+        rules("gpt-5", drop=False).apply({"temperature": 0.5})
     failure = raised.value.failure
     assert (failure.kind, failure.status) == (FailureKind.REQUEST, 400)
     assert failure.error_param == "temperature"
