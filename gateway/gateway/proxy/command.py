@@ -25,7 +25,7 @@ from gateway.database.url import database_url, for_prisma
 from gateway.proxy import configuration
 from gateway.proxy.backend import HOST
 from gateway.proxy.front import Front
-from gateway.proxy.handover import models_from
+from gateway.proxy.handover import OtherVersionError, models_from
 from gateway.proxy.identity import HEADER, Identity, derive_secret, sign
 from gateway.proxy.provider_variables import provider_variables
 from gateway.proxy.supervisor import Mode, Options, Supervisor
@@ -42,8 +42,8 @@ LOG = logging.getLogger(__name__)
 HOLD_SECONDS = 60.0
 """How long a request waits for LiteLLM's start."""
 
-GATEWAY_SECONDS = 60.0
-"""How long the gateway may take to say which models there are."""
+GATEWAY_SECONDS = 300.0
+"""How long the gateway may take to say which models there are; it starts after the migration."""
 
 POLL_SECONDS = 0.25
 
@@ -111,7 +111,7 @@ async def _models(url: str, secret: bytes) -> Models:
                 async with session.get(f"{url}/models", headers=headers) as response:
                     response.raise_for_status()
                     return models_from(await response.json())
-            except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+            except (aiohttp.ClientError, asyncio.TimeoutError, OtherVersionError) as error:
                 if time.monotonic() > deadline:
                     raise OSError(f"the gateway does not answer at {url}: {error}") from error
             await asyncio.sleep(POLL_SECONDS)

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gateway import __version__
 from gateway.config.deployment import Deployment, Models, Protocol, RouterSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+class OtherVersionError(Exception):
+    """A gateway of another version answers: during an upgrade, before the database is migrated."""
+
 
 _FACTS = (
     *("id", "alias", "provider", "model", "mode", "features"),
@@ -22,6 +28,7 @@ _FACTS = (
 def models_document(models: Models) -> dict[str, Any]:
     """Return the facts as JSON."""
     return {
+        "version": __version__,
         "deployments": [
             {**{name: getattr(each, name) for name in _FACTS}, "price": dict(each.price)}
             for each in models.deployments
@@ -32,7 +39,14 @@ def models_document(models: Models) -> dict[str, Any]:
 
 
 def models_from(document: Mapping[str, Any]) -> Models:
-    """Return the models of such a document, as far as LiteLLM's configuration needs them."""
+    """Return the models of such a document, as far as LiteLLM's configuration needs them.
+
+    Raises:
+        OtherVersionError: a gateway of another version made it.
+    """
+    version = document.get("version")
+    if version != __version__:
+        raise OtherVersionError(f"the gateway has version {version}, this is {__version__}")
     return Models(
         deployments=tuple(
             Deployment(

@@ -180,6 +180,13 @@ def test_the_gateway_waits_for_the_migration_and_not_for_the_model() -> None:
     }
 
 
+def test_litellms_container_starts_beside_the_migration() -> None:
+    """The gateway's start would wait for it; LiteLLM itself waits for the gateway."""
+    assert SERVICES["litellm"]["depends_on"] == {
+        "secrets": {"condition": "service_completed_successfully", "required": True}
+    }
+
+
 def test_litellms_proxy_is_reached_through_the_gateway_alone() -> None:
     """It publishes nothing, and shares a network with the gateway and Postgres only."""
     assert "ports" not in SERVICES["litellm"]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+from aiohttp import web
+
+from gateway.config.deployment import Deployment, Models, Protocol
 from gateway.config.settings import load_settings
 from gateway.proxy import command
+from gateway.proxy.handover import OtherVersionError, models_document, models_from
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 KEY = "sk-0a1b2c3d4e5f6071829304a5b6c7d8e9"
 CONFIG = """
@@ -44,3 +48,39 @@ def test_secrets_of_the_proxy_reach_litellm_and_providers_keys_do_not(
     assert given["DATABASE_URL"].startswith("postgresql://u:p@gateway-internal:4002/d?")
     assert "sslservername=db.example.org" in given["DATABASE_URL"]
     assert "sk-of-a-provider" not in given.values()
+
+
+@pytest.mark.parametrize("version", [None, "0.0.1"], ids=["none", "older"])
+def test_models_are_taken_from_a_gateway_of_the_same_version_alone(
+    monkeypatch: pytest.MonkeyPatch, version: str | None
+) -> None:
+    """During an upgrade the old gateway still answers, and the database is not migrated yet."""
+    monkeypatch.setattr(command, "POLL_SECONDS", 0.01)
+    models = Models((Deployment("d", "a", "openai", "m", Protocol.OPENAI),))
+    new = models_document(models)
+    answers = [{**new, "version": version}, {**new, "version": version}, new]
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(answers.pop(0))
+
+    async def test() -> Models:
+        app = web.Application()
+        app.router.add_get("/v1/models", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            port = runner.addresses[0][1]
+            return await command._models(f"http://127.0.0.1:{port}/v1", b"secret")
+        finally:
+            await runner.cleanup()
+
+    assert asyncio.run(test()).deployments[0].alias == "a"
+    assert answers == []
+
+
+def test_a_gateway_that_stays_another_version_is_told() -> None:
+    """Whoever looks at LiteLLM's state reads which versions do not fit."""
+    with pytest.raises(OtherVersionError, match=r"the gateway has version 0\.0\.1"):
+        models_from({"version": "0.0.1"})
