@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ from gateway.errors import UnavailableError
 from gateway.journal.make_records import records_of
 
 if TYPE_CHECKING:
+    import asyncio
+
     from gateway.access.caller import Position
     from gateway.errors import GatewayError
     from gateway.journal.record import Record
@@ -100,6 +101,6 @@ class Booking:
                 if done.done():
                     done.result()
                 else:
-                    await asyncio.shield(done)
+                    await done  # nobody else waits for it, so a caller that leaves may cancel it
         except OSError as error:
             raise UnavailableError(UNWRITABLE, retry_after=5) from error

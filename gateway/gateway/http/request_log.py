@@ -55,10 +55,8 @@ class RequestLog:
         fields = _fields(request, status)
         if self._as_json:
             return orjson.dumps(event("request", **fields)).decode()
-        shown = " ".join(
-            f"{name}={_plain(value)}" for name, value in fields.items() if value is not None
-        )
-        return f"gateway: {shown}"
+        shown = [f"{name}={_plain(value)}" for name, value in fields.items() if value is not None]
+        return f"gateway: {' '.join(shown)}"
 
 
 def _fields(request: Request, status: int) -> dict[str, Any]:
@@ -86,6 +84,8 @@ def _fields(request: Request, status: int) -> dict[str, Any]:
 def _plain(value: object) -> str:
     if value is True or value is False:
         return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
     text = ",".join(value) if isinstance(value, list) else str(value)
     if text and text.isprintable() and _ODD.isdisjoint(text):
         return text

@@ -16,7 +16,6 @@ import asyncio
 import errno
 import logging
 import os
-import statistics
 import threading
 import time
 import uuid
@@ -248,7 +247,7 @@ class Journal:
         seconds = time.perf_counter() - started
         with self._wake:
             self._took.append(seconds)
-            self._quick = statistics.median(self._took) < QUICK_SECONDS
+            self._quick = sorted(self._took)[len(self._took) // 2] < QUICK_SECONDS
 
     def _prepare_spare(self) -> None:
         """Make the next file ahead; say so when there is no room, and when there is again."""
