@@ -36,9 +36,9 @@ class Listener:
                 host=host,
                 port=port,
                 lifespan="off",
+                # uvicorn's loggers are the process's: what is set here, serve.py's server has too.
                 log_config=None,
-                log_level="warning",
-                access_log=False,
+                log_level=None,
                 server_header=False,
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,14 @@ def name_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
 
     return stands_for
+
+
+def test_the_gateways_own_server_keeps_its_log() -> None:
+    """The lines of access, which LITELLM_LOG=INFO asks for, are one logger of the process."""
+    access = logging.getLogger("uvicorn.access")
+    before = (access.level, access.propagate, list(access.handlers))
+    Listener(_app, "127.0.0.1", _port())
+    assert (access.level, access.propagate, list(access.handlers)) == before
 
 
 def test_of_a_name_that_gateways_share_each_takes_its_own_address(
