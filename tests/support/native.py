@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-USER = "newcomer"
+USER = f"newcomer-{secrets.token_hex(2)}"
 READY_SECONDS = 180
 INSTALLED_SECONDS = 600
 
@@ -85,6 +86,8 @@ class Checkout:
             if name.startswith(("PIP_", "SSL_", "NODE_EXTRA", "NPM_CONFIG"))
         }
         given = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.home)}
+        if python := os.environ.get("NATIVE_PYTHON"):  # to try another of 3.10 to 3.14
+            given["PYTHON"] = python
         return machine | given | self.environment | changes
 
 
