@@ -220,7 +220,9 @@ def test_a_request_by_way_of_litellm_has_one_id_and_one_trace(
     before = last_number(litellm)
     trace, above = uuid.uuid4().hex, "00f067aa0ba902b7"
     answer = through_litellm(
-        litellm, traceparent=f"00-{trace}-{above}-01", **{"user-agent": "made-up/1.0"}
+        litellm,
+        traceparent=f"00-{trace}-{above}-01",
+        **{"user-agent": "made-up/1.0", "x-forwarded-for": "203.0.113.7"},  # of no trusted proxy
     )
     direct = ask(litellm, litellm.secret("backend_virtual_key"), PRICED)
 
