@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, LiteralString
 import psycopg
 import pytest
 
+from support.kept_data import DECRYPT
 from support.scripted import SCRIPTED_PROVIDERS, ask
 from support.stack import REPOSITORY, Stack
 from support.wait import until
@@ -27,18 +28,6 @@ PASSPHRASE = {"BACKUP_PASSPHRASE": "Grüße, 12 Äpfel $HOME"}
 PROVIDER_KEY = "sk-stored-with-the-salt-key-0123"
 BOOKED = 4
 WAITING = 3
-
-# In the gateway's container, with its salt key: what a stored credential is.
-DECRYPT = """
-import os, sys
-from pathlib import Path
-kept = {name: value for name, value in os.environ.items() if value}
-os.environ.clear()
-os.environ.update(kept)  # LiteLLM takes an empty variable for a value
-os.environ["LITELLM_SALT_KEY"] = Path("/run/gateway-secrets/litellm_salt_key").read_text()
-from litellm.proxy.common_utils.encrypt_decrypt_utils import decrypt_value_helper
-print(decrypt_value_helper(sys.argv[1], key="api_key"))
-"""
 
 # Of every table that only requests and people write to.
 ROWS: LiteralString = " UNION ALL ".join(
