@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from support.same_answers.bodies import SCHEMA, TOOLS
+from support.same_answers.bodies import SCHEMA
 from support.same_answers.cases import THOUGHTS, Case
 from support.same_answers.models import BY_ALIAS
 from support.same_answers.outcome import differences
@@ -132,13 +132,6 @@ def _is_streamed_completion(case: Case, ours: Outcome, theirs: Outcome, line: st
     return unasked and free and line.startswith(("answer.usage", "row."))
 
 
-def _is_ollamas_call_id(case: Case, ours: Outcome, theirs: Outcome, line: str) -> bool:
-    """LiteLLM streams Ollama's tool calls without an id."""
-    del ours, theirs
-    is_id = "tool_calls" in line and ".id: ours '…', LiteLLM's None" in line
-    return case.model.alias == "ollama" and _streams(case) and is_id
-
-
 def _is_thought(case: Case, ours: Outcome, theirs: Outcome, line: str) -> bool:
     """LiteLLM takes the tags out of what an Ollama model thinks aloud, and leaves the thoughts."""
     del ours, theirs
@@ -187,11 +180,6 @@ DIFFERENCES = (
         "the cost of a streamed completion",
         _is_streamed_completion,
         Case(BY_ALIAS["text"], "completions", {"prompt": "Hallo", "stream": True}),
-    ),
-    Difference(
-        "the ids of Ollama's streamed tool calls",
-        _is_ollamas_call_id,
-        _chat("ollama", tools=TOOLS[:1], stream=True),
     ),
     Difference(
         "thoughts in Ollama's streams",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ NOT_COMPARED = frozenset({"id", "created"})
 
 EMPTY: tuple[Any, ...] = ("", {}, [])
 """Left out by one side, and written down by the other."""
-
-_CALL_ID = re.compile(r"^(call_|toolu_).+")
 
 
 def differences(ours: Outcome, theirs: Outcome) -> list[str]:
@@ -54,7 +51,7 @@ def comparable(value: Any) -> Any:  # noqa: ANN401 -- JSON
             name: comparable(each)
             for name, each in value.items()
             if name not in NOT_COMPARED and each is not None and each not in EMPTY
-        } | ({"id": "…"} if _CALL_ID.match(str(value.get("id") or "")) else {})
+        } | ({"id": "…"} if "function" in value and value.get("id") else {})
     if isinstance(value, float):
         return round(value, DECIMALS)
     return [comparable(each) for each in value] if isinstance(value, list) else value

@@ -17,7 +17,7 @@ import yaml
 
 from gateway.journal import lines, record, segments
 from support.prisma_engine import ENGINE
-from support.same_answers.models import configuration, environment
+from support.same_answers.models import configuration
 from support.stack import REPOSITORY, free_port
 from support.wait import until
 
@@ -122,11 +122,14 @@ def plain_litellm(folder: Path, upstream_url: str) -> Iterator[Process]:
     """Start LiteLLM's proxy as it is installed; it is not waited for."""
     folder.mkdir(parents=True)
     shutil.copy(Path(__file__).parent / f"{CALLBACK}.py", folder)
-    config = configuration()
-    config["litellm_settings"] = {"callbacks": [f"{CALLBACK}.rows"]}
+    config = configuration(f"{upstream_url}/u/litellm")
+    config["litellm_settings"] = {
+        "callbacks": [f"{CALLBACK}.rows"],
+        "disable_hf_tokenizer_download": True,  # else 24 s a failure where that host is unreachable
+    }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     port = free_port()
-    variables = environment(f"{upstream_url}/u/litellm") | {
+    variables = {
         "LITELLM_MASTER_KEY": KEY,
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_ROWS": str(folder / "rows"),
@@ -144,9 +147,9 @@ def plain_litellm(folder: Path, upstream_url: str) -> Iterator[Process]:
 def gateway(folder: Path, upstream_url: str, database: Database) -> Iterator[Process]:
     """Migrate a database and start the gateway on it."""
     folder.mkdir(parents=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(configuration()))
+    (folder / "config.yaml").write_text(yaml.safe_dump(configuration(f"{upstream_url}/u/gateway")))
     port = free_port()
-    variables = environment(f"{upstream_url}/u/gateway") | {
+    variables = {
         "DATABASE_URL": database.url,
         "LITELLM_MASTER_KEY": KEY,
         "LITELLM_CONFIG": str(folder / "config.yaml"),

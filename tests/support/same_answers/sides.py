@@ -112,9 +112,12 @@ class Sides:
         found = self._control.get(f"{self._provider.url}/_control/journal", timeout=10).json()
         for side, outcome in (("gateway", ours), ("litellm", theirs)):
             outcome.asked = [
-                {"path": each["path"].removeprefix(f"/u/{side}"), "body": each["body"]}
+                {
+                    "path": each["path"].removeprefix(f"/u/{each['upstream']}"),
+                    "body": each["body"],
+                }
                 for each in found["requests"]
-                if each["upstream"] == side and each["method"] == "POST"  # not a health check
+                if each["upstream"].startswith(side) and each["method"] == "POST"  # no health check
             ]
 
     def _rows_of(self, call: str, *, wait: bool) -> list[dict[str, Any]]:
