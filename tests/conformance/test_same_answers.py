@@ -15,6 +15,7 @@ from support.same_answers.cases import Case, cases
 from support.same_answers.known import DIFFERENCES, Difference, unexplained
 from support.same_answers.outcome import DECIMALS, differences
 from support.same_answers.sides import Sides, both_sides
+from support.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 SEED = int(os.environ.get("SAME_ANSWERS_SEED") or (secrets.randbits(32) if LONG else 0))
 """Of the generated requests: the same ones always, with --long others each time."""
+
+APPLIED_SECONDS = 30
 
 generated = settings(
     deadline=None,
@@ -86,9 +89,12 @@ def test_a_difference_shows(sides: Sides, difference: Difference) -> None:
 def test_what_was_booked_is_what_stands_in_the_database(sides: Sides, database: Database) -> None:
     """The rows in the database are those that were compared."""
     booked = sides.booked()
-    rows = {
-        identity: round(spend, DECIMALS)
-        for identity, spend in database.sql('SELECT request_id, spend FROM "LiteLLM_SpendLogs"')
-    }
     assert booked
-    assert {identity: rows.get(identity) for identity in booked} == booked
+
+    def rows() -> dict[str, float]:
+        found = dict(database.sql('SELECT request_id, spend FROM "LiteLLM_SpendLogs"'))
+        assert found.keys() >= booked.keys(), "the applier is not through"
+        return {identity: round(spend, DECIMALS) for identity, spend in found.items()}
+
+    found = until(rows, seconds=APPLIED_SECONDS, what="the journal to be in the database")
+    assert {identity: found[identity] for identity in booked} == booked

@@ -24,6 +24,9 @@ FORMAT = {"type": "json_schema", "json_schema": {"name": "w", "schema": SCHEMA}}
 PASSES = (429, 503)
 """What the gateway answers when a deployment cannot answer: ask again."""
 
+REQUESTS_FAULT = frozenset({"bad_request", "context_window", "content_policy", 402, 409, 413, 422})
+"""What the upstream's script calls an error for which the request is to blame."""
+
 OURS_CUT = {"type": "server_error", "param": None, "code": "502"}
 
 
@@ -56,6 +59,7 @@ def _is_provider_trouble(case: Case, ours: Outcome, theirs: Outcome, line: str) 
     del line
     return (
         bool(case.action)
+        and REQUESTS_FAULT.isdisjoint(_refusal(case))
         and ours.status in PASSES
         and (theirs.status >= 400 or not theirs.is_whole)
         and "retry-after" in ours.headers
@@ -145,6 +149,10 @@ def _is_unprocessable(case: Case, ours: Outcome, theirs: Outcome, line: str) -> 
     """LiteLLM changes a request that OpenAI calls unprocessable, and loses the answer to that."""
     del theirs, line
     return case.action.get("status") == 422 and ours.status == 422
+
+
+def _refusal(case: Case) -> tuple[object, object]:
+    return case.action.get("error"), case.action.get("status")
 
 
 def _streams(case: Case) -> bool:

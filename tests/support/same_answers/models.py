@@ -46,7 +46,7 @@ V1, V1BETA, BARE = "/v1", "/v1beta", ""
 
 
 def _model(alias: str, model: str, version: str, *paths: str, **more: Any) -> Model:  # noqa: ANN401 -- parameters
-    parameters = {"model": model, "api_key": "sk-made-up", "drop_params": True, **more}
+    parameters = {"model": model, "api_key": "sk-made-up", **more}
     return Model(alias, parameters, version, paths or ("chat/completions",))
 
 
@@ -56,7 +56,7 @@ MODELS = (
     _model("newest", "openai/gpt-5-mini", V1),
     _model("own-server", "openai/local-model", V1, **PRICE),
     _model("vllm", "hosted_vllm/some/model", V1, **PRICE),
-    _model("strict", "openai/gpt-4.1-mini", V1, drop_params=False),
+    _model("not-strict", "openai/gpt-4.1-mini", V1, drop_params=False),
     _model("lmstudio", "lm_studio/some-model", V1, **PRICE),
     _model("ollama", "ollama_chat/llama3.2", BARE, **PRICE),
     _model("claude", "anthropic/claude-haiku-4-5", BARE),
@@ -91,4 +91,5 @@ def configuration(upstream: str) -> dict[str, Any]:
         ],
         # One attempt each: how often a deployment is asked is failover's, which is ours.
         "router_settings": {"num_retries": 0, "disable_cooldowns": True, "allowed_fails": 10000},
+        "litellm_settings": {"drop_params": True},
     }

@@ -123,7 +123,7 @@ def plain_litellm(folder: Path, upstream_url: str) -> Iterator[Process]:
     folder.mkdir(parents=True)
     shutil.copy(Path(__file__).parent / f"{CALLBACK}.py", folder)
     config = configuration(f"{upstream_url}/u/litellm")
-    config["litellm_settings"] = {
+    config["litellm_settings"] |= {
         "callbacks": [f"{CALLBACK}.rows"],
         "disable_hf_tokenizer_download": True,  # else 24 s a failure where that host is unreachable
     }
