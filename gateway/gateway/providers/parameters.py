@@ -23,6 +23,10 @@ NEVER = frozenset(
 )
 OF_GPT_5 = frozenset({"verbosity"})
 OF_REASONING_MODELS = frozenset({"reasoning_effort"})
+ASKED_FOR_EFFORT = frozenset({"openai", "hosted_vllm"})
+"""Of the servers of OpenAI's protocol, those of which LiteLLM lets any model judge an effort
+(1.108.7: llms/openai/chat/gpt_transformation.py:909, llms/hosted_vllm/chat/transformation.py)."""
+
 SAMPLING = frozenset({"logprobs", "top_logprobs", "top_p"})
 NOT_OF_O_SERIES = SAMPLING | {"presence_penalty", "frequency_penalty"}
 NOT_OF_GPT_5 = frozenset(
@@ -159,6 +163,8 @@ def rules_of(deployment: Deployment) -> Rules:
             unknown |= {"response_format"}
     else:
         unknown = NEVER | OF_GPT_5 | UNVALIDATED
+        if deployment.provider not in ASKED_FOR_EFFORT:
+            unknown |= OF_REASONING_MODELS
     unknown = unknown - frozenset(parameters.get("allowed_openai_params") or ())
     dropped = frozenset(
         name for name in parameters.get("additional_drop_params") or () if isinstance(name, str)

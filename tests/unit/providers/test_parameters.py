@@ -48,9 +48,15 @@ PARAMETERS: dict[str, Any] = {
 BODIES = st.fixed_dictionaries({}, optional=PARAMETERS)
 
 
-def rules(model: str, *, drop: bool = True, **more: Any) -> Rules:  # noqa: ANN401 -- litellm_params
-    """Return the rules of a model of OpenAI, as its entry of the configuration makes them."""
-    parameters = {"model": f"openai/{model}", "api_base": "http://server/v1", **more}
+def rules(
+    model: str,
+    *,
+    provider: str = "openai",
+    drop: bool = True,
+    **more: Any,  # noqa: ANN401 -- litellm_params
+) -> Rules:
+    """Return the rules of a model, as its entry of the configuration makes them."""
+    parameters = {"model": f"{provider}/{model}", "api_base": "http://server/v1", **more}
     entry = {"model_name": "asked", "litellm_params": parameters}
     return rules_of(make_deployment(entry, {"drop_params": drop}, lambda _: None))
 
@@ -74,6 +80,18 @@ def test_a_model_is_sent_what_litellm_would_send_it(
     ours = dict(body)
     rules(model, **price).apply(ours)
     assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("provider", "is_kept"), [("openai", True), ("hosted_vllm", True), ("lm_studio", False)]
+)
+def test_an_effort_is_for_servers_of_which_litellm_knows_it(
+    provider: str, *, is_kept: bool
+) -> None:
+    """A server that may refuse it is not asked for an effort of reasoning."""
+    body = {"reasoning_effort": "low"}
+    rules("local-model", provider=provider).apply(body)
+    assert ("reasoning_effort" in body) is is_kept
 
 
 def test_without_drop_params_the_first_unknown_parameter_is_named() -> None:
