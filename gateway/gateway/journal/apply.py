@@ -19,6 +19,8 @@ from gateway.journal.tables import (
     DAILY_SPEND,
     MODEL_USAGE_COUNTERS,
     MODEL_USAGE_KEY,
+    REQUESTS_COUNTERS,
+    REQUESTS_KEY,
     SPENDERS,
     TOOL_INDEX_COLUMNS,
     TOOL_SPEND_COUNTERS,
@@ -127,6 +129,9 @@ def _add_totals(connection: Connection, totals: Totals) -> None:
     if totals.models:
         rows = _rows(MODEL_USAGE_KEY, MODEL_USAGE_COUNTERS, totals.models)
         connection.execute(statements.ADD_MODEL_USAGE, [Jsonb(rows)])
+    if totals.requests:
+        rows = _rows(REQUESTS_KEY, REQUESTS_COUNTERS, totals.requests)
+        connection.execute(statements.ADD_REQUESTS, [Jsonb(rows)])
     if totals.tool_index:
         index = [dict(zip(TOOL_INDEX_COLUMNS, row)) for row in sorted(totals.tool_index)]  # noqa: B905 -- alike
         connection.execute(statements.ADD_TOOL_INDEX, [Jsonb(index)])

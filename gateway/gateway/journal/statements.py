@@ -10,6 +10,9 @@ from gateway.journal.tables import (
     MODEL_USAGE,
     MODEL_USAGE_COUNTERS,
     MODEL_USAGE_KEY,
+    REQUESTS,
+    REQUESTS_COUNTERS,
+    REQUESTS_KEY,
     SPEND_LOGS,
     TOOL_INDEX,
     TOOL_SPEND,
@@ -144,6 +147,7 @@ def _add_counters(table: str, keys: tuple[str, ...], counters: tuple[str, ...]) 
 
 
 ADD_MODEL_USAGE = _add_counters(MODEL_USAGE, MODEL_USAGE_KEY, MODEL_USAGE_COUNTERS)
+ADD_REQUESTS = _add_counters(REQUESTS, REQUESTS_KEY, REQUESTS_COUNTERS)
 ADD_TOOL_SPEND = _add_counters(TOOL_SPEND, TOOL_SPEND_KEY, TOOL_SPEND_COUNTERS)
 ADD_TOOL_INDEX = f"""
 INSERT INTO "{TOOL_INDEX}" (request_id, tool_name, start_time)

@@ -130,6 +130,13 @@ MODEL_USAGE_COUNTERS = (
     "failed_requests",
 )
 
+REQUESTS = "LiteLLM_DailyGatewayRequests"
+REQUESTS_KEY = ("date", "category", "route")
+REQUESTS_COUNTERS = ("successful_requests", "failed_requests")
+LLM_REQUEST = "llm"
+"""LiteLLM counts here what its own server answers, for its page of usage: `BillableCategory` in
+litellm/proxy/middleware/billable_request_metrics_middleware.py."""
+
 TOOL_INDEX = "LiteLLM_SpendLogToolIndex"
 TOOL_INDEX_COLUMNS = ("request_id", "tool_name", "start_time")
 TOOL_SPEND = "LiteLLM_DailyToolSpend"
@@ -164,6 +171,7 @@ def written() -> dict[str, tuple[str, ...]]:
             for kind, (table, column) in DAILY.items()
         },
         MODEL_USAGE: (*MODEL_USAGE_KEY, *MODEL_USAGE_COUNTERS, "updated_at"),
+        REQUESTS: (*REQUESTS_KEY, *REQUESTS_COUNTERS, "updated_at"),
         TOOL_INDEX: TOOL_INDEX_COLUMNS,
         TOOL_SPEND: (*TOOL_SPEND_KEY, *TOOL_SPEND_COUNTERS, "updated_at"),
     }

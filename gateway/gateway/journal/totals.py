@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gateway.journal.row_totals import ENDPOINTS, charged, day_sums, days, task
-from gateway.journal.tables import DAILY, DAILY_COUNTERS, DAILY_KEY, DAILY_SPEND
+from gateway.journal.tables import DAILY, DAILY_COUNTERS, DAILY_KEY, DAILY_SPEND, LLM_REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +46,7 @@ class Totals:
         charged: kind of spender → id → US dollars.
         daily: kind of daily table → key → what its row gets.
         models: key of LiteLLM_DailyModelUsage → its counters, in the order of tables.py.
+        requests: key of LiteLLM_DailyGatewayRequests → succeeded, failed.
         tool_index: rows of LiteLLM_SpendLogToolIndex.
         tools: (date, tool) → spend, tokens, requests.
     """
@@ -53,6 +54,7 @@ class Totals:
     charged: dict[str, dict[str, float]] = field(default_factory=dict)
     daily: dict[str, dict[DailyKey, Day]] = field(default_factory=dict)
     models: dict[tuple[str, ...], list[float]] = field(default_factory=dict)
+    requests: dict[tuple[str, ...], list[float]] = field(default_factory=dict)
     tool_index: list[tuple[str, str, str]] = field(default_factory=list)
     tools: dict[tuple[str, str], list[float]] = field(default_factory=dict)
 
@@ -68,6 +70,7 @@ class Totals:
         date = str(row["startTime"])[:10]
         self._add_days(record, date)
         self._add_model(row, date, cost)
+        self._add_request(row, date)
         if record.has_row:
             tokens = row.get("total_tokens", 0)
             for name in record.tools:
@@ -114,6 +117,11 @@ class Totals:
         self._add_usage(
             key, cost, row.get("prompt_tokens", 0), row.get("completion_tokens", 0), succeeded
         )
+
+    def _add_request(self, row: dict[str, Any], date: str) -> None:
+        route = ENDPOINTS.get(row.get("call_type") or "", "")
+        sums = self.requests.setdefault((date, LLM_REQUEST, f"/v1{route}"), [0, 0])
+        sums[row.get("status", "success") != "success"] += 1
 
     def _add_usage(
         self,

@@ -82,6 +82,17 @@ def test_a_day_counts_tokens_requests_time_and_what_the_cache_saved() -> None:
     }  # fmt: skip
 
 
+def test_requests_are_counted_as_litellms_own_server_would() -> None:
+    """For its page of usage: by date, kind and route, how many succeeded and how many failed."""
+    answered = records_of(request(attempt()))
+    refused = records_of(request(attempt(cost=None)), 503, error=UnavailableError("no model"))
+    for record in (*answered, *refused):
+        record.row["startTime"] = "2026-11-27T00:00:00.000Z"
+    ((key, sums),) = totals_of([*answered, *refused]).requests.items()
+    assert key == ("2026-11-27", "llm", "/v1/chat/completions")
+    assert sums == [1, 1]
+
+
 def test_a_row_of_nobody_is_one_of_the_user_and_team_without_a_name() -> None:
     """As LiteLLM has it; there are no rows of an organisation or end user without a name."""
     totals = totals_of(records_of(request(attempt(), caller=Caller(key_hash="k"))))

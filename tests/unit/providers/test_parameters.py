@@ -48,15 +48,10 @@ PARAMETERS: dict[str, Any] = {
 BODIES = st.fixed_dictionaries({}, optional=PARAMETERS)
 
 
-def rules(
-    model: str,
-    *,
-    provider: str = "openai",
-    drop: bool = True,
-    **more: Any,  # noqa: ANN401 -- litellm_params
-) -> Rules:
+def rules(model: str, *, drop: Any = True, **more: Any) -> Rules:  # noqa: ANN401 -- litellm_params
     """Return the rules of a model, as its entry of the configuration makes them."""
-    parameters = {"model": f"{provider}/{model}", "api_base": "http://server/v1", **more}
+    model = model if "/" in model else f"openai/{model}"
+    parameters = {"model": model, "api_base": "http://server/v1", **more}
     entry = {"model_name": "asked", "litellm_params": parameters}
     return rules_of(make_deployment(entry, {"drop_params": drop}, lambda _: None))
 
@@ -90,7 +85,7 @@ def test_an_effort_is_for_servers_of_which_litellm_knows_it(
 ) -> None:
     """A server that may refuse it is not asked for an effort of reasoning."""
     body = {"reasoning_effort": "low"}
-    rules("local-model", provider=provider).apply(body)
+    rules(f"{provider}/local-model").apply(body)
     assert ("reasoning_effort" in body) is is_kept
 
 
