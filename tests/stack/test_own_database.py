@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import secrets
 from dataclasses import dataclass
@@ -11,10 +10,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from support.certificates import key_and_certificate
 from support.scripted import FREE, PRICED, SCRIPTED_PROVIDERS, ask
 from support.stack import Stack, image
 from support.wait import until
@@ -44,27 +41,6 @@ WHERE t.key_alias = %s AND l.spend > 0 AND t.spend = l.spend
 """
 
 
-def certificate() -> dict[str, str]:
-    """Return a key, and a certificate for the database's name that is its own authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = dt.datetime.now(dt.timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
-    return {"TLS_KEY": private.decode(), "TLS_CERTIFICATE": made.public_bytes(pem).decode()}
-
-
 @dataclass
 class OwnDatabase:
     """A stack, and the server beside it that belongs to no compose project."""
@@ -74,7 +50,13 @@ class OwnDatabase:
 
     def start(self) -> None:
         """Start the server, and let the stack's ordinary network reach it by its name."""
-        values = {"POSTGRES_PASSWORD": "super", "GATEWAY_DB_PASSWORD": PASSWORD, **certificate()}
+        key, certificate = key_and_certificate(x509.DNSName(HOST))
+        values = {
+            "POSTGRES_PASSWORD": "super",
+            "GATEWAY_DB_PASSWORD": PASSWORD,
+            "TLS_KEY": key.decode(),
+            "TLS_CERTIFICATE": certificate.decode(),
+        }
         self.stack.command(
             *("docker", "run", "--detach", "--name", self.name, "--entrypoint", "bash"),
             *("--tmpfs", "/var/run/postgresql:uid=999,gid=999"),
