@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 DECIMALS = 10
-NOT_COMPARED = frozenset({"id", "created"})
-"""Of an answer: each side is asked at its own time, and by its own number."""
+NOT_COMPARED = frozenset({"id", "created", "text_tokens"})
+"""Of an answer: each side is asked at its own time, and by its own number. The tokens of text are
+LiteLLM's subtraction: those of the answer without those of its reasoning."""
 
 EMPTY: tuple[Any, ...] = ("", {}, [])
 """Left out by one side, and written down by the other."""
@@ -47,14 +48,19 @@ def error_form(document: Any) -> Any:  # noqa: ANN401 -- JSON
 def comparable(value: Any) -> Any:  # noqa: ANN401 -- JSON
     """Return an answer without what cannot be equal, and without what is null."""
     if isinstance(value, dict):
-        return {
-            name: comparable(each)
-            for name, each in value.items()
-            if name not in NOT_COMPARED and each is not None and each not in EMPTY
+        found = {
+            name: comparable(each) for name, each in value.items() if name not in NOT_COMPARED
         } | ({"id": "…"} if "function" in value and value.get("id") else {})
+        said = {name: each for name, each in found.items() if not _says_nothing(name, each)}
+        return said if said.keys() != {"role"} else {}  # of a message that never came
     if isinstance(value, float):
         return round(value, DECIMALS)
     return [comparable(each) for each in value] if isinstance(value, list) else value
+
+
+def _says_nothing(name: str, value: Any) -> bool:  # noqa: ANN401 -- JSON
+    """Return whether it may as well be left out: null, empty, or a count of no tokens."""
+    return value is None or value in EMPTY or (name.endswith("_tokens") and value == 0)
 
 
 def _is_at_router(outcome: Outcome) -> bool:

@@ -176,9 +176,9 @@ class JournalTail:
     folder: Path
     _offsets: dict[Path, int] = field(default_factory=dict)
 
-    def new_rows(self) -> list[dict[str, Any]]:
-        """Return the rows of the records that came since the last call."""
-        rows = []
+    def new_records(self) -> list[record.Record]:
+        """Return the records that came since the last call."""
+        records = []
         for path in sorted(self.folder.glob(f"**/*{segments.SUFFIX}")):
             base = self._offsets.get(path, 0)
             with path.open("rb") as file:
@@ -189,8 +189,8 @@ class JournalTail:
                 self._offsets[path] = line.end
                 found = json.loads(line.body)
                 if "row" in found:
-                    rows.append(record.decoded(found).row)
-        return rows
+                    records.append(record.decoded(found))
+        return records
 
 
 @dataclass

@@ -75,22 +75,23 @@ class Sides:
         alias = self._rested(case.model) if case.action else case.model.alias
         call = next(self._calls)
         self._play(case.script)
-        self._journal.new_rows()
+        self._journal.new_records()
         ours, theirs = self._threads.map(
             lambda session, side: ask(session, side.url, case, alias, call),
             self._sessions,
             (self._ours, self._theirs),
         )
-        ours.rows = self._journal.new_rows()
+        records = self._journal.new_records()
+        ours.rows = [each.row for each in records]
         self._booked.update(
-            (row["request_id"], round(row.get("spend") or 0.0, DECIMALS)) for row in ours.rows
+            (each.id, round(each.row.get("spend") or 0.0, DECIMALS)) for each in records
         )
         theirs.rows = self._rows_of(call, wait=theirs.is_whole)
         self._note_what_was_asked(ours, theirs)
         return ours, theirs
 
     def booked(self) -> dict[str, float]:
-        """Return what the gateway has written into its journal: a row's id and its cost."""
+        """Return what the gateway has written into its journal: a record's id and its cost."""
         return dict(self._booked)
 
     def wait_for_worker(self) -> None:
