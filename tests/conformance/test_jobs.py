@@ -6,7 +6,6 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from gateway.jobs import backend_key, budget_resets, retention
@@ -14,7 +13,7 @@ from gateway.jobs.backend_key import BackendKey, ensure
 from gateway.jobs.budget_resets import reset_budgets
 from gateway.jobs.election import Job, connect, elected
 from gateway.jobs.retention import delete_old_rows
-from support.prisma_engine import Database, create_database, drop_database, package_folder
+from support.prisma_engine import Database, create_litellm_database, drop_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -42,12 +41,8 @@ LINKED = (
 
 @pytest.fixture(scope="module")
 def migrated() -> Iterator[Database]:
-    """Give a database with LiteLLM's tables; its migrations are plain SQL."""
-    made = create_database()
-    scripts = sorted(package_folder("litellm_proxy_extras").glob("migrations/*/migration.sql"))
-    with psycopg.connect(made.url, autocommit=True) as connection:
-        for script in scripts:
-            connection.execute(script.read_bytes())
+    """Give a database with LiteLLM's tables."""
+    made = create_litellm_database()
     yield made
     drop_database(made)
 

@@ -34,7 +34,7 @@ from gateway.journal.tables import (
     written,
 )
 from gateway.journal.totals import totals_of
-from support.prisma_engine import create_database, drop_database, package_folder
+from support.prisma_engine import create_litellm_database, drop_database
 from support.spend_writer import COST
 from unit.journal.requests_made import attempt, controls, request
 
@@ -72,11 +72,8 @@ INSERT INTO "LiteLLM_TeamTable" (team_id, members_with_roles) VALUES (%(key)s ||
 @pytest.fixture(scope="module")
 def spending() -> Iterator[Database]:
     """Give a database with LiteLLM's tables, by its own migrations, and the journal's."""
-    made = create_database()
-    folder = package_folder("litellm_proxy_extras") / "migrations"
+    made = create_litellm_database()
     with psycopg.connect(made.url, autocommit=True) as connection:
-        for path in sorted(folder.glob("*/migration.sql")):
-            connection.execute(path.read_bytes())
         create_tables(connection)
         create_tables(connection)
     yield made

@@ -34,7 +34,7 @@ from gateway.jobs.election import connect
 from gateway.journal.tables import create_tables
 from gateway.request import Usage
 from support.long import rounds
-from support.prisma_engine import create_database, drop_database, package_folder
+from support.prisma_engine import create_litellm_database, drop_database
 from support.whole_gateway import PRODUCED, TOKEN, Key, whole_gateway
 
 if TYPE_CHECKING:
@@ -123,11 +123,8 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Give a gateway on a database of LiteLLM's own migrations."""
-    made = create_database()
-    folder = package_folder("litellm_proxy_extras") / "migrations"
+    made = create_litellm_database()
     with psycopg.connect(made.url, autocommit=True) as connection:
-        for path in sorted(folder.glob("*/migration.sql")):
-            connection.execute(path.read_bytes())
         create_tables(connection)
         create_triggers(connection)
     world = World(made, tmp_path_factory.mktemp("journal"))

@@ -63,6 +63,16 @@ def create_database() -> Database:
     return Database(name, url_with(SERVER, database=name))
 
 
+def create_litellm_database() -> Database:
+    """Return a new database with LiteLLM's tables; its migrations are plain SQL."""
+    made = create_database()
+    scripts = sorted(package_folder("litellm_proxy_extras").glob("migrations/*/migration.sql"))
+    with psycopg.connect(made.url, autocommit=True) as connection:
+        for script in scripts:
+            connection.execute(script.read_bytes())
+    return made
+
+
 def drop_database(database: Database) -> None:
     """Removes it, whoever is still connected."""
     with psycopg.connect(SERVER, autocommit=True) as connection:

@@ -173,8 +173,8 @@ class KnownCallers:
     async def look_for_others(self) -> None:
         """Read again who is in use if costs that are not of this gateway's journal were applied.
 
-        A spend that rises tells nobody. Other gateways' costs, and those of a journal that was left
-        behind, are in nobody's memory else.
+        No notification comes for a spend that rises. Without this look the gateway would not learn
+        of the costs of other gateways, nor of those in a journal that was left behind.
 
         Raises:
             DatabaseAwayError: the database does not answer.
