@@ -1,4 +1,4 @@
-"""Writes docs/reference/*.md anew from what the stack itself reads: `./run docs`.
+"""Writes docs/reference/*.md from what the stack itself reads: `./run docs`.
 
 prices.md from LiteLLM's price list, environment.md from .env.example, services.md from the compose
 file as compose renders it, litellm.md and database.md from the gateway's own lists. A unit test

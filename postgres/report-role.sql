@@ -1,5 +1,5 @@
 -- A role for a BI tool: it may connect and read the report views, also those that a later start
--- makes anew. Values come from the environment, as in roles.sql.
+-- makes again. Values come from the environment, as in roles.sql.
 \set ON_ERROR_STOP on
 \getenv role ROLE_NAME
 \getenv password ROLE_PASSWORD

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from gateway.models.rows import ModelRow
+    from gateway.models.rows import ListedDeployment
 
 app = typer.Typer(
     name="gateway",
@@ -239,9 +239,9 @@ def ask(
     typer.echo(str(summary), err=True)
 
 
-def _probe(rows: Sequence[ModelRow], gateway: httpx.Client) -> bool:
+def _probe(rows: Sequence[ListedDeployment], gateway: httpx.Client) -> bool:
     """Says what it will cost, makes the calls, shows each; returns whether all answered."""
-    from gateway.models.paid_probe import announcement, probe  # noqa: PLC0415
+    from gateway.models.canaries import announcement, probe  # noqa: PLC0415
 
     for line in announcement(rows):
         typer.echo(line, err=True)

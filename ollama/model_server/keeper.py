@@ -16,7 +16,8 @@ from model_server.state import State, Step
 
 START_SECONDS = 0.1
 WATCH_SECONDS = 5.0
-# A request with options of its own makes Ollama load the model anew: for a moment it is not listed.
+# A request with options of its own makes Ollama load the model again:
+# for a moment it is not listed.
 MISSES = 2
 _REPORT = "this is a defect of the model server: report it with the lines of the log"
 

@@ -1,8 +1,8 @@
 """Mends what a kill left of a download, so that it can go on.
 
 Ollama downloads a file in parts and notes each part's place and progress in a file of JSON beside
-it, NAME-partial-N. It truncates that file before it writes it anew; killed in between, it leaves an
-empty one, and every later attempt ends with "EOF" (`readPart` and `writePart`,
+it, NAME-partial-N. It truncates that file before it writes it again; killed in between, it leaves
+an empty one, and every later attempt ends with "EOF" (`readPart` and `writePart`,
 https://github.com/ollama/ollama/blob/v0.17.4/server/download.go).
 """
 
@@ -28,7 +28,7 @@ class Part(BaseModel):
 def mend(blobs: Path) -> None:
     """Make every note of a part readable that is not.
 
-    A part whose place follows from its neighbours begins anew; otherwise the whole file does.
+    A part whose place follows from its neighbours begins again; otherwise the whole file does.
 
     Args:
         blobs: the folder of Ollama's files; may be missing.
@@ -69,11 +69,11 @@ def _mend(file: Path, notes: list[Path], parts: list[Part | None]) -> None:
             offset = part.offset + part.size
             continue
         if not (is_between_known and _number(note) == index and end > offset):
-            _log.warning("%s begins anew: a kill left its parts unreadable", file.name)
+            _log.warning("%s begins again: a kill left its parts unreadable", file.name)
             for path in notes:
                 path.unlink()
             return
-        anew = Part(N=index, Offset=offset, Size=end - offset, Completed=0)
-        note.write_text(json.dumps(anew.model_dump(by_alias=True)), encoding="ascii")
-        _log.warning("part %d of %s begins anew: a kill left it unreadable", index, file.name)
+        fresh = Part(N=index, Offset=offset, Size=end - offset, Completed=0)
+        note.write_text(json.dumps(fresh.model_dump(by_alias=True)), encoding="ascii")
+        _log.warning("part %d of %s begins again: a kill left it unreadable", index, file.name)
         offset = end

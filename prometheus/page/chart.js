@@ -1,4 +1,4 @@
-// A chart of some series over time, as SVG; its values are in words below it, for who cannot see it.
+// A chart of some series over time, as SVG; its values are in words below it, for those who cannot see it.
 
 import { clock, roundUp, shown } from "./format.js";
 

@@ -171,7 +171,7 @@ class When(Part):
     Attributes:
         nth: this one, or these.
         first: so many from the start.
-        every: each so manieth.
+        every: every nth call.
         start: `from` in the script, the first of a range.
         end: `to` in the script, its last; open if left out.
         rate: this share of them, 0 to 1, drawn by the script's seed: the same in every run.

@@ -132,7 +132,7 @@ def test_usage_is_what_the_database_has(
     calls = overview.get_by_text("Total Requests", exact=True).locator("..")
 
     def shown() -> bool:
-        go(admin, "usage")  # anew: what the page shows is of the moment in which it was opened
+        go(admin, "usage")  # again: what the page shows is of the moment in which it was opened
         expect(calls).to_contain_text(f"{total['calls']}", timeout=10_000)
         return True
 

@@ -32,7 +32,7 @@ QUIET = {"Fallbacks", "Attempts that failed"}
 """Panels that are empty on a good day, and say so."""
 
 REFRESHED = 40_000
-"""Milliseconds in which the page asks anew at least twice."""
+"""Milliseconds in which the page asks again at least twice."""
 
 SCRAPED_SECONDS = 60
 ALARM = {

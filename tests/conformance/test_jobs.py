@@ -66,7 +66,7 @@ def run(database: Database, job: Callable[[Any], Coroutine[Any, Any, Any]]) -> A
 
 
 def reset(database: Database, default: str | None = None) -> int:
-    """Start anew what is due."""
+    """Start again what is due."""
     done = run(database, lambda connection: reset_budgets(connection, NOW, default))
     assert isinstance(done, int)
     return done
@@ -84,7 +84,7 @@ def key(database: Database, token: str, **columns: object) -> None:
 
 
 def keys(database: Database) -> dict[str, tuple[float, datetime | None]]:
-    """Return each key's spend and when it starts anew."""
+    """Return each key's spend and when it starts again."""
     rows = database.sql('SELECT token, spend, budget_reset_at FROM "LiteLLM_VerificationToken"')
     return {row[0]: (row[1], row[2]) for row in rows}
 

@@ -158,7 +158,7 @@ class Budgets(RuleBasedStateMachine):
         return list(dict.fromkeys(purse for _, purses in self.keys for purse in purses))
 
     def add(self, purse: Purse, **columns: object) -> None:
-        """Insert a row with a budget that starts anew each month."""
+        """Insert a row with a budget that starts again each month."""
         table, column = purse.table
         values = {column: purse.id, "max_budget": purse.budget * TOKEN, "budget_duration": "30d"}
         self.world.insert(table, **values, budget_reset_at="2999-01-01", **columns)
@@ -291,7 +291,7 @@ class Budgets(RuleBasedStateMachine):
 
     @rule(data=st.data(), somebody_asks=st.booleans())
     def reset(self, data: st.DataObject, *, somebody_asks: bool) -> None:
-        """A budget starts anew in the middle of all: what is applied is gone, and nothing else."""
+        """A budget starts again in the middle of all: what is applied is gone, and nothing else."""
         purse = data.draw(st.sampled_from(self.purses))
         before = self.callers()
         applied = self.world.run(self.start_anew(purse))

@@ -54,7 +54,7 @@ class Database:
     name: str = field(default_factory=lambda: f"litellm-test-postgres-{secrets.token_hex(4)}")
 
     def start(self, *command: str) -> Database:
-        """Create the container, or create it anew on the same volume, and start it."""
+        """Create the container, or create it again on the same volume, and start it."""
         docker("rm", "--force", self.name, check=False)
         values = {"POSTGRES_PASSWORD": "super", "GATEWAY_DB_PASSWORD": AWKWARD} | self.environment
         docker(

@@ -158,7 +158,7 @@ def test_a_bi_role_reads_the_views_and_nothing_else(booked: Stack) -> None:
 
 
 def test_a_bi_role_outlives_new_views(booked: Stack) -> None:
-    """Views that a later version makes anew can be read without a word to anybody."""
+    """Views that a later version makes again can be read without a word to anybody."""
     address = booked.address("postgres", "database")
     url = booked.run("spend", "role", "grafana").stdout.strip().replace("127.0.0.1", address)
     booked.sql("COMMENT ON SCHEMA gateway_reports IS 'made by an older version'")

@@ -33,7 +33,7 @@ class Boot:
         client: the official client with the backend's virtual key.
         control: the upstream's address for scripts and journal.
         seconds: from `docker compose up` until the backend was healthy.
-        remade: the services whose containers the switch made anew.
+        remade: the services whose containers the switch made again.
     """
 
     name: str
@@ -82,7 +82,7 @@ def switch(stack: Stack, name: str) -> tuple[float, frozenset[str]]:
     """Start a stack from a provider's file alone and what a user puts into it.
 
     Returns:
-        The seconds until the backend was healthy, and the services made anew.
+        The seconds until the backend was healthy, and the services made again.
     """
     before = stack.containers()
     started = time.monotonic()

@@ -80,7 +80,7 @@ class TokenCounter:
         return len(item) if isinstance(item, list) else self._text(str(item))
 
     def count_now(self, what: str | Sequence[Mapping[str, Any]]) -> int:
-        """Return the same at once, for who is not on an event loop."""
+        """Return the same at once, for callers that are not on an event loop."""
         if isinstance(what, str):
             return self._text(what)
         overhead = TOKENS_PER_ANSWER + TOKENS_PER_MESSAGE * len(what)

@@ -2,7 +2,7 @@
 
 A schema of their own, because Prisma looks at LiteLLM's alone, and because rights on it can be
 given to a read-only role that then sees these views and no table (`./run spend role NAME`). They
-are made anew when their text changes, and dropped before migrations, which could not change a
+are rebuilt when their text changes, and dropped before migrations, which could not change a
 column that a view shows.
 """
 

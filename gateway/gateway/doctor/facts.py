@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gateway.doctor.seen import (
         Container,
-        Deployment,
+        DeploymentSeen,
         Disk,
         EnvFile,
         Listener,
@@ -58,7 +58,7 @@ class Facts:
     services: Mapping[str, Service] = field(default_factory=dict)
     containers: tuple[Container, ...] = ()
     model_status: ModelStatus | None = None
-    deployments: tuple[Deployment, ...] = ()
+    deployments: tuple[DeploymentSeen, ...] = ()
     weights: Mapping[str, int] = field(default_factory=dict)
     cluster: str | None = None
     postgres: str | None = None

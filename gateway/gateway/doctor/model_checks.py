@@ -70,7 +70,7 @@ def model_present(facts: Facts) -> Iterator[Finding]:
                 f"OLLAMA_MODEL={near} in .env, if that was meant; else: {status.what_to_do}"
                 if near
                 else status.what_to_do,
-                Repair("restart", "ollama", "start ollama anew, which pulls the model again"),
+                Repair("restart", "ollama", "restart ollama, which pulls the model again"),
             )
         return
     seen = _seen(facts, facts.ollama_base)

@@ -24,14 +24,14 @@ from gateway.config.providers import referenced
 from gateway.config.render import EffectiveConfig, render
 from gateway.config.settings import load_settings
 from gateway.database.url import database_problems
-from gateway.doctor.seen import Deployment, Observed, OllamaSeen, WrongSetting
+from gateway.doctor.seen import DeploymentSeen, Observed, OllamaSeen, WrongSetting
 from gateway.ollama_api import with_tag
 from gateway.routing.reach import look_at_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.config.deployment import Deployment as Target
+    from gateway.config.deployment import Deployment
     from gateway.doctor.facts import Facts
 
 CONFIG = Path("litellm/litellm_config.yaml")
@@ -59,8 +59,8 @@ def observe(facts: Facts, environment: Mapping[str, str] = os.environ) -> Observ
         wrong = _wrong([*_key_problems(facts), *error.problems])
         return Observed(proxies=proxies, wrong=wrong, not_checked=(reason,))
     wrong = _wrong([*_key_problems(facts), *database_problems(settings)])
-    targets = build_models(effective, settings, variables).deployments
-    return asyncio.run(_look_round(facts, effective, targets, wrong, proxies))
+    deployments = build_models(effective, settings, variables).deployments
+    return asyncio.run(_look_round(facts, effective, deployments, wrong, proxies))
 
 
 def _variables(facts: Facts, started: Mapping[str, str]) -> dict[str, str]:
@@ -86,24 +86,24 @@ def _key_problems(facts: Facts) -> list[Problem]:
 async def _look_round(
     facts: Facts,
     effective: EffectiveConfig,
-    targets: Sequence[Target],
+    deployments: Sequence[Deployment],
     wrong: tuple[WrongSetting, ...],
     proxies: dict[str, str],
 ) -> Observed:
     entries = effective.config["model_list"]
     async with httpx.AsyncClient(timeout=LOOK_SECONDS) as client:
-        looks = look_at_all(targets, LOOK_SECONDS)
-        bases = sorted({t.base for t in targets if t.base and t.protocol is Protocol.OLLAMA})
+        looks = look_at_all(deployments, LOOK_SECONDS)
+        bases = sorted({t.base for t in deployments if t.base and t.protocol is Protocol.OLLAMA})
         seen = asyncio.gather(*(_look_at_ollama(base, facts.model, client) for base in bases))
-        offset = _clock_offset(_paid_base(targets, entries), client)
+        offset = _clock_offset(_paid_base(deployments, entries), client)
         reached, ollamas, clock = await asyncio.gather(looks, seen, offset)
     known = {(each.alias, each.model): each for each in facts.deployments}
-    deployments = [
-        _deployment(target, entry, found.reachable.value, known)
-        for target, entry, found in zip(targets, entries, reached, strict=True)
+    seen_deployments = [
+        _deployment(deployment, entry, found.reachable.value, known)
+        for deployment, entry, found in zip(deployments, entries, reached, strict=True)
     ]
-    deployments += [
-        Deployment(
+    seen_deployments += [
+        DeploymentSeen(
             each.alias, each.model.partition("/")[0], each.model, each.variable,
             condition="left out",
         )
@@ -113,7 +113,7 @@ async def _look_round(
         wrong=wrong,
         aliases=effective.aliases,
         fallbacks=_fallbacks(effective.config["router_settings"]),
-        deployments=tuple(deployments),
+        deployments=tuple(seen_deployments),
         ollamas=tuple(each for each, _ in ollamas),
         timeout=effective.config["router_settings"].get("timeout"),
         clock_offset=clock,
@@ -123,20 +123,20 @@ async def _look_round(
 
 
 def _deployment(
-    target: Target,
+    deployment: Deployment,
     entry: Mapping[str, Any],
     reachable: str,
-    known: Mapping[tuple[str, str], Deployment],
-) -> Deployment:
+    known: Mapping[tuple[str, str], DeploymentSeen],
+) -> DeploymentSeen:
     model = entry["litellm_params"]["model"]
-    running = known.get((target.alias, model))
+    running = known.get((deployment.alias, model))
     variable = referenced(entry["litellm_params"].get("api_key"))
-    return Deployment(
-        alias=target.alias,
-        provider=target.provider,
+    return DeploymentSeen(
+        alias=deployment.alias,
+        provider=deployment.provider,
         model=model,
-        key=variable or ("in the file" if target.key else "not needed"),
-        base=target.base,
+        key=variable or ("in the file" if deployment.key else "not needed"),
+        base=deployment.base,
         reachable=reachable,
         condition=running.condition if running else "",
         reason=running.reason if running else "",
@@ -147,8 +147,8 @@ def _fallbacks(router: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for kind in FALLBACKS:
         for entry in router.get(kind) or ():
-            for alias, targets in entry.items():
-                found[alias] = (*found.get(alias, ()), *targets)
+            for alias, others in entry.items():
+                found[alias] = (*found.get(alias, ()), *others)
     return found
 
 
@@ -191,12 +191,12 @@ async def _speed(base: str, model: str, client: httpx.AsyncClient) -> float | No
         return None
 
 
-def _paid_base(targets: Sequence[Target], entries: list[dict[str, Any]]) -> str | None:
+def _paid_base(deployments: Sequence[Deployment], entries: list[dict[str, Any]]) -> str | None:
     """Returns a provider that is asked anyway, whose answers have a date."""
-    for target, entry in zip(targets, entries, strict=True):
+    for deployment, entry in zip(deployments, entries, strict=True):
         has_key = referenced(entry["litellm_params"].get("api_key")) is not None
-        if has_key and target.base and target.base.startswith("https://"):
-            return target.base
+        if has_key and deployment.base and deployment.base.startswith("https://"):
+            return deployment.base
     return None
 
 

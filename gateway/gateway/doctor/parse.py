@@ -15,7 +15,7 @@ from typing import Any
 from gateway.doctor.facts import Facts
 from gateway.doctor.seen import (
     Container,
-    Deployment,
+    DeploymentSeen,
     Disk,
     Engine,
     EnvFile,
@@ -192,8 +192,8 @@ def _model_status(document: dict[str, Any] | None) -> ModelStatus | None:
     return ModelStatus(state, model.removesuffix(":latest"), *rest)
 
 
-def _deployment(row: dict[str, Any]) -> Deployment:
-    return Deployment(
+def _deployment(row: dict[str, Any]) -> DeploymentSeen:
+    return DeploymentSeen(
         alias=row["alias"],
         provider=row["provider"],
         model=row["model"],

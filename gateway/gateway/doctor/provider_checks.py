@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway.doctor.facts import Facts
-    from gateway.doctor.seen import Deployment
+    from gateway.doctor.seen import DeploymentSeen
 
 KEYS = {
     "OPENAI_API_KEY": "sk-",
@@ -138,6 +138,6 @@ CHECKS = (
 )
 
 
-def _is_wanted(deployment: Deployment, facts: Facts) -> bool:
+def _is_wanted(deployment: DeploymentSeen, facts: Facts) -> bool:
     """Whether it matters: it is asked, stands in for one that is, or was given a key."""
     return deployment.alias in facts.aliases_in_use or deployment.key.isupper()

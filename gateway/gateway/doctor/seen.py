@@ -128,7 +128,7 @@ class ModelStatus:
 
 
 @dataclass(frozen=True)
-class Deployment:
+class DeploymentSeen:
     """A deployment of the gateway.
 
     Attributes:
@@ -194,7 +194,7 @@ class Observed:
     wrong: tuple[WrongSetting, ...] = ()
     aliases: tuple[str, ...] = ()
     fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    deployments: tuple[Deployment, ...] = ()
+    deployments: tuple[DeploymentSeen, ...] = ()
     ollamas: tuple[OllamaSeen, ...] = ()
     timeout: float | None = None
     clock_offset: float | None = None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.doctor.seen import Container
 
 LONG_RUNNING = ("backend-stub", "gateway", "litellm", "ollama", "postgres")
-ONE_SHOTS = ("secrets", "migrate")
+INIT_JOBS = ("secrets", "migrate")
 SETTINGS_OF = ("backend-stub", "gateway", "ollama")
 """The services whose settings people change; the passwords of the others are in volumes."""
 
@@ -48,7 +48,7 @@ def services_healthy(facts: Facts) -> Iterator[Finding]:
     """A container that ended with an error, starts again and again, or is unhealthy."""
     is_starting = any(each.runs and each.health == "starting" for each in facts.containers)
     is_up = any(facts.runs(name) for name in LONG_RUNNING) and not is_starting
-    for name in (*LONG_RUNNING, *ONE_SHOTS):
+    for name in (*LONG_RUNNING, *INIT_JOBS):
         container = facts.container(name)
         if container is None or (name == "ollama" and _model_is_told(facts)):
             continue

@@ -90,12 +90,12 @@ class BackendKey:
 async def ensure(connection: AsyncConnection, key: BackendKey, now: datetime) -> str:
     """Make the key's row exist with its limits; return what was done, for the log.
 
-    Its spend stays. A row of another secret goes: the secrets were made anew, and the old key must
-    not stay valid.
+    Its spend stays. A row of another secret goes: the secrets were generated again, and the old key
+    must not stay valid.
 
     Raises:
         psycopg.Error: nothing was changed.
-        ValueError: no budget can start anew after such a period.
+        ValueError: no budget can be reset after such a period.
     """
     moment = now.astimezone(timezone.utc)
     values: dict[str, Any] = {

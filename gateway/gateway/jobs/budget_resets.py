@@ -1,4 +1,4 @@
-"""Budgets start anew: LiteLLM's reset job, as statements.
+"""Budgets are reset: LiteLLM's reset job, as statements.
 
 Whose budget_reset_at has passed gets a spend of 0 and the next budget_reset_at. A row of
 LiteLLM_BudgetTable has no spend itself; everything that is linked to it gets 0. The same rows as
@@ -61,7 +61,7 @@ READS = {
 
 @dataclass(frozen=True)
 class _Owner:
-    """A table whose rows have a budget that starts anew, and most of them a spend."""
+    """A table whose rows have a budget that is reset, and most of them a spend."""
 
     table: str
     column: str
@@ -109,7 +109,7 @@ _LINK_OR_NONE = "(budget_id = ANY(%(ids)s) OR budget_id IS NULL)"
 async def reset_budgets(
     connection: AsyncConnection, now: datetime, default_end_user_budget: str | None = None
 ) -> int:
-    """Start all budgets anew that are due; return how many there were.
+    """Reset all budgets that are due; return how many there were.
 
     Each batch is a transaction. A budget whose duration cannot be computed is left as it is and
     named in the log, as LiteLLM does.
@@ -207,7 +207,7 @@ async def _advance(
 
 
 def _next_resets(rows: Iterable[tuple[Any, ...]], now: datetime) -> dict[str, datetime]:
-    """Return when each row that can start anew does so the next time."""
+    """Return when each row that can be reset is reset next."""
     found: dict[str, datetime] = {}
     for identity, duration in rows:
         try:

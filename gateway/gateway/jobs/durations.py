@@ -1,4 +1,4 @@
-"""LiteLLM's durations: when a budget of 30d starts anew, and how long 90d are.
+"""LiteLLM's durations: when a budget of 30d is reset, and how long 90d are.
 
 The same as litellm/litellm_core_utils/duration_parser.py of 1.106.2 with the time zone UTC and
 resets at midnight, its oddities among them: 48h ends at the next midnight, and of months only 1mo
@@ -20,7 +20,7 @@ _DURATION = re.compile(r"(\d+)([a-z]+)")
 
 
 def next_reset(duration: str, now: datetime) -> datetime:
-    """Return when a budget starts anew: on the 1st for 30d and 1mo, on Monday for 7d and 1w.
+    """Return when a budget is reset: on the 1st for 30d and 1mo, on Monday for 7d and 1w.
 
     Other days count from today's midnight; hours, minutes and seconds end at round ones. What
     cannot be read means the next midnight.
@@ -40,7 +40,7 @@ def next_reset(duration: str, now: datetime) -> datetime:
     number, unit = int(found[1]), found[2]
     if unit == "mo":
         if number != 1:
-            raise ValueError(f"a budget of {duration} cannot start anew: of months, only 1mo can")
+            raise ValueError(f"a budget of {duration} cannot be reset: of months, only 1mo can")
         return _first_of_next_month(midnight)
     if unit in ("d", "w"):
         return _in_days(number if unit == "d" else number * WEEK, now, midnight)

@@ -110,7 +110,7 @@ class Jobs:
                 async with await connect(self._url) as connection:
                     count = await reset_budgets(connection, _now(), self._default_end_user_budget)
                 if count:
-                    LOG.info("budgets that started anew: %d", count)
+                    LOG.info("budgets reset: %d", count)
 
     async def _keep_schedule(self, retention: str) -> None:
         # Imported for those who want it; LiteLLM read the same schedule with the same class.

@@ -166,7 +166,7 @@ class KeyApi:
                 [
                     Problem(
                         "NAME",
-                        f"'{name}' is the backend's own key, which every start makes anew",
+                        f"'{name}' is the backend's own key, which every start creates again",
                         "change BACKEND_VIRTUAL_KEY and start again, or block the key",
                     )
                 ]

@@ -48,7 +48,7 @@ def create(  # noqa: PLR0913 -- one for each limit
     *,
     budget: Annotated[str, typer.Option(help="What it may spend, in USD; none for no bound.")],
     duration: Annotated[
-        str | None, typer.Option(help="After which time the budget starts anew: 30d; else never.")
+        str | None, typer.Option(help="After which time the budget is reset: 30d; else never.")
     ] = None,
     models: Annotated[
         str | None, typer.Option(help="Aliases that it may ask for, comma between; else all.")

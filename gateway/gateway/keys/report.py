@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from gateway.keys.api import Key
 
-COLUMNS = ("name", "state", "spent", "budget", "starts anew", "models", "rpm", "tpm", "expires")
-TEXT_COLUMNS = ("name", "state", "models", "starts anew", "expires")
+COLUMNS = ("name", "state", "spent", "budget", "resets", "models", "rpm", "tpm", "expires")
+TEXT_COLUMNS = ("name", "state", "models", "resets", "expires")
 
 
 def plain(key: Key) -> dict[str, Any]:

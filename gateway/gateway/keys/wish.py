@@ -25,7 +25,7 @@ class Wish:
     Attributes:
         name: under which it is listed and reported.
         budget: US dollars, or `none`.
-        period: after which the budget starts anew; None for never.
+        period: after which the budget is reset; None for never.
         models: aliases, separated by commas; None for all.
         rpm: requests in each minute; None for any number.
         tpm: tokens in each minute; None for any number.

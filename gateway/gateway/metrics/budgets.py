@@ -40,7 +40,7 @@ class KeyBudget:
         name: its alias.
         spent: USD since the count began.
         budget: USD.
-        resets_at: when the count begins anew, seconds since 1970; None for never.
+        resets_at: when the budget is reset, seconds since 1970; None for never.
     """
 
     name: str

@@ -158,7 +158,7 @@ def _budgets(keys: Sequence[KeyBudget]) -> Iterator[Metric]:
     )
     resets = GaugeMetricFamily(
         "gateway_key_budget_reset_timestamp_seconds",
-        "When a key's count begins anew, seconds since 1970; infinite for never.",
+        "When a key's budget is reset, seconds since 1970; infinite for never.",
         labels=("key",),
     )
     for key in {each.name: each for each in keys}.values():

@@ -12,7 +12,7 @@ from gateway.terminal import print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.models.rows import ModelRow
+    from gateway.models.rows import ListedDeployment
 
 COLUMNS = (
     *("alias", "provider", "model", "USD/1M in", "out", "context"),
@@ -21,12 +21,12 @@ COLUMNS = (
 NUMBERS = frozenset({"USD/1M in", "out", "context"})
 
 
-def as_json(rows: Sequence[ModelRow]) -> str:
+def as_json(rows: Sequence[ListedDeployment]) -> str:
     """Returns the rows for programs; prices in USD for a million tokens."""
     return json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False)
 
 
-def print_rows(rows: Sequence[ModelRow]) -> None:
+def print_rows(rows: Sequence[ListedDeployment]) -> None:
     """Prints the table, and below it what a person has to know."""
     print_table(
         COLUMNS, [_cells(row) for row in rows], left=[c for c in COLUMNS if c not in NUMBERS]
@@ -35,13 +35,13 @@ def print_rows(rows: Sequence[ModelRow]) -> None:
         print(line)  # noqa: T201 -- what was asked for
 
 
-def notes(rows: Sequence[ModelRow]) -> list[str]:
+def notes(rows: Sequence[ListedDeployment]) -> list[str]:
     """Returns a line for each deployment out of use, and for each that extracts: its German."""
     found = [row.note for row in rows] + [row.golden_note for row in rows]
     return [line for line in found if line is not None]
 
 
-def _cells(row: ModelRow) -> tuple[str, ...]:
+def _cells(row: ListedDeployment) -> tuple[str, ...]:
     if row.condition == LEFT_OUT:
         key, state = f"{row.key} unset", LEFT_OUT
     else:

@@ -25,7 +25,7 @@ LEFT_OUT = "left out"
 
 
 @dataclass(frozen=True)
-class ModelRow:
+class ListedDeployment:
     """A deployment.
 
     Attributes:
@@ -82,7 +82,7 @@ class ModelRow:
 
 def load_rows(
     settings: Settings, effective: EffectiveConfig, gateway: httpx.Client, *, look: bool
-) -> list[ModelRow]:
+) -> list[ListedDeployment]:
     """Returns the rows: those that run, in the configuration's order, then those left out.
 
     Args:
@@ -108,12 +108,12 @@ def _running(
     effective: EffectiveConfig,
     results: Sequence[GoldenResult],
     judged: Sequence[str],
-) -> ModelRow:
+) -> ListedDeployment:
     alias, model = entry["alias"], entry["model"]
     is_up = entry["condition"] == "up"
     result = result_of(model, results)
     in_file = "in the file" if entry["has_key"] else "not needed"
-    return ModelRow(
+    return ListedDeployment(
         alias=alias,
         provider=entry["provider"],
         model=model,
@@ -133,10 +133,10 @@ def _running(
     )
 
 
-def _left_out(left_out: LeftOut, results: Sequence[GoldenResult]) -> ModelRow:
+def _left_out(left_out: LeftOut, results: Sequence[GoldenResult]) -> ListedDeployment:
     result = result_of(left_out.model, results)
     facts = listed(left_out.model)
-    return ModelRow(
+    return ListedDeployment(
         alias=left_out.alias,
         provider=left_out.model.partition("/")[0],
         model=left_out.model,

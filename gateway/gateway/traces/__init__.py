@@ -1,4 +1,4 @@
-"""One OpenTelemetry trace a request, for who sets OTEL_EXPORTER_OTLP_ENDPOINT.
+"""One OpenTelemetry trace a request, where OTEL_EXPORTER_OTLP_ENDPOINT is set.
 
 `settings.py` checks the variables, without importing OpenTelemetry; `exporter.py` sends the spans,
 which `spans.py` makes of what failover wrote down of the request, and `handed_on.py` of what goes

@@ -27,7 +27,7 @@ NOT_FOR_THE_LIBRARY = frozenset(
     | {"fallbacks", "cooldown_time", "drop_params", "default_api_key_rpm_limit"}
 )
 """Parameters of a deployment that are the gateway's business; prices are left out besides, because
-LiteLLM would register the model anew with every call."""
+LiteLLM would register the model at every call."""
 
 TAKE_HEADERS = frozenset({Operation.CHAT, Operation.EMBEDDING, Operation.COMPLETION})
 """Operations that hand `extra_headers` on to every provider."""

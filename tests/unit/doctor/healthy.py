@@ -10,7 +10,7 @@ from gateway.doctor.facts import Facts
 from gateway.doctor.seen import (
     BUNDLED_OLLAMA,
     Container,
-    Deployment,
+    DeploymentSeen,
     Disk,
     Engine,
     EnvFile,
@@ -52,7 +52,7 @@ OLLAMA = OllamaSeen(
     loaded=("llama3.2:latest",),
     speed=20.0,
 )
-OPENAI = Deployment(
+OPENAI = DeploymentSeen(
     "extraction-model-openai", "openai", "openai/gpt-4o-mini",
     key="OPENAI_API_KEY", base="https://api.openai.com/v1", reachable="yes", condition="up",
 )  # fmt: skip
@@ -60,14 +60,14 @@ OBSERVED = Observed(
     aliases=("extraction-model", "explanation-model", "extraction-model-openai"),
     fallbacks={"extraction-model": ("extraction-model-openai",)},
     deployments=(
-        Deployment("extraction-model", "ollama_chat", "ollama_chat/llama3.2", reachable="yes"),
-        Deployment("explanation-model", "ollama_chat", "ollama_chat/llama3.2", reachable="yes"),
+        DeploymentSeen("extraction-model", "ollama_chat", "ollama_chat/llama3.2", reachable="yes"),
+        DeploymentSeen("explanation-model", "ollama_chat", "ollama_chat/llama3.2", reachable="yes"),
         OPENAI,
-        Deployment(
+        DeploymentSeen(
             "extraction-model-claude", "anthropic", "anthropic/claude-haiku-4-5",
             key="ANTHROPIC_API_KEY", condition="left out",
         ),
-        Deployment(
+        DeploymentSeen(
             "extraction-model-lmstudio", "openai", "openai/local-model", key="in the file",
             base="http://host.docker.internal:1234/v1", reachable="no", condition="down",
         ),

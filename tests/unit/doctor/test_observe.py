@@ -15,7 +15,7 @@ import pytest
 from gateway.doctor import observe as module
 from gateway.doctor.facts import Facts
 from gateway.doctor.observe import observe
-from gateway.doctor.seen import Deployment, Service
+from gateway.doctor.seen import DeploymentSeen, Service
 from support.fake_ollama import Served
 from support.stack import REPOSITORY
 
@@ -91,7 +91,7 @@ def test_a_look_round_sees_keys_models_and_speed() -> None:
 
 def test_a_refused_key_and_one_that_is_unset_are_seen() -> None:
     """The variable of the key is named, and what the running gateway recorded is kept."""
-    recorded = Deployment(
+    recorded = DeploymentSeen(
         "extraction-model-openai", "openai", "openai/gpt-4o-mini",
         condition="unauthorised", reason="401 once",
     )  # fmt: skip

@@ -124,7 +124,7 @@ def test_salt_key_in_use_is_not_replaced_by_accident(tmp_path: Path) -> None:
 
 
 def test_lost_volume_is_filled_from_the_other(tmp_path: Path) -> None:
-    """A password that one volume still has is copied to the one that was made anew."""
+    """A password that one volume still has is copied to the one that was made again."""
     ensure_secrets({"SECRETS_DIR": str(tmp_path)})
     before = _values(tmp_path)
     (tmp_path / "gateway" / "gateway_db_password").unlink()

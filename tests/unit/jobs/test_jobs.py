@@ -80,7 +80,7 @@ def test_without_a_backend_key_nothing_is_missing(closed_url: str) -> None:
 def test_a_period_that_no_budget_has_is_named(
     monkeypatch: pytest.MonkeyPatch, closed_url: str
 ) -> None:
-    """LiteLLM cannot start a budget anew after two months; the health says so."""
+    """LiteLLM cannot start a budget again after two months; the health says so."""
 
     async def connect(_: str) -> object:
         return contextlib.nullcontext()

@@ -181,7 +181,7 @@ class Budgets(RuleBasedStateMachine):
 
     @rule(id_=st.sampled_from([ANNA, BOB, TEAM]))
     def reset(self, id_: Id) -> None:
-        """A budget starts anew."""
+        """A budget starts again."""
         self.rows[id_].spend = 0.0
 
     @rule()

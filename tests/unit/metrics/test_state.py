@@ -184,7 +184,7 @@ def test_the_journal_and_its_disk_are_told(gateway: Gateway, value: Value, tmp_p
 
 
 def test_keys_are_told_by_name(gateway: Gateway, value: Value) -> None:
-    """Spent, budget and reset of each; one whose count never begins anew has infinity."""
+    """Spent, budget and reset of each; one whose count never begins again has infinity."""
     gateway.keys = [KeyBudget("anna", 2.5, 5, 1_800_000_000), KeyBudget("ben", 1, 2, None)]
 
     assert value("gateway_key_spend_usd", key="anna") == 2.5

@@ -87,7 +87,7 @@ def test_the_same_file_is_not_imported_again(
 
 
 def test_a_changed_file_is_imported_again(tmp_path: Path, fake: FakeOllama, server: Ollama) -> None:
-    """Once the digest is another, the model is made anew of it."""
+    """Once the digest is another, the model is made again of it."""
     fake.models["tiny:1b"] = "0" * 64
 
     ensure(place(tmp_path), server)

@@ -101,7 +101,7 @@ export class Engine {
 
   /** @param {string} message */
   panicked(message) {
-    log('ERROR', `the query engine panicked and is loaded anew: ${message}`);
+    log('ERROR', `the query engine panicked and is loaded again: ${message}`);
     this.#copy = undefined;
     this.#pool.destroyLeases();
     for (const fail of this.#underWay) fail(new EnginePanic(message));

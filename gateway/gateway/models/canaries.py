@@ -14,7 +14,7 @@ from gateway.running import said
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gateway.models.rows import ModelRow
+    from gateway.models.rows import ListedDeployment
 
 QUESTION = "Hi"
 PROMPT_TOKENS = 50
@@ -22,10 +22,10 @@ PROMPT_TOKENS = 50
 
 
 @dataclass(frozen=True)
-class Probe:
+class CanaryResult:
     """What came of one call."""
 
-    row: ModelRow
+    row: ListedDeployment
     ok: bool
     seconds: float
     error: str = ""
@@ -35,7 +35,7 @@ class Probe:
         return f"{self.row.alias} ({self.row.model}): {result}, {self.seconds:.2f} s"
 
 
-def announcement(rows: Sequence[ModelRow]) -> list[str]:
+def announcement(rows: Sequence[ListedDeployment]) -> list[str]:
     """Returns what will be called, and at most what that costs."""
     called = [row for row in rows if row.deployment is not None]
     lines = [f"one call of one token to each of {len(called)} deployments, at most:"]
@@ -44,20 +44,20 @@ def announcement(rows: Sequence[ModelRow]) -> list[str]:
     return [*lines, f"  together {sum(known):.8f} USD"]
 
 
-def most(row: ModelRow) -> float | None:
+def most(row: ListedDeployment) -> float | None:
     """Returns what one call costs at most, in USD; None when its price is not known."""
     if row.price_in is None or row.price_out is None:
         return None
     return (PROMPT_TOKENS * row.price_in + row.price_out) / MILLION
 
 
-def probe(rows: Sequence[ModelRow], gateway: httpx.Client) -> Iterator[Probe]:
+def probe(rows: Sequence[ListedDeployment], gateway: httpx.Client) -> Iterator[CanaryResult]:
     """Makes the calls, one after the other, and yields what came of each."""
     for row in rows:
         if row.deployment is not None:
             started = time.monotonic()
             error = _call(row.deployment, gateway)
-            yield Probe(row, error is None, time.monotonic() - started, error or "")
+            yield CanaryResult(row, error is None, time.monotonic() - started, error or "")
 
 
 def _call(deployment: str, gateway: httpx.Client) -> str | None:
@@ -76,6 +76,6 @@ def _call(deployment: str, gateway: httpx.Client) -> str | None:
     return None if response.is_success else said(response)
 
 
-def _cost_text(row: ModelRow) -> str:
+def _cost_text(row: ListedDeployment) -> str:
     cost = most(row)
     return "price not known" if cost is None else f"{cost:.8f} USD"
