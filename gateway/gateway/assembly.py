@@ -10,7 +10,7 @@ from gateway.access.access import Access
 from gateway.config.deployment import Protocol
 from gateway.costs.bill import bill
 from gateway.costs.count import TokenCounter
-from gateway.database.relay import PORT_AFTER_INTERNAL, Relay
+from gateway.database.relay import PORT_AFTER_INTERNAL, Relay, needs_relay
 from gateway.database.url import database_url
 from gateway.http.app import GatewayApp
 from gateway.http.client import client_of
@@ -149,7 +149,9 @@ class Gateway:
     def _make_relay(self) -> Relay | None:
         """Return LiteLLM's way to a database of the user's own; the bundled one needs none."""
         settings = self._settings
-        if self._url is None or settings.database_url is None or settings.internal_host is None:
+        if self._url is None or settings.internal_host is None:
+            return None
+        if not needs_relay(settings, settings.internal_host):
             return None
         port = settings.internal_port + PORT_AFTER_INTERNAL
         return Relay(self._url, settings.internal_host, port)

@@ -245,6 +245,7 @@ def test_with_costs_a_request_becomes_a_row(checkout: Checkout) -> None:
     finally:
         code = running.stop(signal.SIGINT)
     assert code == 0, checkout.log()
+    assert "Could not" not in checkout.log()
 
     spend = checkout.run("--with-costs", "spend", "--json")
 

@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from psycopg import sql
 
@@ -52,9 +53,25 @@ def finish_as_litellm_does(url: str) -> None:
     with _light_import():
         from litellm_proxy_extras.utils import ProxyExtrasDBManager  # noqa: PLC0415 -- as above
 
-        os.environ["DATABASE_URL"] = url
+        os.environ["DATABASE_URL"] = socket_in_host(url)
         ProxyExtrasDBManager.repair_invalid_indexes()
         ProxyExtrasDBManager.build_request_log_indexes()
+
+
+def socket_in_host(url: str) -> str:
+    """Return a database's URL with a socket's folder in the place of the host.
+
+    LiteLLM's package leaves out the parameter `host`, in which Prisma and we have it; libpq reads
+    both forms: https://www.postgresql.org/docs/17/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+    """
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    folder = query.pop("host", "")
+    if not folder.startswith("/"):
+        return url
+    user, at, _ = parts.netloc.rpartition("@")
+    netloc = f"{user}{at}{quote(folder, safe='')}"
+    return urlunsplit(parts._replace(netloc=netloc, query=urlencode(query)))
 
 
 @contextmanager

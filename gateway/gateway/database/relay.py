@@ -13,10 +13,13 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from gateway.config.checked import LOOPBACK
 from gateway.own_sockets import own_sockets
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
+
+    from gateway.config.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
@@ -25,6 +28,19 @@ PORT_AFTER_INTERNAL = 1
 
 CHUNK = 1 << 16
 CONNECT_SECONDS = 10.0
+
+
+def needs_relay(settings: Settings, internal_host: str | None) -> bool:
+    """Return whether LiteLLM's proxy needs it: for a database of the user's own, in a container.
+
+    On the gateway's own machine LiteLLM reaches what the gateway reaches.
+
+    Args:
+        settings: the gateway's, or LiteLLM's.
+        internal_host: of the gateway's internal endpoint.
+    """
+    own = settings.database_url is not None
+    return own and internal_host is not None and internal_host not in LOOPBACK
 
 
 class Relay:

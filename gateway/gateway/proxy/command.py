@@ -13,6 +13,7 @@ import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import yaml
@@ -20,7 +21,7 @@ import yaml
 from gateway.config.document import read_config
 from gateway.config.problems import ConfigurationError, Problem
 from gateway.database.prisma_cli import engine_variables
-from gateway.database.relay import through_relay
+from gateway.database.relay import needs_relay, through_relay
 from gateway.database.url import database_url, for_prisma
 from gateway.proxy import configuration
 from gateway.proxy.backend import HOST
@@ -133,8 +134,9 @@ def _environment(settings: Settings, key: SecretStr, secret: bytes) -> dict[str,
             given[name] = value.get_secret_value()
     url = database_url(settings)
     if url is not None:
-        if settings.database_url is not None and settings.gateway_internal_url is not None:
-            url = through_relay(url, settings.gateway_internal_url)
+        internal = settings.gateway_internal_url or ""
+        if needs_relay(settings, urlsplit(internal).hostname):
+            url = through_relay(url, internal)
         given["DATABASE_URL"] = for_prisma(url, pool_size=settings.db_pool_size)
     named = provider_variables(read_config(settings.litellm_config).data)
     return configuration.environment(given, named, secret)

@@ -7,6 +7,7 @@ import pytest
 from gateway.config.problems import ConfigurationError
 from gateway.config.settings import load_settings
 from gateway.database.migrate import migrate, sql_error
+from gateway.database.proxy_extras import socket_in_host
 
 RECORDED = """A migration failed to apply. New migrations cannot be applied before ...
 
@@ -18,6 +19,21 @@ Database error:
 ERROR: relation "nowhere" does not exist
 Position: 39
 """
+
+
+@pytest.mark.parametrize(
+    ("url", "for_libpq"),
+    [
+        (
+            "postgresql://postgres@localhost/litellm?host=%2FA%20b%2Fc&schema=x",
+            "postgresql://postgres@%2FA%20b%2Fc/litellm?schema=x",
+        ),
+        ("postgresql://u:p%40@db:5/litellm?schema=x", "postgresql://u:p%40@db:5/litellm?schema=x"),
+    ],
+)
+def test_litellms_package_finds_a_socket(url: str, for_libpq: str) -> None:
+    """It leaves the parameter `host` out, and would look for the database at localhost."""
+    assert socket_in_host(url) == for_libpq
 
 
 def test_failed_migration_is_told_in_the_databases_words() -> None:

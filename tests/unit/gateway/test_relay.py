@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.database.relay import Relay, through_relay
+from gateway.config.settings import load_settings
+from gateway.database.relay import Relay, needs_relay, through_relay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -147,3 +148,20 @@ def test_the_url_keeps_all_but_the_address(url: str) -> None:
         "schema": ["x y"],
         "sslservername": ["db.example.org"],
     }
+
+
+@pytest.mark.parametrize(
+    ("url", "internal_host", "needed"),
+    [
+        ("postgresql://u:p@db.example.org/litellm", "gateway-internal", True),
+        ("postgresql://u:p@db.example.org/litellm", "127.0.0.1", False),
+        ("postgresql://postgres@localhost/litellm?host=%2Fa", "127.0.0.1", False),
+        ("", "gateway-internal", False),
+        ("postgresql://u:p@db.example.org/litellm", None, False),
+    ],
+)
+def test_only_a_container_needs_it(url: str, internal_host: str | None, needed: bool) -> None:  # noqa: FBT001 -- a table
+    """On one machine, as after a native start, LiteLLM reaches the database by itself."""
+    settings = load_settings({"DATABASE_URL": url} if url else {})
+
+    assert needs_relay(settings, internal_host) is needed
