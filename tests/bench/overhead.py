@@ -1,4 +1,4 @@
-"""What a gateway adds to a request: answers a second, latency and processor time, beside its peers.
+"""Answers a second, latency and processor time of a request, beside its peers.
 
 Each alternative is one process in front of the same upstream. "This gateway" has everything on that
 a user has on: a thousand keys in teams with budgets, the journal flushed to the disk before the
@@ -53,6 +53,14 @@ CELLS = {
         behaviour=Behaviour(delay_ms=50, gap_ms=10),
     ),
 }
+NOTES = (
+    (
+        "LiteLLM with its database runs on this project's Prisma engine, as the stack's own LiteLLM"
+        " does: Prisma's binary is in no package registry; with it, rows may cost less"
+    ),
+    "Bifrost is not among them: its Go module could not be had from the module proxy",
+    "the load, the upstream and all that an alternative needs share the machine's two cores",
+)
 SHORT = ("plain-1", "plain-16", "plain-64", "stream-16")
 
 
@@ -61,6 +69,7 @@ def run(options: Options) -> Record:
     cells = chosen(CELLS, options.cells or (SHORT if options.short else ()), "cell")
     classes = chosen(ALTERNATIVES, options.alternatives, "alternative")
     record = Record.new("overhead")
+    record.notes += NOTES
     record.cells = {name: cell.title for name, cell in cells.items()}
     record.alternatives = {name: each.title for name, each in classes.items()}
     books: dict[str, Book] = {}

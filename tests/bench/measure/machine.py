@@ -20,14 +20,14 @@ def machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "memory": f"{int(memory.group(1)) * 1024 / GIGABYTE:.0f} GB" if memory else "unknown",
         "kernel": platform.release().partition("-")[0],
-        "engine": _output("docker", "version", "--format", "{{.Server.Version}}"),
+        "engine": _output("docker", "version", "--format", "{{.Server.Version}}") or "unknown",
     }
 
 
 def commit() -> str:
     """Return the checkout's commit, with + when files differ from it."""
     changed = _output("git", "status", "--porcelain", "--untracked-files=no")
-    return _output("git", "rev-parse", "--short", "HEAD") + ("+" if changed else "")
+    return (_output("git", "rev-parse", "--short", "HEAD") or "unknown") + ("+" if changed else "")
 
 
 def load_average() -> float:
@@ -37,4 +37,4 @@ def load_average() -> float:
 
 def _output(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    return done.stdout.strip()

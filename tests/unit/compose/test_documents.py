@@ -76,7 +76,6 @@ def test_ci_runs_the_readmes_two_commands() -> None:
 
 
 NOT_RUN = {
-    "bench": "it measures for minutes",
     "docs": "test_reference.py compares what it would write",
     "transcript": "test_transcript.py tries its parts, and compares its steps with the documents",
 }
