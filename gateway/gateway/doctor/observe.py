@@ -93,7 +93,7 @@ async def _look_round(
     entries = effective.config["model_list"]
     async with httpx.AsyncClient(timeout=LOOK_SECONDS) as client:
         looks = look_at_all(deployments, LOOK_SECONDS)
-        bases = sorted({t.base for t in deployments if t.base and t.protocol is Protocol.OLLAMA})
+        bases = sorted({d.base for d in deployments if d.base and d.protocol is Protocol.OLLAMA})
         seen = asyncio.gather(*(_look_at_ollama(base, facts.model, client) for base in bases))
         offset = _clock_offset(_paid_base(deployments, entries), client)
         reached, ollamas, clock = await asyncio.gather(looks, seen, offset)
