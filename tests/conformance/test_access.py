@@ -20,6 +20,7 @@ from gateway.access.statements import POSITION_TABLE
 from gateway.config.deployment import Deployment, Models, Protocol
 from gateway.database import triggers
 from gateway.errors import AuthenticationError, GatewayError, PermissionDeniedError
+from gateway.journal import statements
 from gateway.journal.tables import create_tables
 
 if TYPE_CHECKING:
@@ -299,6 +300,26 @@ def test_a_chat_tells_nobody(told: Database, people: People) -> None:
         assert not list(listening.notifies(timeout=0.2))
 
         people.sql('UPDATE "LiteLLM_TeamTable" SET spend = 0 WHERE team_id = %s', people.team)
+
+        (told_of,) = listening.notifies(timeout=SECOND, stop_after=1)
+        assert told_of.payload == f'["team", "{people.team}"]'
+
+
+def test_a_transaction_that_adds_spend_compares_no_row(told: Database, people: People) -> None:
+    """The journal's transactions notify nobody; the session's next one does as ever."""
+    people.add_all()
+    block = 'UPDATE "LiteLLM_TeamTable" SET blocked = NOT blocked WHERE team_id = %s'
+    with (
+        psycopg.connect(told.url, autocommit=True) as listening,
+        psycopg.connect(told.url, autocommit=True) as writing,
+    ):
+        listening.execute(f"LISTEN {triggers.CHANNEL}".encode())
+        with writing.transaction():
+            writing.execute(statements.SETTINGS)
+            writing.execute(block, [people.team])
+        assert not list(listening.notifies(timeout=0.2))
+
+        writing.execute(block, [people.team])
 
         (told_of,) = listening.notifies(timeout=SECOND, stop_after=1)
         assert told_of.payload == f'["team", "{people.team}"]'

@@ -61,7 +61,7 @@ def apply_records(
         psycopg.Error: nothing was written; or, when the connection broke, that is not known.
     """
     with connection.transaction():
-        connection.execute(statements.LIMITS)
+        connection.execute(statements.SETTINGS)
         there = -1
         if journal is not None:
             row = connection.execute(statements.CLAIM_POSITION, [journal]).fetchone()

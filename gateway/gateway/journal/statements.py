@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.database.triggers import ADDS_SPEND
 from gateway.journal.row_values import COLUMNS
 from gateway.journal.tables import (
     DAILY_COUNTERS,
@@ -26,9 +27,9 @@ _STAGED = "gateway_spend_rows_2"
 _NOW = "now() AT TIME ZONE 'UTC'"
 _ROW = ", ".join(f'"{column}"' for column in COLUMNS)
 
-LIMITS = """
+SETTINGS = f"""
 SELECT set_config('statement_timeout', '30s', true), set_config('lock_timeout', '10s', true),
-    set_config('timezone', 'UTC', true)
+    set_config('timezone', 'UTC', true), set_config('{ADDS_SPEND}', 'on', true)
 """
 
 CLAIM_POSITION = """

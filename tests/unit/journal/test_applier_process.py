@@ -145,6 +145,13 @@ def test_a_record_just_before_the_end_is_not_forgotten(
     assert "waits for the database" in caplog.text
 
 
+def test_a_busy_gateway_gathers_more_records_for_a_transaction() -> None:
+    """At more than 200 costs a second a transaction takes those of a second, else of a tenth."""
+    assert spend_journal.linger(19, 0.1) == spend_journal.linger(199, 1.0) == 0.1
+    assert spend_journal.linger(21, 0.1) == spend_journal.linger(201, 1.0) == 1.0
+    assert spend_journal.linger(1, 3600.0) == 0.1
+
+
 def test_an_applier_that_dies_is_started_again(tmp_path: Path) -> None:
     """SIGKILL it: another one goes on."""
 
