@@ -196,6 +196,7 @@ class Request:
         started: on the monotonic clock, in seconds.
         attempts: in order; the last one is the one that answered, if any did.
         is_canary: whether it is one of the gateway's own, to see whether a deployment is back.
+        via_litellm: whether LiteLLM's proxy asks on a caller's behalf; it counts its requests.
         stored_request: the body as it came, only where the configuration stores prompts.
     """
 
@@ -212,6 +213,7 @@ class Request:
     started: float = field(default_factory=time.monotonic)
     attempts: list[Attempt] = field(default_factory=list)
     is_canary: bool = False
+    via_litellm: bool = False
     stored_request: Any = None
 
     @property

@@ -259,6 +259,29 @@ def came_from(stack: Stack, request_id: str) -> tuple[str, str]:
     return row["address"], row["program"]
 
 
+def test_a_request_is_counted_once_on_litellms_page_of_usage(litellm: Stack) -> None:
+    """By LiteLLM what its own server answers, by the gateway the rest, and each under its path."""
+    before = counted(litellm)
+    handed_on = through_litellm(litellm)
+    direct = ask(litellm, litellm.secret("backend_virtual_key"), PRICED)
+
+    for answer in (handed_on, direct):
+        spend_rows(litellm, answer.headers["x-litellm-call-id"], 1)
+    until(
+        lambda: counted(litellm)["/v1/messages"] == before["/v1/messages"] + 1,
+        seconds=SECONDS,
+        what="LiteLLM to write its numbers",
+    )
+    assert counted(litellm)["/chat/completions"] == before["/chat/completions"] + 1
+    assert counted(litellm).keys() == before.keys()
+
+
+def counted(stack: Stack) -> dict[str, int]:
+    """Return how many requests LiteLLM's page of usage shows for each path."""
+    told = stack.administer("GET", "/gateway/daily/activity")
+    return {each["route"]: each["successful_requests"] for each in told["by_route"]}
+
+
 def test_an_id_that_is_not_sane_is_replaced_on_the_way_to_litellm_too(litellm: Stack) -> None:
     """The caller, the provider and the row get the same one; a sane one stays."""
     for given, taken in (("job-8", True), ("job 8", False)):

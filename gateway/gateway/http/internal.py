@@ -109,6 +109,7 @@ class InternalApp:
             client=Client(identity.address, identity.user_agent, identity.traceparent),
             stream=read.stream,
             files=files,
+            via_litellm=True,
             stored_request=dict(read.fields) if rooms.models.store_prompts else None,
         )
         arrival.request = request

@@ -73,6 +73,8 @@ def records_of(
     failed = error is not None or status >= 400  # noqa: PLR2004 -- HTTP's errors
     if failed and not any(record.row.get("status") == "failure" for record in records):
         records.append(_failure(request, status, error, has_row=has_rows))
+    for record in records if request.via_litellm or request.is_canary else records[:-1]:
+        record.is_counted = False
     return records
 
 

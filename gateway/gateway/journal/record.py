@@ -49,6 +49,8 @@ class Record:
         tools: names of the tools that the answer called.
         saved: US dollars that the provider's prompt cache saved; below 0 when it cost more.
         has_row: False when only totals are kept (disable_spend_logs).
+        is_counted: whether its request is counted with it: in one of its records, and in none where
+            LiteLLM's own server counts it or nobody asked (a canary request).
         id: of the record; it stands in the row's metadata, so that a row tells whose it is.
         old: the totals of a record of version 0.1, whose row is whole; else None.
         at: its place in its journal; see `access.caller.Position`.
@@ -59,6 +61,7 @@ class Record:
     tools: tuple[str, ...] = ()
     saved: float = 0.0
     has_row: bool = True
+    is_counted: bool = True
     id: str = field(default_factory=lambda: os.urandom(16).hex())
     old: OldTotals | None = None
     at: int = -1
@@ -79,6 +82,8 @@ class Record:
             line["saved"] = self.saved
         if not self.has_row:
             line["has_row"] = False
+        if not self.is_counted:
+            line["is_counted"] = False
         return as_line(line)
 
 
@@ -97,6 +102,7 @@ def decoded(line: dict[str, Any]) -> Record:
         tools=tuple(line.get("tools", ())),
         saved=float(line.get("saved", 0.0)),
         has_row=bool(line.get("has_row", True)),
+        is_counted=bool(line.get("is_counted", True)),
         id=str(line["id"]),
     )
 

@@ -70,7 +70,8 @@ class Totals:
         date = str(row["startTime"])[:10]
         self._add_days(record, date)
         self._add_model(row, date, cost)
-        self._add_request(row, date)
+        if record.is_counted:
+            self._add_request(row, date)
         if record.has_row:
             tokens = row.get("total_tokens", 0)
             for name in record.tools:
@@ -120,7 +121,7 @@ class Totals:
 
     def _add_request(self, row: dict[str, Any], date: str) -> None:
         route = ENDPOINTS.get(row.get("call_type") or "", "")
-        sums = self.requests.setdefault((date, LLM_REQUEST, f"/v1{route}"), [0, 0])
+        sums = self.requests.setdefault((date, LLM_REQUEST, route), [0, 0])
         sums[row.get("status", "success") != "success"] += 1
 
     def _add_usage(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from gateway.access.caller import Caller
 from gateway.errors import UnavailableError
 from gateway.journal.make_records import records_of
+from gateway.journal.record import decoded
 from gateway.journal.tables import DAILY_COUNTERS, DAILY_SPEND
 from gateway.journal.totals import Day, totals_of
 from gateway.request import Operation
@@ -89,8 +92,28 @@ def test_requests_are_counted_as_litellms_own_server_would() -> None:
     for record in (*answered, *refused):
         record.row["startTime"] = "2026-11-27T00:00:00.000Z"
     ((key, sums),) = totals_of([*answered, *refused]).requests.items()
-    assert key == ("2026-11-27", "llm", "/v1/chat/completions")
+    assert key == ("2026-11-27", "llm", "/chat/completions")
     assert sums == [1, 1]
+
+
+def test_a_request_is_counted_once_and_one_through_litellm_by_litellm() -> None:
+    """Also one with two attempts that are paid for, and after its way through a journal's line.
+
+    A canary request is nobody's.
+    """
+    broken = {"broke_schema": True}
+    records = [
+        *records_of(request(attempt(**broken), attempt(2))),
+        *records_of(request(attempt(**broken)), 503, error=UnavailableError("no model")),
+        *records_of(request(attempt(), via_litellm=True)),
+        *records_of(request(attempt(cost=None), via_litellm=True), 503, error=UnavailableError("")),
+        *records_of(request(attempt(), is_canary=True)),
+    ]
+    for record in records:
+        record.row["startTime"] = "2026-11-27T00:00:00.000Z"
+    read = [decoded(json.loads(record.encoded())) for record in records]
+    for totals in (totals_of(records), totals_of(read)):
+        assert list(totals.requests.values()) == [[1, 1]]
 
 
 def test_a_row_of_nobody_is_one_of_the_user_and_team_without_a_name() -> None:
