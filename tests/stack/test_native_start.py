@@ -241,7 +241,13 @@ def test_with_costs_a_request_becomes_a_row(checkout: Checkout) -> None:
         bearer = {"Authorization": f"Bearer {key.group(1)}"}
         assert requests.post(chat, json=body, headers=bearer, timeout=30).status_code == 200
         page = f"{running.url}/ui/"
-        until(lambda: requests.get(page, timeout=90).ok, seconds=LITELLM_SECONDS, what="the page")
+
+        def page_is_there() -> bool:
+            answer = requests.get(page, timeout=90)
+            assert answer.ok, answer.text + checkout.log()
+            return True
+
+        until(page_is_there, seconds=LITELLM_SECONDS, what="the page")
     finally:
         code = running.stop(signal.SIGINT)
     assert code == 0, checkout.log()
