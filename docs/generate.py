@@ -229,8 +229,8 @@ def database() -> str:
     return f"""# What the gateway reads and writes in LiteLLM's tables
 
 Nothing else. LiteLLM's proxy writes keys, teams, users, budgets and its settings, and neither spend
-nor totals. The gateway's own table and triggers are in schema `gateway_data`, the views for reports
-in `gateway_reports`.
+nor totals. The gateway's own tables and triggers are in schema `gateway_data`, the views for
+reports in `gateway_reports`.
 
 ## Read
 

@@ -34,6 +34,7 @@ from gateway.proxy.admin_pages import reason_off
 from gateway.proxy.forward import Forward, ForwardSettings
 from gateway.proxy.identity import derive_secret
 from gateway.proxy.watch import Watch
+from gateway.replicas.join import join_others
 from gateway.routing.router import Router
 from gateway.routing.settings import FailoverSettings
 from gateway.traces.settings import trace_settings
@@ -97,6 +98,7 @@ class Gateway:
             _bill,
             self._record_canary,
         )
+        self._replicas = join_others(self._access, self._journal, self._router, master_key or "")
         url = settings.litellm_proxy_url
         self._watch = None if url is None else Watch(url)
         self._health = Health(
@@ -177,6 +179,8 @@ class Gateway:
         if self._journal is not None:
             await self._journal.start()
         await self._access.start()
+        if self._replicas is not None:
+            await self._replicas.start()
         if self._jobs is not None:
             await self._jobs.start()
         self._router.start()
@@ -202,6 +206,8 @@ class Gateway:
             await self._jobs.close()
         if self._journal is not None:
             await self._journal.close()
+        if self._replicas is not None:
+            await self._replicas.close()
         await self._access.close()
         for provider in self._providers.values():
             await provider.close()

@@ -21,6 +21,8 @@ from gateway.access.reader import Reader
 from gateway.access.rows import Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.config.deployment import Models
 
 LOG = logging.getLogger(__name__)
@@ -106,6 +108,20 @@ class Access:
         if self._known is not None:
             await self._reader.close()
             await self._database.close()
+
+    @property
+    def database(self) -> Database | None:
+        """The connections for look-ups; None without a database."""
+        return None if self._known is None else self._database
+
+    def follow_replicas(self, changed: Callable[[], None]) -> Callable[[], bool]:
+        """Have `changed` called when there may be news of other gateways; needs a database.
+
+        Returns:
+            What says whether notifications of them pass.
+        """
+        self._changes.replicas_changed = changed
+        return lambda: self._changes.is_heard
 
     @property
     def budgeted_tags(self) -> frozenset[str]:

@@ -18,9 +18,11 @@ import orjson
 import psycopg
 
 from gateway.access.database import DatabaseAwayError
-from gateway.database.triggers import CHANNEL, EVERYTHING, HAS_TRIGGERS
+from gateway.database.triggers import CHANNEL, EVERYTHING, HAS_TRIGGERS, REPLICAS_CHANGED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.access.database import Connection, Database
 
 LOG = logging.getLogger(__name__)
@@ -61,6 +63,7 @@ class Changes:
 
     Attributes:
         is_heard: whether notifications pass and the triggers that send them are there.
+        replicas_changed: is called when there may be news of other gateways.
     """
 
     def __init__(self, database: Database, follower: Follower) -> None:
@@ -70,6 +73,7 @@ class Changes:
         self._heard_at = 0.0
         self._sent_at = 0.0
         self.is_heard = False
+        self.replicas_changed: Callable[[], None] = lambda: None
         self.tried = asyncio.Event()
 
     async def run(self) -> None:
@@ -102,6 +106,7 @@ class Changes:
         await self._follower.look_for_others()
         looked_at = time.monotonic()
         self._follower.changed_unheard()
+        self.replicas_changed()
         self.is_heard = passes and has_triggers
         self.tried.set()
         if not self.is_heard:
@@ -163,6 +168,8 @@ class Changes:
             self._follower.changed(row)
         elif payload == EVERYTHING:
             self._follower.changed_unheard()
+        elif payload == REPLICAS_CHANGED:
+            self.replicas_changed()
 
     async def _look(self) -> None:
         """Have everything in use read again and again, and try to listen once in a while."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STAGED = "restored"
-_NOT_KEPT = {"lock", "next"}
+_NOT_KEPT = {"lock", "next", "owner"}
 _UNFINISHED = "position.new"
 """How the name begins of a position that is being written; a process that died leaves it."""
 

@@ -25,6 +25,7 @@ from gateway.database.takeover import tables, take_over
 from gateway.database.triggers import SCHEMA, create_triggers
 from gateway.database.url import database_url, redacted
 from gateway.journal.tables import create_tables
+from gateway.replicas import tables as replicas
 from gateway.spend.views import create_missing_views, missing_views
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _create_own_tables(connection: Connection, say: Callable[[str], None]) -> No
     """Make what is the gateway's own: the journal's position, triggers that tell of changes."""
     try:
         create_tables(connection)
+        replicas.create_tables(connection)
         if create_triggers(connection):
             say("created the triggers that tell of changed keys, teams and budgets")
     except psycopg.errors.InsufficientPrivilege as error:

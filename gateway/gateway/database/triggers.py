@@ -23,6 +23,9 @@ CHANNEL = "gateway_access"
 EVERYTHING = "everything"
 """The payload for a change that no single row stands for."""
 
+REPLICAS_CHANGED = "gateways"
+"""The payload that says that the tables of `gateway.replicas` are to be read."""
+
 LONGEST_PAYLOAD = 7_000
 """Bytes; Postgres refuses to commit one of 8,000."""
 

@@ -6,6 +6,7 @@ with it what the gateway before has left there.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_WRITERS = 64
+OWNER = "owner"
+"""The file that names the journal of the gateway whose folder it is, or was last."""
 
 
 class JournalFolderError(Exception):
@@ -58,6 +61,21 @@ def claim(root: Path) -> Claim:
         f"{MOST_WRITERS} gateways keep their spend journal in {root} already\n"
         "    let JOURNAL_DIR name another folder"
     )
+
+
+def succeed(path: Path, journal: str) -> str:
+    """Note whose a folder is now; return the id of the journal whose it was, "" for nobody's.
+
+    It only spares the other gateways to wait for the silence of one that is gone, so what cannot
+    be written is left.
+    """
+    owner = path / OWNER
+    before = ""
+    with contextlib.suppress(OSError):
+        before = owner.read_text(encoding="ascii")
+    with contextlib.suppress(OSError):
+        owner.write_text(journal, encoding="ascii")
+    return before
 
 
 def claim_left_behind(root: Path) -> list[Claim]:

@@ -14,7 +14,7 @@ from gateway.access.caller import Position
 from gateway.journal import segments
 from gateway.journal.applier_process import ApplierProcess
 from gateway.journal.file_journal import Journal
-from gateway.journal.folder import claim, claim_left_behind
+from gateway.journal.folder import claim, claim_left_behind, succeed
 from gateway.journal.messages import Task, Written
 from gateway.journal.place import Place, stored_place
 
@@ -85,6 +85,7 @@ class SpendJournal:
 
     Attributes:
         on_applied: is called with the position up to which this journal is in the database.
+        predecessor: the id of the journal that had this one's folder before; "" for none.
 
     Raises:
         JournalFolderError: no folder can be had.
@@ -96,6 +97,7 @@ class SpendJournal:
         self._url = url
         self._claim = claim(root)
         self._journal = Journal(self._claim.path, max_mb << 20, sync=sync)
+        self.predecessor = succeed(self._claim.path, self._journal.id)
         self._place = stored_place(self._claim.path)
         self._left: dict[str, Claim] = {}
         self._applier = ApplierProcess(self._task, self._take)

@@ -101,6 +101,28 @@ class DeploymentState:
         self._end_cooldown(now)
         return True
 
+    def hear_of_cooldown(self, failure: Failure, *, seconds: float, now: float) -> None:
+        """Record that another gateway has it in cooldown, for so many seconds at least."""
+        if not self.in_cooldown:
+            self.since = now
+        self.condition = CONDITIONS.get(failure.kind, Condition.DOWN)
+        self.failure = failure
+        self.on_trial = False
+        self.not_before = max(self.not_before, now + seconds)
+
+    def hear_of_end(self, now: float) -> bool:
+        """Record that another gateway has found it to be back; return whether that is news.
+
+        Whether it can be reached from here only a check from here tells.
+        """
+        if not self.in_cooldown or self.failure is None:
+            return False
+        if self.failure.kind is FailureKind.UNREACHABLE:
+            return False
+        self.on_trial = self.failure.kind in UNSEEN_BY_HEALTH_CHECKS
+        self._end_cooldown(now)
+        return True
+
     def begin_attempt(self, now: float) -> bool:
         """Record that an attempt begins and return whether others have to wait for its end.
 

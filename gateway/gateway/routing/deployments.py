@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.routing.canary import takes_canary_requests
 from gateway.routing.deployment_state import Condition, DeploymentState
-from gateway.routing.failure import FailureKind
+from gateway.routing.failure import Failure, FailureKind
 from gateway.routing.load import Load
 from gateway.routing.tracked import TrackedDeployment
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from gateway.config.deployment import Deployment, Models, Protocol
     from gateway.providers.reply import Provider
-    from gateway.routing.failure import Failure
     from gateway.routing.settings import FailoverSettings
 
 LOG = logging.getLogger(__name__)
@@ -36,6 +35,8 @@ class Deployments:
 
     Attributes:
         in_trouble: is called when a deployment is in cooldown, to see when it is back.
+        changed: is called with the id of a deployment whose cooldown began, went on or ended here.
+        suspect: is called with a deployment that another gateway cannot reach, to see for oneself.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class Deployments:
         )
         self._refused_keys: set[str] = set()
         self.in_trouble: Callable[[], None] = lambda: None
+        self.changed: Callable[[str], None] = lambda _: None
+        self.suspect: Callable[[TrackedDeployment], None] = lambda _: None
 
     def __iter__(self) -> Iterator[TrackedDeployment]:
         return iter(self._all)
@@ -90,18 +93,48 @@ class Deployments:
         for each in affected:
             if each.state.record_failure(failure, started=started, now=now):
                 self._log_cooldown(each)
+                self.changed(each.deployment.id)
         if any(each.state.in_cooldown for each in affected):
             self.in_trouble()
 
     def record_success(self, tracked: TrackedDeployment, now: float) -> None:
         """Record an answer."""
         if tracked.state.record_success(now):
-            LOG.info("%s is back in use", tracked)
+            self._record_end(tracked)
 
     def record_health_check(self, tracked: TrackedDeployment, *, good: bool) -> None:
         """Record what a health check found."""
         if tracked.state.record_health_check(CLOCK(), good=good):
-            LOG.info("%s is back in use", tracked)
+            self._record_end(tracked)
+
+    def hear_of_cooldown(self, deployment_id: str, failure: Failure, seconds: float) -> None:
+        """Take note that another gateway has a deployment in cooldown, for so long at least.
+
+        What the provider answered to one, it answers to all. That another gateway cannot connect
+        may be its own trouble: that is seen for oneself first.
+        """
+        for each in self._all:
+            if each.deployment.id == deployment_id:
+                if failure.kind is FailureKind.UNREACHABLE:
+                    self.suspect(each)
+                    continue
+                each.state.hear_of_cooldown(failure, seconds=seconds, now=CLOCK())
+                LOG.warning("%s is in cooldown at another gateway: %s", each, failure)
+                self.in_trouble()
+
+    def record_suspicion(self, tracked: TrackedDeployment) -> None:
+        """Record that what another gateway could not reach cannot be reached from here either."""
+        failure, now = Failure(FailureKind.UNREACHABLE), CLOCK()
+        if not tracked.state.in_cooldown:
+            tracked.state.record_failure(failure, started=now, now=now)
+            self._log_cooldown(tracked)
+            self.in_trouble()
+
+    def hear_of_end(self, deployment_id: str) -> None:
+        """Take note that another gateway has found a deployment to be back."""
+        for each in self._all:
+            if each.deployment.id == deployment_id and each.state.hear_of_end(CLOCK()):
+                LOG.info("%s is back in use, as another gateway found", each)
 
     def begin_attempt(self, tracked: TrackedDeployment, now: float) -> None:
         """Record that an attempt begins."""
@@ -112,6 +145,10 @@ class Deployments:
     def status(self) -> list[dict[str, Any]]:
         """Return one entry for each deployment: which it is, and how it is."""
         return [_status(each) for each in self._all]
+
+    def _record_end(self, tracked: TrackedDeployment) -> None:
+        LOG.info("%s is back in use", tracked)
+        self.changed(tracked.deployment.id)
 
     def _log_cooldown(self, tracked: TrackedDeployment) -> None:
         """Log that a deployment is in cooldown; of a refused key once, and never the key."""

@@ -50,6 +50,7 @@ class Recovery:
         self._timeouts = Timeouts(min(connect, SECONDS), SECONDS)
         self._record_canary = record_canary
         self._watching: asyncio.Task[None] | None = None
+        self._seeing: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     def watch(self) -> None:
@@ -58,10 +59,18 @@ class Recovery:
         if idle and not self._is_closed:
             self._watching = asyncio.get_running_loop().create_task(self._until_all_are_up())
 
+    def suspect(self, tracked: TrackedDeployment) -> None:
+        """See whether a deployment that another gateway cannot reach can be reached from here."""
+        if not self._is_closed and not tracked.state.in_cooldown:
+            task = asyncio.get_running_loop().create_task(self._see(tracked))
+            self._seeing.add(task)
+            task.add_done_callback(self._seeing.discard)
+
     async def close(self) -> None:
         """Stop checking."""
         self._is_closed = True
         tasks = [task for each in self._deployments for task in each.canaries]
+        tasks.extend(self._seeing)
         if self._watching is not None:
             tasks.append(self._watching)
         for task in tasks:
@@ -81,6 +90,18 @@ class Recovery:
                 await asyncio.gather(*(self._check(each, checker) for each in due))
         finally:
             self._watching = None  # what fails while the checker closes is watched by the next task
+            await checker.close()
+
+    async def _see(self, tracked: TrackedDeployment) -> None:
+        from gateway.routing.health_check import HealthChecker  # noqa: PLC0415 -- as below
+
+        checker = HealthChecker(self._settings.health_check_timeout)
+        try:
+            if not await checker.finds_good(tracked.deployment, FailureKind.UNREACHABLE):
+                self._deployments.record_suspicion(tracked)
+        except Exception:
+            LOG.exception("a health check of %s broke", tracked)
+        finally:
             await checker.close()
 
     def _until_next_check(self) -> float:

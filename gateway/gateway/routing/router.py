@@ -41,6 +41,9 @@ class Router:
         settings: of failover.
         bill: says what an answer cost.
         record_canary: is told of each canary request that was answered, to have it billed.
+
+    Attributes:
+        deployments: all of them, with their state.
     """
 
     def __init__(
@@ -56,29 +59,30 @@ class Router:
         self._models = models
         self._router = router
         self.repairs = settings.schema_repair  # whether an answer may be asked for again
-        self._deployments = Deployments(models, providers, settings)
-        self._attempts = Attempts(models, self._deployments, budgets, bill)
+        self.deployments = Deployments(models, providers, settings)
+        self._attempts = Attempts(models, self.deployments, budgets, bill)
         self._recovery = Recovery(
-            self._deployments, self._attempts, settings, router.connect_timeout, record_canary
+            self.deployments, self._attempts, settings, router.connect_timeout, record_canary
         )
-        self._deployments.in_trouble = self._recovery.watch
+        self.deployments.in_trouble = self._recovery.watch
+        self.deployments.suspect = self._recovery.suspect
         self._retries = RetryRules(router)
         self._fallbacks = FallbackRules(router)
         strategy = strategy_named(router.strategy, router.strategy_args)
         self._selection = Selection(router, strategy, budgets)
         self._groups = {
             alias: self._selection.group(alias, found)
-            for alias, found in self._deployments.by_alias().items()
+            for alias, found in self.deployments.by_alias().items()
         }
 
     @property
     def states(self) -> Iterator[tuple[Deployment, DeploymentState]]:
         """Every deployment, and how it is."""
-        return ((each.deployment, each.state) for each in self._deployments)
+        return ((each.deployment, each.state) for each in self.deployments)
 
     def status(self) -> list[dict[str, Any]]:
         """Return one entry for each deployment: which it is, and how it is."""
-        return self._deployments.status()
+        return self.deployments.status()
 
     def start(self) -> None:
         """Begin to check deployments in cooldown; a running event loop is needed."""
@@ -110,7 +114,7 @@ class Router:
         """Return the deployments of an alias or an id, or of a name that a wildcard takes in."""
         group = self._groups.get(alias)
         if group is None:
-            found = self._deployments.tracked(self._models.match(alias))
+            found = self.deployments.tracked(self._models.match(alias))
             group = self._selection.group(alias, found) if found else None
         return group
 

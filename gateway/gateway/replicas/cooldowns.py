@@ -1,0 +1,114 @@
+"""The table of deployments in cooldown: told by the gateway that saw it, believed by the others."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gateway.replicas import tables
+from gateway.routing.failure import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from gateway.access.database import Database
+    from gateway.config.deployment import Deployment
+    from gateway.routing.deployment_state import DeploymentState
+
+
+class Deployments(Protocol):
+    """What the router knows of deployments."""
+
+    def hear_of_cooldown(self, deployment_id: str, failure: Failure, seconds: float) -> None:
+        """Take note that another gateway has a deployment in cooldown, for so long at least."""
+
+    def hear_of_end(self, deployment_id: str) -> None:
+        """Take note that another gateway has found a deployment to be back."""
+
+
+class Cooldowns:
+    """Tells of this gateway's cooldowns and hears of the others'.
+
+    Two gateways mean the same deployment when its id, its base URL and its key are the same: one
+    that was started with another key finds out by itself whether that is taken.
+
+    Args:
+        database: where the table is.
+        secret: that all gateways of the stack have. The table shows no key, nor its plain hash.
+        deployments: the router's.
+        states: every deployment of it, and how it is.
+        clock: of the states.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        secret: bytes,
+        deployments: Deployments,
+        states: Iterable[tuple[Deployment, DeploymentState]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._deployments = deployments
+        self._clock = clock
+        self._states: dict[str, DeploymentState] = {}
+        self._names: dict[str, str] = {}
+        for deployment, state in states:
+            self._states[deployment.id] = state
+            self._names[deployment.id] = _name(deployment, secret)
+        self._ids = {name: deployment_id for deployment_id, name in self._names.items()}
+        self._changed: dict[str, None] = {}  # a set that keeps the order
+        self._told_at: dict[str, str] = {}  # what stands in the table, by the name there
+
+    def changed(self, deployment_id: str) -> None:
+        """Take note that a deployment's cooldown has begun or ended here; `tell` tells of it."""
+        self._changed[deployment_id] = None
+
+    async def tell(self) -> None:
+        """Write what has changed here.
+
+        Raises:
+            DatabaseAwayError: the database does not answer; the rest is told the next time.
+        """
+        while self._changed:
+            deployment_id, _ = self._changed.popitem()
+            try:
+                await self._tell_of(self._names[deployment_id], self._states[deployment_id])
+            except BaseException:
+                self.changed(deployment_id)
+                raise
+
+    def read(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take in the whole table."""
+        before, self._told_at = self._told_at, {row["deployment"]: row["told_at"] for row in rows}
+        for row in rows:
+            deployment_id = self._ids.get(row["deployment"])
+            if deployment_id is not None and before.get(row["deployment"]) != row["told_at"]:
+                failure = Failure(FailureKind(row["kind"]), row["status"])
+                self._deployments.hear_of_cooldown(deployment_id, failure, float(row["seconds"]))
+        for name in before.keys() - self._told_at.keys():
+            deployment_id = self._ids.get(name)
+            if deployment_id is not None and deployment_id not in self._changed:
+                self._deployments.hear_of_end(deployment_id)
+
+    async def _tell_of(self, name: str, state: DeploymentState) -> None:
+        if state.in_cooldown and state.failure is not None:
+            values = {
+                "deployment": name,
+                "kind": state.failure.kind.value,
+                "status": state.failure.status,
+                "seconds": max(0.0, state.not_before - self._clock()),
+            }
+            for told_at, _ in await self._database.fetch(tables.BEGIN_COOLDOWN, values):
+                self._told_at[name] = told_at  # when it is read, it is no news
+        elif name in self._told_at:
+            told_at = self._told_at[name]
+            await self._database.fetch(
+                tables.END_COOLDOWN, {"deployment": name, "told_at": told_at}
+            )
+
+
+def _name(deployment: Deployment, secret: bytes) -> str:
+    text = "\0".join(("deployment", deployment.id, deployment.base or "", deployment.key or ""))
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()

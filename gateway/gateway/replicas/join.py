@@ -1,0 +1,38 @@
+"""Joins this gateway's rooms with what the gateways of a database tell each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.proxy.identity import derive_secret
+from gateway.replicas.cooldowns import Cooldowns
+from gateway.replicas.replicas import Replicas
+from gateway.routing.deployments import CLOCK
+
+if TYPE_CHECKING:
+    from gateway.access.access import Access
+    from gateway.journal.spend_journal import SpendJournal
+    from gateway.routing.router import Router
+
+
+def join_others(
+    access: Access, journal: SpendJournal | None, router: Router, master_key: str
+) -> Replicas | None:
+    """Return what is to be started and closed with the gateway; None without a database."""
+    database = access.database
+    if database is None or journal is None:
+        return None
+    deployments = router.deployments
+    secret = derive_secret(master_key)
+    cooldowns = Cooldowns(database, secret, deployments, router.states, CLOCK)
+    replicas = Replicas(database, journal.journal_id, journal.predecessor)
+
+    def changed(deployment_id: str) -> None:
+        cooldowns.changed(deployment_id)
+        if replicas.place.count > 1:
+            replicas.wake()
+
+    deployments.changed = changed
+    replicas.is_heard = access.follow_replicas(replicas.wake)
+    replicas.tell, replicas.read = cooldowns.tell, cooldowns.read
+    return replicas

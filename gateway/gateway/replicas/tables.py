@@ -1,0 +1,93 @@
+"""The tables, and every statement on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.database.triggers import CHANNEL, REPLICAS_CHANGED
+
+if TYPE_CHECKING:
+    from gateway.database.connection import Connection
+
+ALIVE_SECONDS = 10
+"""A gateway that has said nothing for so long does not count."""
+
+_CREATE = """
+CREATE SCHEMA IF NOT EXISTS gateway_data;
+CREATE TABLE IF NOT EXISTS gateway_data.replica (
+    id text PRIMARY KEY,
+    beat_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+CREATE TABLE IF NOT EXISTS gateway_data.cooldown (
+    deployment text PRIMARY KEY,
+    kind text NOT NULL,
+    status integer,
+    until timestamptz NOT NULL,
+    told_at timestamptz NOT NULL
+) WITH (fillfactor = 50)
+"""
+
+EXIST = "SELECT to_regclass('gateway_data.cooldown') IS NOT NULL"
+
+_IS_ALIVE = f"beat_at > now() - interval '{ALIVE_SECONDS} s'"
+_TELL = f"pg_notify('{CHANNEL}', '{REPLICAS_CHANGED}')"
+
+JOIN = f"""
+WITH gone AS (
+    DELETE FROM gateway_data.replica
+    WHERE id = %(predecessor)s OR beat_at < now() - interval '1 day'
+), forgotten AS (
+    DELETE FROM gateway_data.cooldown WHERE NOT EXISTS (
+        SELECT FROM gateway_data.replica
+        WHERE id NOT IN (%(predecessor)s, %(id)s) AND {_IS_ALIVE})
+)
+INSERT INTO gateway_data.replica (id) VALUES (%(id)s)
+ON CONFLICT (id) DO UPDATE SET beat_at = now()
+RETURNING {_TELL}
+"""  # noqa: S608 -- constants of ours
+"""Begin. What the gateway before this one left is over, and so is every cooldown that no other
+gateway is there to know of: a restart asks each deployment again, as it always did."""
+
+BEAT = f"""
+WITH beat AS (
+    INSERT INTO gateway_data.replica (id) VALUES (%(id)s)
+    ON CONFLICT (id) DO UPDATE SET beat_at = now()
+)
+SELECT
+    ARRAY(SELECT id FROM gateway_data.replica WHERE id <> %(id)s AND {_IS_ALIVE}),
+    coalesce((SELECT jsonb_agg(jsonb_build_object(
+            'deployment', deployment, 'kind', kind, 'status', status, 'told_at', told_at,
+            'seconds', extract(epoch FROM until - now())))
+        FROM gateway_data.cooldown), '[]')
+"""  # noqa: S608 -- as above
+"""Say that this gateway lives; return the ids of the others that do, and all cooldowns."""
+
+LEAVE = f"DELETE FROM gateway_data.replica WHERE id = %(id)s RETURNING {_TELL}"  # noqa: S608 -- as above
+
+BEGIN_COOLDOWN = f"""
+INSERT INTO gateway_data.cooldown AS c (deployment, kind, status, until, told_at)
+VALUES (%(deployment)s, %(kind)s, %(status)s,
+    now() + make_interval(secs => %(seconds)s), clock_timestamp())
+ON CONFLICT (deployment) DO UPDATE SET kind = excluded.kind, status = excluded.status,
+    until = greatest(c.until, excluded.until), told_at = excluded.told_at
+WHERE excluded.kind <> 'unreachable' OR c.kind = 'unreachable'
+RETURNING to_jsonb(told_at) #>> '{{}}', {_TELL}
+"""  # noqa: S608 -- as above
+"""Tell of a cooldown; that one gateway cannot connect is no news where the provider answered.
+Returns when it was told of, as it is read afterwards; nothing where it was no news."""
+
+END_COOLDOWN = f"""
+DELETE FROM gateway_data.cooldown WHERE deployment = %(deployment)s AND told_at = %(told_at)s
+RETURNING {_TELL}
+"""  # noqa: S608 -- as above
+"""Tell of the end of a cooldown as it was known: not of one that has begun again since."""
+
+
+def create_tables(connection: Connection) -> None:
+    """Make the tables where they are missing; for `migrate`.
+
+    Raises:
+        psycopg.errors.InsufficientPrivilege: the role may make no schema.
+    """
+    with connection.transaction():
+        connection.execute(_CREATE)

@@ -1,0 +1,250 @@
+"""Gateways of one database: who lives, and what is in cooldown."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import psycopg
+import pytest
+from aiohttp import web
+
+from gateway.access.access import Access
+from gateway.config.deployment import Models
+from gateway.database import triggers
+from gateway.journal.tables import create_tables as create_journal_tables
+from gateway.replicas import tables
+from gateway.replicas.join import join_others
+from gateway.routing.deployments import CLOCK
+from gateway.routing.failure import Failure, FailureKind
+from gateway.routing.settings import FailoverSettings
+from support.prisma_engine import create_litellm_database, drop_database
+from unit.routing.fakes import ERROR, LIMITED, deployment, routing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+    from gateway.config.deployment import Deployment
+    from gateway.journal.spend_journal import SpendJournal
+    from gateway.replicas.replicas import Replicas
+    from gateway.routing.router import Router
+    from gateway.routing.tracked import TrackedDeployment
+    from support.prisma_engine import Database
+
+SECOND = 1.0
+MORE = 1.0
+"""Seconds that a busy machine may add."""
+
+AWAY = Failure(FailureKind.UNREACHABLE)
+DEPLOYMENT = deployment("first", base="http://127.0.0.1:9", key="sk-of-the-provider")
+
+
+@pytest.fixture(scope="module")
+def migrated() -> Iterator[Database]:
+    """Yield a database with LiteLLM's tables and the gateway's."""
+    made = create_litellm_database()
+    with psycopg.connect(made.url, autocommit=True) as connection:
+        create_journal_tables(connection)
+        tables.create_tables(connection)
+        triggers.create_triggers(connection)
+    yield made
+    drop_database(made)
+
+
+@pytest.fixture(params=["heard", "looked for"])
+def database(migrated: Database, request: pytest.FixtureRequest) -> Database:
+    """Return a database of no gateway, whose notifications are heard or not."""
+    function = f"{triggers.SCHEMA}.tell_of_change()"
+    with psycopg.connect(migrated.url, autocommit=True) as connection:
+        connection.execute("DELETE FROM gateway_data.replica")
+        connection.execute("DELETE FROM gateway_data.cooldown")
+        if request.param == "heard":
+            triggers.create_triggers(connection)
+        else:
+            connection.execute(f"DROP FUNCTION IF EXISTS {function} CASCADE".encode())
+    return migrated
+
+
+@dataclass
+class Journal:
+    """As much of a journal as tells gateways apart."""
+
+    journal_id: str
+    predecessor: str = ""
+
+
+@dataclass
+class Gateway:
+    """What of a gateway knows the others."""
+
+    id: str
+    router: Router
+    replicas: Replicas
+
+    @property
+    def first(self) -> TrackedDeployment:
+        """Its deployment."""
+        return next(iter(self.router.deployments))
+
+    @property
+    def in_cooldown(self) -> bool:
+        """Whether that is not asked."""
+        return self.first.state.in_cooldown
+
+    def fails(self, failure: Failure) -> None:
+        """Have an attempt end so."""
+        self.router.deployments.record_failure(self.first, failure, CLOCK())
+
+
+@asynccontextmanager
+async def gateway(
+    database: Database, of: Deployment = DEPLOYMENT, predecessor: str = "", *, leaves: bool = True
+) -> AsyncIterator[Gateway]:
+    """Yield a gateway that has started; one that does not leave ends as by a kill."""
+    journal = Journal(secrets.token_hex(8), predecessor)
+    access = Access(Models((of,)), "sk-master", database.url, policy="serve")
+    await access.start()
+    async with routing(of, settings=FailoverSettings(allowed_fails=0)) as made:
+        replicas = join_others(access, cast("SpendJournal", journal), made.router, "sk-master")
+        assert replicas is not None
+        await replicas.start()
+        yield Gateway(journal.journal_id, made.router, replicas)
+        if not leaves:
+            await access.close()
+        await replicas.close()
+        await access.close()
+
+
+async def soon(is_so: Callable[[], bool], what: str) -> None:
+    """Wait until something is so, a second at most."""
+    end = CLOCK() + SECOND + MORE
+    while not is_so():
+        assert CLOCK() < end, f"after a second still not: {what}"
+        await asyncio.sleep(0.01)
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    """Run a test to its end."""
+    asyncio.run(asyncio.wait_for(test, 60))
+
+
+@asynccontextmanager
+async def two(
+    database: Database, of: Deployment = DEPLOYMENT, other: Deployment | None = None
+) -> AsyncIterator[tuple[Gateway, Gateway]]:
+    """Yield two gateways that know of each other."""
+    async with gateway(database, of) as one, gateway(database, other or of) as another:
+        await soon(lambda: one.replicas.place.count == 2, "the first knows of the second")
+        assert another.replicas.place.count == 2
+        yield one, another
+
+
+def test_a_cooldown_and_its_end_are_known_to_all(database: Database) -> None:
+    """Within a second, for as long as the provider asked for, and by whoever sees the end."""
+
+    async def test() -> None:
+        async with two(database) as (one, another):
+            one.fails(LIMITED)
+            await soon(lambda: another.in_cooldown, "the other has it in cooldown")
+            assert 25 < another.first.state.retry_in(CLOCK()) <= 30
+            assert another.first.reason is FailureKind.LIMITED
+
+            another.first.state.not_before = 0.0
+            another.router.deployments.record_health_check(another.first, good=True)
+            await soon(lambda: not one.in_cooldown, "the first knows that it is back")
+
+            another.fails(ERROR)
+            await soon(lambda: one.in_cooldown, "the first has it in cooldown")
+            one.router.deployments.record_success(one.first, CLOCK())
+            await soon(lambda: not another.in_cooldown, "the other knows that it is back")
+        assert database.sql("SELECT * FROM gateway_data.cooldown") == []
+
+    run(test())
+
+
+def test_who_comes_later_knows_too(database: Database) -> None:
+    """A gateway that was alone has told nobody; the second learns all the same."""
+
+    async def test() -> None:
+        async with gateway(database) as one:
+            one.fails(LIMITED)
+            async with gateway(database) as another:
+                await soon(lambda: another.in_cooldown, "the second has it in cooldown")
+
+    run(test())
+
+
+def test_what_was_missed_while_disconnected_is_read(database: Database) -> None:
+    """A gateway whose connections broke hears nothing; it reads the table when it is back."""
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
+
+    async def test() -> None:
+        async with two(database) as (one, another):
+            database.sql(cut, "gateway-access")
+            one.fails(LIMITED)
+            await soon(lambda: another.in_cooldown, "the other has read it")
+
+    run(test())
+
+
+def test_what_another_cannot_reach_is_checked_first(database: Database) -> None:
+    """A gateway that is cut off does not put everybody's deployments in cooldown."""
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        asked.set()
+        return web.json_response({})
+
+    asked = asyncio.Event()
+
+    async def test() -> None:
+        runner = web.ServerRunner(web.Server(answer))
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        alive = replace(DEPLOYMENT, base=f"http://127.0.0.1:{runner.addresses[0][1]}")
+        async with two(database, alive) as (one, another):
+            one.fails(AWAY)
+            await asyncio.wait_for(asked.wait(), SECOND + MORE)
+            await soon(lambda: not one.in_cooldown, "the first has checked as well")
+            assert not another.in_cooldown
+        await runner.cleanup()
+        async with two(database, alive) as (one, another):
+            one.fails(AWAY)
+            await soon(lambda: another.in_cooldown, "the other cannot reach it either")
+
+    run(test())
+
+
+def test_a_gateway_with_another_key_is_not_told(database: Database) -> None:
+    """That a provider refuses one key says nothing of another."""
+
+    async def test() -> None:
+        async with two(database, other=replace(DEPLOYMENT, key="sk-new")) as (one, another):
+            one.fails(Failure(FailureKind.UNAUTHORISED, 401))
+            count = "SELECT 1 FROM gateway_data.cooldown"
+            await soon(lambda: database.sql(count) == [(1,)], "the first has told")
+            await another.replicas.beat()
+            assert not another.in_cooldown
+        told = database.sql("SELECT deployment FROM gateway_data.cooldown")
+        assert "sk-" not in str(told)
+
+    run(test())
+
+
+def test_a_restart_forgets_cooldowns_as_it_always_did(database: Database) -> None:
+    """Also after a kill, when the gateway before it seems to live for some seconds still."""
+
+    async def test() -> None:
+        async with two(database) as (one, another):
+            one.fails(LIMITED)
+            await soon(lambda: another.in_cooldown, "the other has it in cooldown")
+        async with gateway(database, leaves=False) as killed:
+            assert not killed.in_cooldown
+        async with gateway(database, leaves=False, predecessor=killed.id) as again:
+            assert again.replicas.place.count == 1
+            assert not again.in_cooldown
+
+    run(test())
