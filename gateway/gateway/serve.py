@@ -17,6 +17,7 @@ from gateway.database.url import database_url
 from gateway.golden_results import read_results, start_lines
 from gateway.log import set_up_logging
 from gateway.port_owner import is_taken, owner
+from gateway.replicas.connections import check_connections
 
 if TYPE_CHECKING:
     from gateway.config.settings import Settings
@@ -51,9 +52,10 @@ def serve() -> None:
 
 
 def _check_database(url: str, settings: Settings) -> None:
-    """Wait for the database, and refuse one that lacks tables or columns."""
+    """Wait for the database, and refuse one that lacks tables, columns or connections."""
     with wait_for_database(url, settings.db_wait, LOG.info) as connection:
         ledger = compare(shipped_migrations(shipped_folder()), read_rows(connection) or [])
+        check_connections(connection, settings, url)
     if not ledger.is_current:
         raise ConfigurationError(
             [

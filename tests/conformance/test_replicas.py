@@ -1,4 +1,4 @@
-"""Gateways of one database: who lives, and what is in cooldown."""
+"""Gateways of one database: who lives, what is in cooldown, and how many connections they need."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from aiohttp import web
 
 from gateway.access.access import Access
 from gateway.config.deployment import Models
+from gateway.config.problems import ConfigurationError
+from gateway.config.settings import load_settings
 from gateway.database import triggers
 from gateway.journal.tables import create_tables as create_journal_tables
-from gateway.replicas import tables
+from gateway.replicas import connections, tables
 from gateway.replicas.join import join_others
 from gateway.routing.deployments import CLOCK
 from gateway.routing.failure import Failure, FailureKind
@@ -248,3 +250,22 @@ def test_a_restart_forgets_cooldowns_as_it_always_did(database: Database) -> Non
             assert not again.in_cooldown
 
     run(test())
+
+
+@pytest.mark.parametrize(("pool", "fits"), [(10, True), (90, False)])
+def test_connections_are_counted_before_they_run_out(
+    migrated: Database, pool: int, *, fits: bool
+) -> None:
+    """A second gateway that PostgreSQL has no room for is refused, and says what to change."""
+    database = migrated
+    settings = load_settings({"DB_POOL_SIZE": f"{pool}", "LITELLM_PROXY_URL": "http://litellm"})
+    database.sql("DELETE FROM gateway_data.replica")
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connections.check_connections(connection, settings, database.url)
+        connection.execute("INSERT INTO gateway_data.replica (id) VALUES ('other')")
+        if fits:
+            connections.check_connections(connection, settings, database.url)
+            return
+        with pytest.raises(ConfigurationError, match="2 x 4 of gateways, 90 of LiteLLM's proxy"):
+            connections.check_connections(connection, settings, database.url)
+        connections.check_connections(connection, settings, f"{database.url}?pgbouncer=true")

@@ -82,6 +82,14 @@ RETURNING {_TELL}
 """  # noqa: S608 -- as above
 """Tell of the end of a cooldown as it was known: not of one that has begun again since."""
 
+OTHERS = f"SELECT count(*) FROM gateway_data.replica WHERE {_IS_ALIVE}"  # noqa: S608 -- as above
+ROOM = """
+SELECT current_setting('max_connections')::int
+        - current_setting('superuser_reserved_connections')::int
+        - coalesce(current_setting('reserved_connections', true)::int, 0)
+"""
+"""Return how many connections a role that is no superuser's may have at once."""
+
 
 def create_tables(connection: Connection) -> None:
     """Make the tables where they are missing; for `migrate`.
