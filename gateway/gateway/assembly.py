@@ -98,7 +98,9 @@ class Gateway:
             _bill,
             self._record_canary,
         )
-        self._replicas = join_others(self._access, self._journal, self._router, master_key or "")
+        self._replicas = join_others(
+            self._access, self._journal, self._router, self._limits, master_key or ""
+        )
         url = settings.litellm_proxy_url
         self._watch = None if url is None else Watch(url)
         self._health = Health(

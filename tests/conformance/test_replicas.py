@@ -1,4 +1,4 @@
-"""Gateways of one database: who lives, what is in cooldown, and how many connections they need."""
+"""Gateways of one database: who lives, and what they share."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ import pytest
 from aiohttp import web
 
 from gateway.access.access import Access
+from gateway.access.caller import Caller, Entity, Kind
 from gateway.config.deployment import Models
 from gateway.config.problems import ConfigurationError
 from gateway.config.settings import load_settings
 from gateway.database import triggers
+from gateway.errors import RateLimitError
 from gateway.journal.tables import create_tables as create_journal_tables
+from gateway.limits.limits import Limits
 from gateway.replicas import connections, tables
 from gateway.replicas.join import join_others
 from gateway.routing.deployments import CLOCK
@@ -84,6 +87,7 @@ class Gateway:
 
     id: str
     router: Router
+    limits: Limits
     replicas: Replicas
 
     @property
@@ -108,12 +112,15 @@ async def gateway(
     """Yield a gateway that has started; one that does not leave ends as by a kill."""
     journal = Journal(secrets.token_hex(8), predecessor)
     access = Access(Models((of,)), "sk-master", database.url, policy="serve")
+    limits = Limits()
     await access.start()
     async with routing(of, settings=FailoverSettings(allowed_fails=0)) as made:
-        replicas = join_others(access, cast("SpendJournal", journal), made.router, "sk-master")
+        replicas = join_others(
+            access, cast("SpendJournal", journal), made.router, limits, "sk-master"
+        )
         assert replicas is not None
         await replicas.start()
-        yield Gateway(journal.journal_id, made.router, replicas)
+        yield Gateway(journal.journal_id, made.router, limits, replicas)
         if not leaves:
             await access.close()
         await replicas.close()
@@ -248,6 +255,54 @@ def test_a_restart_forgets_cooldowns_as_it_always_did(database: Database) -> Non
         async with gateway(database, leaves=False, predecessor=killed.id) as again:
             assert again.replicas.place.count == 1
             assert not again.in_cooldown
+
+    run(test())
+
+
+def admitted(limits: Limits, entity: Entity, most: int = 20) -> int:
+    """Return how many of so many requests at once are let in."""
+
+    async def ask() -> int:
+        count = 0
+        for _ in range(most):
+            try:
+                await limits.reserve(Caller(entities=(entity,)), 0.0, 10)
+            except RateLimitError:
+                break
+            count += 1
+        return count
+
+    coroutine = ask()
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return int(end.value)
+    raise AssertionError("limits refuse at once")
+
+
+@pytest.mark.parametrize("limit", ["rpm", "max_parallel"])
+def test_limits_are_shared_and_whole_again_when_alone(database: Database, limit: str) -> None:
+    """Seven over two gateways are seven, and one is left with seven when the other has gone."""
+    numbers = iter(range(100))
+
+    def entity() -> Entity:
+        return Entity(Kind.KEY, f"{next(numbers)}", **cast("dict[str, Any]", {limit: 7}))
+
+    async def test() -> None:
+        async with gateway(database) as one:
+            assert admitted(one.limits, entity()) == 7
+            async with gateway(database, leaves=False) as another:
+                await soon(lambda: one.replicas.place.count == 2, "the first knows the second")
+                key = entity()
+                assert admitted(one.limits, key) + admitted(another.limits, key) == 7
+            silent = f"{tables.ALIVE_SECONDS + 1} s"
+            database.sql(
+                "UPDATE gateway_data.replica SET beat_at = now() - %s::interval WHERE id = %s",
+                silent,
+                another.id,
+            )
+            await one.replicas.beat()
+            assert admitted(one.limits, entity()) == 7
 
     run(test())
 

@@ -10,6 +10,8 @@ from gateway.limits.refusals import SCOPES
 from gateway.limits.window import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.access.caller import Entity
     from gateway.limits.waiter import Waiter
 
@@ -38,13 +40,14 @@ class Account:
         waiting: requests that wait for room, in the order in which they came.
         spent_from: a budget counts as spent from here; infinite without one.
         top: what spend and reservations may reach together; infinite without a budget.
-        max_parallel: requests at once; None for no limit.
+        max_parallel: requests at once, this gateway's part; None for no limit.
         window: the current minute; None when nothing is limited by the minute.
         is_unlimited: whether nothing of it can refuse a request.
         header: the beginning of the names of its response headers.
     """
 
     __slots__ = (
+        "_part",
         "costs",
         "entity",
         "header",
@@ -60,7 +63,8 @@ class Account:
         "window",
     )
 
-    def __init__(self, entity: Entity) -> None:
+    def __init__(self, entity: Entity, part: Callable[[int], int]) -> None:
+        self._part = part
         self.settled = entity.spend
         self.reserved = 0.0
         self.open = 0
@@ -119,10 +123,16 @@ class Account:
         self.spent_from = (
             budget * (1 - PRECISION) if budget is not None and has_budget else math.inf
         )
-        self.max_parallel = entity.max_parallel
+        self.share_limits(self._part)
+        self.is_unlimited = not has_budget and self.window is None and entity.max_parallel is None
+
+    def share_limits(self, part: Callable[[int], int]) -> None:
+        """Hold to this gateway's part of the limits by the minute and of parallel requests."""
+        entity, self._part = self.entity, part
+        self.max_parallel = None if entity.max_parallel is None else part(entity.max_parallel)
         if entity.rpm is None and entity.tpm is None:
             self.window = None
-        else:
-            self.window = self.window or Window()
-            self.window.rpm, self.window.tpm = entity.rpm, entity.tpm
-        self.is_unlimited = not has_budget and self.window is None and entity.max_parallel is None
+            return
+        self.window = window = self.window or Window()
+        window.rpm = None if entity.rpm is None else part(entity.rpm)
+        window.tpm = None if entity.tpm is None else part(entity.tpm)

@@ -34,6 +34,10 @@ def _never() -> bool:
     return False
 
 
+def _whole(limit: int) -> int:
+    return limit
+
+
 class Limits:
     """The budgets and limits of everybody.
 
@@ -76,6 +80,7 @@ class Limits:
         self._foldable = -1
         self._applied_at: deque[tuple[float, int]] = deque()
         self._forget_beyond = MOST_IDLE_ACCOUNTS
+        self._part: Callable[[int], int] = _whole
 
     async def reserve(self, caller: Caller, bound: float, tokens: int) -> Reservation:
         """Admit a request, now or as soon as others have made room.
@@ -112,6 +117,16 @@ class Limits:
             noted.append((now, self._applied))
         while noted and now - noted[0][0] >= FOLD_SECONDS:
             self._foldable = noted.popleft()[1]
+
+    def share(self, part: Callable[[int], int]) -> None:
+        """Hold everybody, from now on, to this gateway's part of each limit.
+
+        Args:
+            part: returns the part of requests or tokens a minute, or of parallel requests.
+        """
+        self._part = part
+        for account in self._accounts.values():
+            account.share_limits(part)
 
     def spend_of(self, kind: Kind, id: str) -> float | None:  # noqa: A002 -- an entity's `id`
         """Return the settled US dollars of an entity; None when no request of it was seen."""
@@ -187,7 +202,7 @@ class Limits:
         if account is None:
             if len(self._accounts) >= self._forget_beyond:
                 self._forget_idle()
-            account = self._accounts[key] = Account(entity)
+            account = self._accounts[key] = Account(entity, self._part)
         elif account.is_news(entity):
             self._by_snapshot.pop(id(account.entity), None)
             account.adopt(entity, self._journal, self._applied)

@@ -12,11 +12,13 @@ from gateway.routing.deployments import CLOCK
 if TYPE_CHECKING:
     from gateway.access.access import Access
     from gateway.journal.spend_journal import SpendJournal
+    from gateway.limits.limits import Limits
+    from gateway.replicas.replicas import Place
     from gateway.routing.router import Router
 
 
 def join_others(
-    access: Access, journal: SpendJournal | None, router: Router, master_key: str
+    access: Access, journal: SpendJournal | None, router: Router, limits: Limits, master_key: str
 ) -> Replicas | None:
     """Return what is to be started and closed with the gateway; None without a database."""
     database = access.database
@@ -32,7 +34,11 @@ def join_others(
         if replicas.place.count > 1:
             replicas.wake()
 
+    def moved(place: Place) -> None:
+        limits.share(place.part)
+
     deployments.changed = changed
     replicas.is_heard = access.follow_replicas(replicas.wake)
+    replicas.moved = moved
     replicas.tell, replicas.read = cooldowns.tell, cooldowns.read
     return replicas
