@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import pwd
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,13 @@ def _require_usable(data: os.PathLike[str]) -> None:
             f"the path {data} is too long for its socket",
             "move the checkout to a shorter path",
         )
+    try:
+        pwd.getpwuid(os.geteuid())  # as its initdb does
+    except KeyError:
+        raise _problem(
+            f"the user {os.geteuid()} has no entry in /etc/passwd, which PostgreSQL asks for",
+            "start as a user that has one",
+        ) from None
 
 
 def _problem(found: str, alternative: str) -> ConfigurationError:

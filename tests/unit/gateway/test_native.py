@@ -160,11 +160,14 @@ def test_what_is_not_ollama_is_said(rendered: Callable[..., EffectiveConfig]) ->
         Ollama(ollama.url).models()
 
 
-@pytest.mark.parametrize(("uid", "depth", "found"), [(0, 1, "as root"), (1000, 90, "too long")])
+@pytest.mark.parametrize(
+    ("uid", "depth", "found"),
+    [(0, 1, "as root"), (1000, 90, "too long"), (54_321, 1, "user 54321 has no entry")],
+)
 def test_an_embedded_postgres_that_could_not_run_is_refused(
     monkeypatch: pytest.MonkeyPatch, uid: int, depth: int, found: str
 ) -> None:
-    """Root, and a path too long for a private socket, are told before anything is installed."""
+    """Root, a nameless user and too long a path are told before anything is installed."""
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     folders = Folders(data=Path("/") / ("d" * depth))
 
