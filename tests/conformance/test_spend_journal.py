@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -36,7 +37,7 @@ from gateway.journal.tables import (
 from gateway.journal.totals import totals_of
 from support.prisma_engine import create_litellm_database, drop_database
 from support.spend_writer import COST
-from unit.journal.requests_made import attempt, controls, request
+from unit.journal.requests_made import DEPLOYMENT, attempt, controls, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,10 +96,11 @@ def key(connection: Connection) -> str:
     return name
 
 
-def answer(key: str, name: str, cost: float, at: int = -1) -> Record:
+def answer(key: str, name: str, cost: float, at: int = -1, model: str = "m") -> Record:
     """Return the record of an answer."""
     caller = Caller(key_hash=key, user_id=f"{key}-user", team_id=f"{key}-team")
-    (record,) = records_of(request(attempt(cost=cost, response_id=name), caller=caller))
+    given = attempt(cost=cost, response_id=name, deployment=replace(DEPLOYMENT, model=model))
+    (record,) = records_of(request(given, caller=caller))
     record.at = at
     return record
 
@@ -134,7 +136,7 @@ def test_each_record_counts_once(
 ) -> None:
     """Replays add nothing, and records that share a provider's id are all kept."""
     run = secrets.token_hex(4)
-    pool = [answer(key, f"{run}-{shared}", 2.0**-n) for n, shared in enumerate(ids)]
+    pool = [answer(key, f"{run}-{shared}", 2.0**-n, model=run) for n, shared in enumerate(ids)]
     before = sums(connection, key)
     applied: set[int] = set()
     for batch in batches:
@@ -145,6 +147,15 @@ def test_each_record_counts_once(
     after = sums(connection, key)
     grown = [later - sooner for later, sooner in zip(after, before, strict=True)]
     assert grown == pytest.approx([expected] * len(grown), abs=1e-12)
+    rows = connection.execute(
+        'SELECT count(*) FROM "LiteLLM_SpendLogs" WHERE request_id LIKE %s', [f"{run}-%"]
+    ).fetchone()
+    assert rows == (len(applied),)
+    of_model = connection.execute(
+        'SELECT coalesce(sum(spend), 0) FROM "LiteLLM_DailyModelUsage" WHERE model = %s',
+        [f"openai/{run}"],
+    ).fetchone()
+    assert of_model == pytest.approx((expected,), abs=1e-12)
 
 
 def test_position_and_spend_change_together(connection: Connection, key: str) -> None:

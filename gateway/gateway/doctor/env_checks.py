@@ -19,7 +19,6 @@ SECRET = re.compile(r"(_KEY|PASSWORD|PASSPHRASE|_TOKEN|DATABASE_URL)$")
 TYPOGRAPHIC = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 UNSET = re.compile(r'The \\?"(?P<name>[^"\\]+)\\?" variable is not set')
 OTHERS_MAY_READ = 0o077
-DEFAULT_GATEWAY_PORT = 4000
 
 
 def unclean_lines(facts: Facts) -> Iterator[Finding]:

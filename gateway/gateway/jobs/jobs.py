@@ -66,11 +66,6 @@ class Jobs:
             )
         self._key_problem = "not written yet" if secret is not None else ""
 
-    @property
-    def backend_key_ready(self) -> bool:
-        """Whether the backend's key is in the database, or none is wanted."""
-        return not self._key_problem
-
     def reasons(self) -> list[str]:
         """Return why the health is red, one line each; [] when nothing is missing."""
         if not self._key_problem:

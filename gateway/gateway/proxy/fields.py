@@ -63,10 +63,6 @@ HEADERS = _words(
 )
 """LiteLLM's request headers that pass; every other x-litellm-… is dropped."""
 
-MCP_HEADERS = ("x-mcp-",)
-"""Prefixes of headers that LiteLLM's MCP gateway reads: which servers, and the caller's own tokens
-for them."""
-
 NEVER = _words(
     """
     headers extra_headers default_headers extra_query api_key api_base base_url api_version

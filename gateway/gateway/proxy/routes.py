@@ -54,12 +54,6 @@ UNKNOWN = Route(
 )
 MALFORMED = Route("/", Action.REFUSED, "the path holds empty or dotted segments")
 
-HEALTH_OF_MODELS = Route(
-    "/health",
-    Action.REFUSED,
-    "LiteLLM's check makes a paid call to each model, which nobody asked for; see `./run models`",
-)
-
 
 def _routes() -> tuple[Route, ...]:
     """Return the list, out of its parts."""

@@ -60,7 +60,6 @@ def test_a_database_that_is_away_is_waited_for(
     with caplog.at_level(logging.INFO):
         run(jobs, lambda: len(caplog.messages) >= 2)
 
-    assert not jobs.backend_key_ready
     assert "refused" in jobs.reasons()[0]
     assert sorted(line.split(":")[0] for line in caplog.messages) == [
         "backend key",
@@ -73,7 +72,6 @@ def test_without_a_backend_key_nothing_is_missing(closed_url: str) -> None:
     """A native start may have none."""
     jobs = Jobs(load_settings({}), closed_url)
 
-    assert jobs.backend_key_ready
     assert jobs.reasons() == []
 
 
