@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -290,50 +289,9 @@ def test_password_is_no_argument(tmp_path: Path, programs: Path) -> None:
     assert "geheim" not in arguments
 
 
-def test_environment_of_the_server(tmp_path: Path, programs: Path) -> None:
-    """The server itself starts without the passwords in its environment."""
-    cluster(tmp_path / "pgdata", "17")
-    program(
-        programs / "postgres", '[[ $1 != --version ]] || { echo "x (PostgreSQL) 17.1"; exit; }; env'
-    )
-
-    printed = value_of(
-        bash(
-            "apply_roles() { :; }; _main postgres",
-            programs,
-            PGDATA=str(tmp_path / "pgdata"),
-            POSTGRES_PASSWORD="geheim-1",
-            GATEWAY_DB_PASSWORD="geheim-2",
-        )
-    )
-
-    assert f"PGDATA={tmp_path}/pgdata" in printed
-    assert "geheim" not in printed
-
-
 def test_other_command() -> None:
     """Another command than postgres is run as it is."""
     assert value_of(bash("_main echo hello")) == "hello\n"
-
-
-def test_external_database_idles() -> None:
-    """With POSTGRES_EXTERNAL=true it says so, needs no secret, stays up, and stops when told."""
-    with subprocess.Popen(
-        [str(POSTGRES / "entrypoint.sh"), "postgres"],
-        env={"PATH": os.environ["PATH"], "POSTGRES_EXTERNAL": "true"},
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert "POSTGRES_EXTERNAL=true" in process.stdout.readline()
-            assert process.poll() is None
-            process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 0
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # its sleep, too
 
 
 def health(programs: Path, **environment: str) -> subprocess.CompletedProcess[str]:
