@@ -6,12 +6,13 @@ Without a parser of command lines: its import costs as much processor time as `s
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from gateway.config.problems import EXIT_CONFIGURATION, ConfigurationError
-from gateway.log import Log
+from gateway.log import set_up_logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,8 @@ def migrate(*, retry: bool = False) -> None:
     from gateway.database.migrate import migrate as run_migrate  # noqa: PLC0415 -- as above
 
     settings = load_settings()
-    run_migrate(settings, Log(as_json=settings.json_logs), retry=retry)
+    set_up_logging(as_json=settings.json_logs)
+    run_migrate(settings, retry=retry)
 
 
 def serve() -> None:
@@ -45,13 +47,14 @@ def serve() -> None:
 def litellm(*, until_eof: bool = False) -> None:
     """Run LiteLLM's own proxy for the gateway, on HOST:PORT."""
     from gateway.config.settings import load_settings  # noqa: PLC0415 -- as above
-    from gateway.log import set_up_logging  # noqa: PLC0415 -- as above
     from gateway.proxy.command import run as run_litellm  # noqa: PLC0415 -- as above
 
     settings = load_settings()
     set_up_logging(as_json=settings.json_logs, component="litellm")
     run_litellm(settings, until_eof=until_eof)
 
+
+LOG = logging.getLogger(__name__)
 
 WITHOUT_OPTIONS: dict[str, Callable[[], None]] = {
     "secrets": secrets,
@@ -83,6 +86,6 @@ def _is_expected(error: Exception) -> bool:
 
 
 def _fail(error: Exception, code: int) -> None:
-    as_json = (os.environ.get("JSON_LOGS") or "").lower() == "true"
-    Log(as_json=as_json)(str(error), "ERROR")
+    set_up_logging(as_json=(os.environ.get("JSON_LOGS") or "").lower() == "true")
+    LOG.error("%s", error)
     sys.exit(code)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from datetime import datetime, timezone
 
 
@@ -55,19 +54,3 @@ def set_up_logging(*, as_json: bool, level: str = "INFO", component: str = "gate
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("gateway").setLevel(level)
-
-
-class Log:
-    """Writes to standard error, which is never mixed up with a command's result."""
-
-    def __init__(self, *, as_json: bool = False) -> None:
-        self._as_json = as_json
-
-    def __call__(self, message: str, level: str = "INFO") -> None:
-        """Writes one event."""
-        if self._as_json:
-            message = json.dumps(event(message, level), ensure_ascii=False)
-        else:
-            message = f"gateway: {message}"
-        sys.stderr.write(f"{message}\n")
-        sys.stderr.flush()

@@ -53,7 +53,7 @@ def serve() -> None:
 
 def _check_database(url: str, settings: Settings) -> None:
     """Wait for the database, and refuse one that lacks tables, columns or connections."""
-    with wait_for_database(url, settings.db_wait, LOG.info) as connection:
+    with wait_for_database(url, settings.db_wait) as connection:
         ledger = compare(shipped_migrations(shipped_folder()), read_rows(connection) or [])
         check_connections(connection, settings, url)
     if not ledger.is_current:

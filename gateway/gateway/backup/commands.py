@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import contextmanager
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.database.connection import Connection
-    from gateway.log import Log
 
 app = typer.Typer(
     name="backup",
@@ -24,6 +24,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+LOG = logging.getLogger(__name__)
 PASSPHRASE_VARIABLE = "BACKUP_PASSPHRASE"  # noqa: S105 -- its name
 
 
@@ -44,9 +45,9 @@ def create() -> None:
             secrets=stack.secrets,
             journal=stack.journal,
         )
-        stack.say(manifest.summary())
+        LOG.info("%s", manifest.summary())
         if passphrase is None:
-            stack.say(
+            LOG.info(
                 "not encrypted: salt key, master key and all rows are in the file in the clear; "
                 "BACKUP_PASSPHRASE or BACKUP_PASSPHRASE_FILE encrypts it"
             )
@@ -56,11 +57,12 @@ def create() -> None:
 def verify() -> None:
     """Read a backup from standard input to its end; say what is in it, or what is wrong."""
     from gateway.backup.verify import Nobody, read  # noqa: PLC0415
-    from gateway.log import Log  # noqa: PLC0415
+    from gateway.log import set_up_logging  # noqa: PLC0415
 
-    manifest = read(sys.stdin.buffer, _passphrase(), _shipped(), Nobody())
     # no other setting: before the first start there are no secrets to read
-    Log(as_json=(os.environ.get("JSON_LOGS") or "").lower() == "true")(manifest.summary())
+    set_up_logging(as_json=(os.environ.get("JSON_LOGS") or "").lower() == "true")
+    manifest = read(sys.stdin.buffer, _passphrase(), _shipped(), Nobody())
+    LOG.info("%s", manifest.summary())
 
 
 @app.command()
@@ -97,7 +99,7 @@ def restore(
             journal=stack.journal,
             replace=replace,
         )
-        stack.say(f"restored the {manifest.summary()}")
+        LOG.info("restored the %s", manifest.summary())
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,6 @@ class _Stack:
         secrets: the folder of the secrets' volumes.
         journal: the spend journal's folder.
         is_external: whether the database is the user's own.
-        say: takes a line for people.
     """
 
     url: str
@@ -118,7 +119,6 @@ class _Stack:
     secrets: Path
     journal: Path
     is_external: bool
-    say: Log
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def _stack() -> Iterator[_Stack]:
     from gateway.config.settings import load_settings  # noqa: PLC0415
     from gateway.database.connection import wait_for_database  # noqa: PLC0415
     from gateway.database.url import database_url  # noqa: PLC0415
-    from gateway.log import Log  # noqa: PLC0415
+    from gateway.log import set_up_logging  # noqa: PLC0415
 
     settings = load_settings()
     url = database_url(settings)
@@ -136,15 +136,14 @@ def _stack() -> Iterator[_Stack]:
         raise ConfigurationError(
             [Problem("DATABASE_URL", "is unset, and so is DB_HOST", "set one of them")]
         )
-    say = Log(as_json=settings.json_logs)
-    with wait_for_database(url, settings.db_wait, say) as connection:
+    set_up_logging(as_json=settings.json_logs)
+    with wait_for_database(url, settings.db_wait) as connection:
         yield _Stack(
             url=url,
             connection=connection,
             secrets=folder(os.environ),
             journal=settings.journal_root,
             is_external=settings.database_url is not None,
-            say=say,
         )
 
 

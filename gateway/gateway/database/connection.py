@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
 from gateway.database.url import for_psycopg, redacted
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+LOG = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 5
 REPORT_EVERY = 5.0
@@ -45,8 +45,8 @@ def connect(url: str, *, read_only: bool = False) -> Connection:
     return connection
 
 
-def wait_for_database(url: str, seconds: float, say: Callable[[str], None]) -> Connection:
-    """Returns a connection as soon as there is one; says every few seconds what it waits for.
+def wait_for_database(url: str, seconds: float) -> Connection:
+    """Return a connection as soon as there is one; log every few seconds what it waits for.
 
     Raises:
         DatabaseUnavailableError: after `seconds`, or at once when waiting will not help.
@@ -71,7 +71,7 @@ def wait_for_database(url: str, seconds: float, say: Callable[[str], None]) -> C
             except DatabaseUnavailableError as error:
                 if attempt.num > 1 and time.monotonic() - reported > REPORT_EVERY:
                     reported = time.monotonic()
-                    say(f"waiting for the database: {str(error).splitlines()[0]}")
+                    LOG.info("waiting for the database: %s", str(error).splitlines()[0])
                 raise
     raise AssertionError  # the loop returns or raises
 

@@ -7,6 +7,7 @@ installed package and can mark as applied what never ran.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from contextlib import contextmanager
@@ -29,12 +30,14 @@ from gateway.replicas import tables as replicas
 from gateway.spend.views import create_missing_views, missing_views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from gateway.config.settings import Settings
     from gateway.database.connection import Connection
     from gateway.database.ledger import Ledger, Migration
     from gateway.database.prisma_cli import Outcome
+
+LOG = logging.getLogger(__name__)
 
 LOCK_KEY = int.from_bytes(b"llm_mig2", "big")
 """The advisory lock that LiteLLM's own migrations take (litellm_proxy_extras/migration_lock.py)."""
@@ -47,12 +50,11 @@ class MigrationError(Exception):
     """The database is not at the schema, and why."""
 
 
-def migrate(settings: Settings, say: Callable[[str], None], *, retry: bool = False) -> None:
-    """Brings the database up to date and says each step.
+def migrate(settings: Settings, *, retry: bool = False) -> None:
+    """Bring the database up to date and log each step.
 
     Args:
         settings: where the database is.
-        say: takes one line for people.
         retry: first mark failed migrations as rolled back, so that they are tried again.
 
     Raises:
@@ -65,9 +67,9 @@ def migrate(settings: Settings, say: Callable[[str], None], *, retry: bool = Fal
         raise ConfigurationError(
             [Problem("DATABASE_URL", "is unset, and so is DB_HOST", "set one of them")]
         )
-    with wait_for_database(url, settings.db_wait, say) as connection:
+    with wait_for_database(url, settings.db_wait) as connection:
         try:
-            _migrate(settings, url, connection, say, retry=retry)
+            _migrate(settings, url, connection, retry=retry)
         except psycopg.Error as error:
             raise MigrationError(
                 f"the database at {redacted(url)} refused: {reason(error)}\n"
@@ -75,36 +77,34 @@ def migrate(settings: Settings, say: Callable[[str], None], *, retry: bool = Fal
             ) from error
 
 
-def _migrate(
-    settings: Settings, url: str, connection: Connection, say: Callable[[str], None], *, retry: bool
-) -> None:
+def _migrate(settings: Settings, url: str, connection: Connection, *, retry: bool) -> None:
     folder = shipped_folder()
-    database = _Database(connection, shipped_migrations(folder), say)
+    database = _Database(connection, shipped_migrations(folder))
     is_current = database.ledger().is_current
     if not is_current or missing_views(connection) or not report_views.are_current(connection):
-        with _one_at_a_time(connection, say):
+        with _one_at_a_time(connection):
             prisma = PrismaCli(settings, url, folder / "schema.prisma")
             report_views.drop(connection)
             database.bring_up_to_date(prisma, retry=retry)
             index_empty_tables(connection)
             created = create_missing_views(connection)
             if created:
-                say(f"created {len(created)} views")
-            _create_report_views(connection, say)
+                LOG.info("created %d views", len(created))
+            _create_report_views(connection)
     if not is_current:
         finish_as_litellm_does(url)
-    _create_own_tables(connection, say)
-    _warn(database.ledger(), say)
-    say(f"database is current: {len(database.shipped)} migrations")
+    _create_own_tables(connection)
+    _warn(database.ledger())
+    LOG.info("database is current: %d migrations", len(database.shipped))
 
 
-def _create_own_tables(connection: Connection, say: Callable[[str], None]) -> None:
+def _create_own_tables(connection: Connection) -> None:
     """Make what is the gateway's own: the journal's position, triggers that tell of changes."""
     try:
         create_tables(connection)
         replicas.create_tables(connection)
         if create_triggers(connection):
-            say("created the triggers that tell of changed keys, teams and budgets")
+            LOG.info("created the triggers that tell of changed keys, teams and budgets")
     except psycopg.errors.InsufficientPrivilege as error:
         raise MigrationError(
             f"the gateway's role may make no schema of its own: {reason(error)}\n"
@@ -112,17 +112,19 @@ def _create_own_tables(connection: Connection, say: Callable[[str], None]) -> No
         ) from error
 
 
-def _create_report_views(connection: Connection, say: Callable[[str], None]) -> None:
-    """Makes the views of `gateway spend`; a gateway without them serves all the same."""
+def _create_report_views(connection: Connection) -> None:
+    """Make the views of `gateway spend`; a gateway without them serves all the same."""
     try:
         report_views.create(connection)
     except psycopg.errors.InsufficientPrivilege as error:
-        say(
-            f"warning: no spend reports: {reason(error)}; to have them, let an admin run"
-            f" CREATE SCHEMA {report_views.SCHEMA} AUTHORIZATION the gateway's role"
+        LOG.warning(
+            "warning: no spend reports: %s; to have them, let an admin run"
+            " CREATE SCHEMA %s AUTHORIZATION the gateway's role",
+            reason(error),
+            report_views.SCHEMA,
         )
     else:
-        say("created the report views")
+        LOG.info("created the report views")
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,6 @@ class _Database:
 
     connection: Connection
     shipped: list[Migration]
-    say: Callable[[str], None]
 
     def ledger(self) -> Ledger:
         """Returns how far it is."""
@@ -145,32 +146,32 @@ class _Database:
             return
         if read_rows(self.connection) is None and found:
             take_over(self.connection, prisma, self.shipped, found)
-            self.say(f"took over a database that LiteLLM made: its {len(found)} tables match")
+            LOG.info("took over a database that LiteLLM made: its %d tables match", len(found))
             return
         if ledger.failed and not retry:
             raise MigrationError(_failure(ledger, None))
         for row in ledger.failed:
             _must_succeed(prisma.mark_rolled_back(row.name))
-            self.say(f"trying again: {row.name}")
+            LOG.info("trying again: %s", row.name)
         self._deploy(prisma, len(ledger.pending))
 
     def _deploy(self, prisma: PrismaCli, pending: int) -> None:
-        self.say(f"applying {pending} of {len(self.shipped)} migrations")
+        LOG.info("applying %d of %d migrations", pending, len(self.shipped))
         started = time.monotonic()
         outcome = prisma.deploy(self._progress)
         after = self.ledger()
         # The ledger decides, not the exit code: exit codes of 0 have lied.
         if not after.is_current:
             raise MigrationError(_failure(after, outcome))
-        self.say(f"applied {pending} migrations in {time.monotonic() - started:.1f} s")
+        LOG.info("applied %d migrations in %.1f s", pending, time.monotonic() - started)
 
     def _progress(self) -> None:
-        self.say(f"applied {self.ledger().applied} of {len(self.shipped)} migrations")
+        LOG.info("applied %d of %d migrations", self.ledger().applied, len(self.shipped))
 
 
 @contextmanager
-def _one_at_a_time(connection: Connection, say: Callable[[str], None]) -> Iterator[None]:
-    """Holds LiteLLM's migration lock.
+def _one_at_a_time(connection: Connection) -> Iterator[None]:
+    """Hold LiteLLM's migration lock.
 
     It is polled: a session that waits inside pg_advisory_lock keeps a snapshot, on which CREATE
     INDEX CONCURRENTLY in the other one waits for ever.
@@ -187,7 +188,7 @@ def _one_at_a_time(connection: Connection, say: Callable[[str], None]) -> Iterat
                 "    look for it in pg_locks (locktype advisory), end it, then run this again"
             )
         if not is_waiting:
-            say("another migration is running; waiting for it")
+            LOG.info("another migration is running; waiting for it")
             is_waiting = True
         time.sleep(LOCK_POLL_SECONDS)
     try:
@@ -228,14 +229,18 @@ def sql_error(log: str) -> str:
     return f"{words[1]} ({code[1]})" if code else words[1]
 
 
-def _warn(ledger: Ledger, say: Callable[[str], None]) -> None:
+def _warn(ledger: Ledger) -> None:
     if ledger.newer:
-        say(
-            f"warning: the database has {len(ledger.newer)} migrations of a newer LiteLLM "
-            f"({ledger.newer[-1]}); use that version, or a backup from before it"
+        LOG.warning(
+            "warning: the database has %d migrations of a newer LiteLLM "
+            "(%s); use that version, or a backup from before it",
+            len(ledger.newer),
+            ledger.newer[-1],
         )
     if ledger.edited:
-        say(
-            f"{len(ledger.edited)} migrations were applied with another content than shipped now, "
-            f"{ledger.edited[-1]} the last; LiteLLM edits old ones to make them repeatable"
+        LOG.info(
+            "%d migrations were applied with other content than is shipped now, the last one %s; "
+            "LiteLLM edits old ones to make them repeatable",
+            len(ledger.edited),
+            ledger.edited[-1],
         )

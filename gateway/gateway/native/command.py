@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import ExitStack
@@ -10,14 +11,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 from gateway.config.checked import LOOPBACK, checked_config
 from gateway.database.url import redacted
-from gateway.log import Log
+from gateway.log import set_up_logging
 from gateway.native import litellm_proxy
 from gateway.native.environment import Folders, add_secrets, native_environment
-from gateway.native.preflight import look_at_ollama, require_free_port
+from gateway.native.preflight import look_for_models, require_free_port
 from gateway.native.supervise import run_gateway
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,22 +52,23 @@ class NativeStart:
         """
         self.folders.make_data()
         environment = native_environment(os.environ, self.folders, host=self.host, port=self.port)
-        say = Log(as_json=environment.get("JSON_LOGS", "").lower() == "true")
+        set_up_logging(as_json=environment.get("JSON_LOGS", "").lower() == "true")
         with ExitStack() as stack:
-            has_database = self._database(environment, stack, say)
+            has_database = self._database(environment, stack)
             if self.command:
                 return run_gateway(self.command, environment)
             settings, effective = checked_config(environment)
             require_free_port(settings)
-            look_at_ollama(effective, say, pull=self.pull)
+            look_for_models(effective, pull=self.pull)
             if has_database:
                 code = run_gateway(["migrate"], environment)
                 if code != 0:
                     return code
                 if settings.host in LOOPBACK:
-                    say("keys are wanted with a database; yours: ./litellm/start_litellm.sh key")
+                    LOG.info("every request needs a key now; yours: ./litellm/start_litellm.sh key")
             environment = litellm_proxy.connected(environment)
-            say(f"starting LiteLLM's proxy {environment['LITELLM_PROXY']}, for its own APIs")
+            when = environment["LITELLM_PROXY"]
+            LOG.info("starting LiteLLM's proxy %s, for its own APIs", when)
             proxy = litellm_proxy.start(environment, self.folders.data / "state")
             if not has_database:
                 proxy.outlive_exec()
@@ -71,21 +76,21 @@ class NativeStart:
             stack.callback(proxy.stop)  # before the database
             return run_gateway(["serve"], environment)
 
-    def _database(self, environment: dict[str, str], stack: ExitStack, say: Log) -> bool:
-        """Brings the database that is wanted, with what belongs to one; returns if there is any."""
+    def _database(self, environment: dict[str, str], stack: ExitStack) -> bool:
+        """Start or name the database that is wanted; return whether there is one."""
         if not (self.with_costs or environment.get("DATABASE_URL") or environment.get("DB_HOST")):
             return False
         from gateway.native.prisma_install import ensure_prisma  # noqa: PLC0415 -- not without
 
         if environment.get("DATABASE_URL"):
             origin = "the shell" if os.environ.get("DATABASE_URL") else ".env"
-            say(f"DATABASE_URL of {origin}: {redacted(environment['DATABASE_URL'])}")
+            LOG.info("DATABASE_URL of %s: %s", origin, redacted(environment["DATABASE_URL"]))
         elif self.with_costs:
             from gateway.native.embedded_postgres import embedded_postgres  # noqa: PLC0415
 
-            environment["DATABASE_URL"] = stack.enter_context(embedded_postgres(self.folders, say))
+            environment["DATABASE_URL"] = stack.enter_context(embedded_postgres(self.folders))
         add_secrets(environment, self.folders)
-        ensure_prisma(self.folders, say)
+        ensure_prisma(self.folders)
         return True
 
 

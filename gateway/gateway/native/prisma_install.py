@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gateway.native.environment import CHECKOUT, FOLDER, Folders
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+LOG = logging.getLogger(__name__)
 
 SOURCE = FOLDER / "prisma-engine"
 SLIM = CHECKOUT / "gateway" / "slim_prisma_types.py"
@@ -23,8 +22,8 @@ class NativeInstallError(Exception):
     """Something that is needed for a database could not be installed."""
 
 
-def ensure_prisma(folders: Folders, say: Callable[[str], None]) -> None:
-    """Installs engine and client unless they are there; takes about half a minute, once.
+def ensure_prisma(folders: Folders) -> None:
+    """Install engine and client unless they are there; takes about half a minute, once.
 
     Raises:
         NativeInstallError: with the end of what was printed.
@@ -33,7 +32,7 @@ def ensure_prisma(folders: Folders, say: Callable[[str], None]) -> None:
     wanted = _fingerprint()
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return
-    say("installing Prisma's engine, once")
+    LOG.info("installing Prisma's engine, once")
     shutil.rmtree(folders.prisma_engine, ignore_errors=True)
     shutil.copytree(
         SOURCE, folders.prisma_engine, ignore=shutil.ignore_patterns("node_modules", "test")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,21 @@ from gateway.config.render import EffectiveConfig, render
 from gateway.config.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SHIPPED = Path(__file__).parents[3] / "litellm" / "litellm_config.yaml"
 NAME = Path("litellm_config.yaml")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Put the root logger back, which commands set up."""
+    root, own = logging.getLogger(), logging.getLogger("gateway")
+    handlers, levels = root.handlers[:], (root.level, own.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
-from gateway.log import Log
+from gateway.log import set_up_logging
 
 if TYPE_CHECKING:
     import pytest
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """An event of several lines and with quotes stays one line of JSON."""
-    Log(as_json=True)('first "line"\nsecond', "ERROR")
+    set_up_logging(as_json=True)
+    logging.getLogger("gateway.any").error('first "line"\nsecond')
     written = capsys.readouterr().err
     assert written.count("\n") == 1
     found = json.loads(written)
@@ -27,5 +29,6 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_people_get_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     """Without JSON a line says who speaks and what."""
-    Log()("serving")
+    set_up_logging(as_json=False)
+    logging.getLogger("gateway.any").info("serving")
     assert capsys.readouterr().err == "gateway: serving\n"

@@ -50,4 +50,4 @@ def test_unknown_text_is_kept_whole() -> None:
 def test_missing_database_is_a_setting_to_make() -> None:
     """Without a database configured it is said which variables would name one."""
     with pytest.raises(ConfigurationError, match="DATABASE_URL: is unset, and so is DB_HOST"):
-        migrate(load_settings({}), print)
+        migrate(load_settings({}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from pathlib import Path
@@ -13,7 +14,7 @@ from gateway.config.problems import ConfigurationError
 from gateway.http.loopback_guard import is_from_here
 from gateway.native.embedded_postgres import embedded_postgres
 from gateway.native.environment import Folders, native_environment, ollama_address
-from gateway.native.preflight import look_at_ollama
+from gateway.native.preflight import look_for_models
 from gateway.ollama_api import Ollama, OllamaUnreachableError, nearest
 from gateway.port_owner import is_taken, owner
 from support.fake_ollama import FakeOllama
@@ -122,40 +123,44 @@ def test_only_this_machine_is_served_without_a_key(
 
 
 def test_a_missing_model_is_named_with_its_like_and_the_command(
-    rendered: Callable[..., EffectiveConfig],
+    rendered: Callable[..., EffectiveConfig], caplog: pytest.LogCaptureFixture
 ) -> None:
     """What Ollama lacks is said with the nearest name it has; what it has is not asked for."""
-    said: list[str] = []
-    with FakeOllama(models={"llama3.2:latest": "0"}) as ollama:
+    with (
+        FakeOllama(models={"llama3.2:latest": "0"}) as ollama,
+        caplog.at_level(logging.INFO, "gateway"),
+    ):
         for model in ("lama3.2", "llama3.2"):
             effective = rendered(OLLAMA_API_BASE=ollama.url, OLLAMA_MODEL=model)
-            look_at_ollama(effective, said.append, pull=False)
+            look_for_models(effective, pull=False)
         assert not ollama.asked("/api/pull")
 
-    assert "ollama pull lama3.2" in said[0]
-    assert "OLLAMA_MODEL=llama3.2" in said[0]
-    assert said[1] == f"Ollama at {ollama.url} has llama3.2"
+    assert "ollama pull lama3.2" in caplog.messages[0]
+    assert "OLLAMA_MODEL=llama3.2" in caplog.messages[0]
+    assert caplog.messages[1] == f"Ollama at {ollama.url} has llama3.2"
 
 
-def test_a_missing_model_is_pulled_when_asked(rendered: Callable[..., EffectiveConfig]) -> None:
+def test_a_missing_model_is_pulled_when_asked(
+    rendered: Callable[..., EffectiveConfig], caplog: pytest.LogCaptureFixture
+) -> None:
     """With --pull the model is downloaded; a failure is told in Ollama's words."""
-    said: list[str] = []
     with FakeOllama(pulls=[[], [{"error": "no such model"}]]) as ollama:
         for model in ("qwen3", "nothing"):
             effective = rendered(OLLAMA_API_BASE=ollama.url, OLLAMA_MODEL=model)
-            look_at_ollama(effective, said.append, pull=True)
+            look_for_models(effective, pull=True)
         assert "qwen3:latest" in ollama.models
 
-    assert "could not be downloaded: no such model" in said[-1]
+    assert "could not be downloaded: no such model" in caplog.messages[-1]
 
 
-def test_what_is_not_ollama_is_said(rendered: Callable[..., EffectiveConfig]) -> None:
+def test_what_is_not_ollama_is_said(
+    rendered: Callable[..., EffectiveConfig], caplog: pytest.LogCaptureFixture
+) -> None:
     """An address where something else answers, or nothing, is no Ollama."""
-    said: list[str] = []
     with FakeOllama(errors={"/api/tags": "broken"}) as ollama:
         effective = rendered(OLLAMA_API_BASE=ollama.url)
-        look_at_ollama(effective, said.append, pull=False)
-    assert "it answered 500" in said[0]
+        look_for_models(effective, pull=False)
+    assert "it answered 500" in caplog.messages[0]
     with pytest.raises(OllamaUnreachableError):
         Ollama(ollama.url).models()
 
@@ -171,7 +176,7 @@ def test_an_embedded_postgres_that_could_not_run_is_refused(
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     folders = Folders(data=Path("/") / ("d" * depth))
 
-    with pytest.raises(ConfigurationError, match=found), embedded_postgres(folders, print):
+    with pytest.raises(ConfigurationError, match=found), embedded_postgres(folders):
         pass
 
 
