@@ -59,18 +59,18 @@ ask() { _gateway ask "$@"; }
 
 # models [--json] [--probe] — list every model: price, context, key, reachability, cooldown, and whose fallback it is
 #   --probe also makes one paid call of one token to each, and says beforehand what they cost at most.
-# models gate MODEL [--json] — evaluate a model on the German sentences: precision, recall, valid JSON
+# models evaluate MODEL [--json] — evaluate a model on the German sentences: precision, recall, valid JSON
 # The result of a whole run is kept; ./run status shows it.
-models() {
+models() { # `gate` was the name until 0.1
   local piped=
-  if [ "${1:-}" != gate ]; then
+  if [[ "${1:-}" != @(evaluate|gate) ]]; then
     _gateway models "$@"
     return
   fi
   shift
   _engine_required
   [ -t 1 ] || piped=yes
-  docker compose exec ${piped:+"--no-TTY"} backend-stub python -m backend_stub.golden "$@"
+  docker compose exec ${piped:+"--no-TTY"} backend-stub python -m backend_stub.evaluation "$@"
 }
 
 # check — check .env and litellm_config.yaml without starting anything

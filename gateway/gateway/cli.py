@@ -187,7 +187,7 @@ def models(
         bool, typer.Option("--probe", help="Make one paid call of one token to each; says so.")
     ] = False,
     notes: Annotated[
-        bool, typer.Option("--notes", help="Only what is out of use, and how good the German is.")
+        bool, typer.Option("--notes", help="Only what is in cooldown, and how good the German is.")
     ] = False,
 ) -> None:
     """Show every deployment: price, context, key, whether it can be reached and is in use."""

@@ -14,7 +14,7 @@ from gateway.config.problems import ConfigurationError, Problem
 from gateway.database.connection import wait_for_database
 from gateway.database.ledger import compare, read_rows, shipped_folder, shipped_migrations
 from gateway.database.url import database_url
-from gateway.golden_results import read_results, start_lines
+from gateway.evaluations import read_results, start_lines
 from gateway.log import set_up_logging
 from gateway.port_owner import is_taken, owner
 from gateway.replicas.connections import check_connections

@@ -141,18 +141,18 @@ def test_ask_ends_with_an_error_that_one_can_read(models_stack: Stack) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_what_the_gate_found_is_said(models_stack: Stack) -> None:
+def test_what_an_evaluation_found_is_said(models_stack: Stack) -> None:
     """Not measured at first; after a whole run below the bar, that, with its figures."""
     missing = f"{PRICED} (openai/gpt-4o-mini): german not measured yet"
     assert missing in models_stack.run("status").stdout
     assert missing in models_stack.compose("logs", "--no-log-prefix", "gateway").stdout
 
-    gate = models_stack.run("models", "gate", PRICED, "--concurrency", "4", check=False)
+    done = models_stack.run("models", "evaluate", PRICED, "--concurrency", "4", check=False)
 
-    assert gate.returncode == 1, gate.stderr
-    below = f"{PRICED} (openai/gpt-4o-mini): german below the bar of the golden set: recall 0.0"
+    assert done.returncode == 1, done.stderr
+    below = f"{PRICED} (openai/gpt-4o-mini): german below the bar of the evaluation: recall 0.0"
     assert below in models_stack.run("status").stdout
-    assert "below the bar" in rows(models_stack)[PRICED]["golden"]
+    assert "below the bar" in rows(models_stack)[PRICED]["evaluation"]
 
 
 def test_a_refused_key_is_said_in_status(models_stack: Stack) -> None:
@@ -163,7 +163,7 @@ def test_a_refused_key_is_said_in_status(models_stack: Stack) -> None:
 
     shown = models_stack.run("status").stdout
     assert re.search(
-        rf"{LM_STUDIO} \(openai/local-model\): out of use since \d\d:\d\d:\d\d UTC: "
+        rf"{LM_STUDIO} \(openai/local-model\): in cooldown since \d\d:\d\d:\d\d UTC: "
         r"unauthorised \(401\), the provider refused the key in ",
         shown,
     )

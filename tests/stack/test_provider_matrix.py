@@ -256,7 +256,7 @@ def spend_row(stack: Stack, call: str) -> dict[str, Any]:
     )[0]
 
 
-# A refused key keeps a deployment out of use for a minute, so it comes last.
+# A refused key keeps a deployment in cooldown for a minute, so it comes last.
 ERRORS = [
     ("bad_request", {}, 400),
     ("server_error", {}, 503),

@@ -188,7 +188,7 @@ def test_a_request_may_wait_less(routed: Stack, key: str) -> None:
 
 @pytest.mark.parametrize("alias", SICK)
 def test_what_lists_its_models_and_does_not_answer(routed: Stack, key: str, alias: str) -> None:
-    """Once out of use no request tries it; back within 10 s of its recovery, by a booked call."""
+    """In cooldown no request tries it; within 10 s of its recovery it answers, by a booked call."""
 
     def answered_by() -> tuple[str, str]:
         answer = ask(routed, key, alias)
@@ -197,7 +197,7 @@ def test_what_lists_its_models_and_does_not_answer(routed: Stack, key: str, alia
 
     sick = {"name": alias, "match": {"key": f"^sk-{alias}$"}, "do": SICK[alias]}
     play(routed, SCRIPT | {"rules": [*SCRIPT["rules"], sick]})
-    until(lambda: answered_by() == ("spare", "1"), seconds=60, what="it to be out of use")
+    until(lambda: answered_by() == ("spare", "1"), seconds=60, what="its cooldown")
     seen = calls_to_the_sick(routed, alias)
     until(
         lambda: calls_to_the_sick(routed, alias) >= seen + 2,

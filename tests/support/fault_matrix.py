@@ -1,7 +1,7 @@
 """The cells of the fault matrix: which deployments each needs, and what came of a request to it.
 
 Every round of a cell has deployments of its own, with a base URL and a key of their own, so that no
-round finds a deployment that another has put out of use, and the scripted upstream's ledger tells
+round finds a deployment that another has put in cooldown, and the scripted upstream's ledger tells
 by the key who was asked how often.
 """
 

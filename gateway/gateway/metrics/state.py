@@ -110,7 +110,7 @@ def _deployments(router: Router) -> Iterator[Metric]:
     up = GaugeMetricFamily("gateway_deployment_up", "1 when it is in use.", labels=DEPLOYMENT)
     out = GaugeMetricFamily(
         "gateway_deployment_out_of_use",
-        "1 for a deployment that is not asked, with the kind of failure that put it out of use.",
+        "1 for a deployment in cooldown, with the kind of failure that began it.",
         labels=(*DEPLOYMENT, "reason"),
     )
     for deployment, state in router.states:

@@ -36,8 +36,8 @@ def print_rows(rows: Sequence[ListedDeployment]) -> None:
 
 
 def notes(rows: Sequence[ListedDeployment]) -> list[str]:
-    """Returns a line for each deployment out of use, and for each that extracts: its German."""
-    found = [row.note for row in rows] + [row.golden_note for row in rows]
+    """Return a line for each deployment in cooldown, and for each that extracts: its German."""
+    found = [row.note for row in rows] + [row.evaluation_note for row in rows]
     return [line for line in found if line is not None]
 
 

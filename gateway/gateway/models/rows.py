@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gateway import running
 from gateway.config.known_keys import FALLBACKS
 from gateway.config.prices import listed
-from gateway.golden_results import golden_line, judged_aliases, read_results, result_of
+from gateway.evaluations import evaluation_line, judged_aliases, read_results, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gateway.config.render import EffectiveConfig, LeftOut
     from gateway.config.settings import Settings
-    from gateway.golden_results import GoldenResult
+    from gateway.evaluations import Evaluation
 
 MILLION = 1_000_000
 LEFT_OUT = "left out"
@@ -40,10 +40,10 @@ class ListedDeployment:
         key_set: whether it has what it needs.
         reachable: yes, no, key refused, unknown; None when it was not looked.
         condition: up, down, limited, unauthorised, or left out.
-        since: when it went out of use, ISO 8601; None when it is in use.
+        since: when its cooldown began, ISO 8601; None when it is in use.
         reason: why it is not in use, and what to set.
-        fallback_of: the aliases that it stands in for.
-        golden: the gate's result in words; None when there is none.
+        fallback_of: the aliases that it is a fallback of.
+        evaluation: its result in words; None when there is none.
         judged: whether that result matters, because it extracts.
     """
 
@@ -61,7 +61,7 @@ class ListedDeployment:
     since: str | None
     reason: str | None
     fallback_of: tuple[str, ...]
-    golden: str | None
+    evaluation: str | None
     judged: bool
 
     @property
@@ -70,14 +70,14 @@ class ListedDeployment:
         if self.since is None:
             return None
         clock = datetime.fromisoformat(self.since).strftime("%H:%M:%S")
-        return f"{self.alias} ({self.model}): out of use since {clock} UTC: {self.reason}"
+        return f"{self.alias} ({self.model}): in cooldown since {clock} UTC: {self.reason}"
 
     @property
-    def golden_note(self) -> str | None:
+    def evaluation_note(self) -> str | None:
         """What is known of its German; None where that does not matter, or it does not run."""
         if not self.judged or self.deployment is None:
             return None
-        return golden_line(self.alias, self.model, self.golden)
+        return evaluation_line(self.alias, self.model, self.evaluation)
 
 
 def load_rows(
@@ -106,7 +106,7 @@ def load_rows(
 def _running(
     entry: Mapping[str, Any],
     effective: EffectiveConfig,
-    results: Sequence[GoldenResult],
+    results: Sequence[Evaluation],
     judged: Sequence[str],
 ) -> ListedDeployment:
     alias, model = entry["alias"], entry["model"]
@@ -128,12 +128,12 @@ def _running(
         since=None if is_up else _clock(entry["seconds"] or 0),
         reason=None if is_up else _reason(entry),
         fallback_of=_fallback_of(alias, effective),
-        golden=str(result) if result else None,
+        evaluation=str(result) if result else None,
         judged=alias in judged,
     )
 
 
-def _left_out(left_out: LeftOut, results: Sequence[GoldenResult]) -> ListedDeployment:
+def _left_out(left_out: LeftOut, results: Sequence[Evaluation]) -> ListedDeployment:
     result = result_of(left_out.model, results)
     facts = listed(left_out.model)
     return ListedDeployment(
@@ -151,7 +151,7 @@ def _left_out(left_out: LeftOut, results: Sequence[GoldenResult]) -> ListedDeplo
         since=None,
         reason=f"set {left_out.variable} and start again",
         fallback_of=(),
-        golden=str(result) if result else None,
+        evaluation=str(result) if result else None,
         judged=False,
     )
 

@@ -62,7 +62,7 @@ class Terminal:
         ("./run compl", "etion "),
         ("./run key rot", "ate "),
         ("./run key create anna --bud", "get "),
-        ("./run models ga", "te "),
+        ("./run models ev", "aluate "),
         ("./run completion z", "sh "),
         ("./run destroy --y", "es "),
     ],

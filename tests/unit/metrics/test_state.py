@@ -152,7 +152,7 @@ def test_a_gateway_that_hangs_is_unhealthy(
 
 
 def test_a_deployment_out_of_use_says_why(gateway: Gateway, value: Value) -> None:
-    """In use or not, and the kind of failure that put it out of use."""
+    """In use or not, and the kind of failure that began its cooldown."""
     state = next(state for deployment, state in gateway.router.states if deployment is OLLAMA)
     assert value("gateway_deployment_up", **AT_OLLAMA) == 1
 

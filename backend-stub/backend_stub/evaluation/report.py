@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from backend_stub import prompts
-from backend_stub.golden import entries
-from backend_stub.golden.gate import MAX_FAILED, Answer, UnusableError
-from backend_stub.golden.score import Tally, by_tag, score, total
+from backend_stub.evaluation import entries
+from backend_stub.evaluation.evaluate import MAX_FAILED, Answer, UnusableError
+from backend_stub.evaluation.score import Tally, by_tag, score, total
 
 FORMAT = 1
 """Of the record; a reader leaves a record of another format alone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend_stub.golden.entries import Entry
+from backend_stub.evaluation.entries import Entry
 from backend_stub.schemas import Item
 
 SENTENCE = "Die Straßen sind voll, weil sich die Kinder auf das Fest freuen."

@@ -1,4 +1,4 @@
-"""The gate: what it asks, counts, waits for and gives up on."""
+"""The evaluation: what it asks, counts, waits for and gives up on."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import httpx
 import pytest
 
 from backend_stub import prompts
-from backend_stub.golden import gate as gate_module
-from backend_stub.golden.entries import load, spread
-from backend_stub.golden.gate import Answer, ask
+from backend_stub.evaluation import evaluate as evaluate_module
+from backend_stub.evaluation.entries import load, spread
+from backend_stub.evaluation.evaluate import Answer, ask
 from backend_stub.settings import Settings
 from support.fake_gateway import DEPLOYMENT, FakeGateway, completion, error
 
 from .conftest import found, perfect
 
 if TYPE_CHECKING:
-    from .conftest import Gate
+    from .conftest import Evaluate
 
 FIRST = load()[0]
 INVALID = "Gerne! Hier sind die Vokabeln"
 
 
-def test_asks_as_extract_does(gate: Gate, gateway: FakeGateway) -> None:
+def test_asks_as_extract_does(evaluate: Evaluate, gateway: FakeGateway) -> None:
     """Each sentence is asked once, in order, with prompt, schema and key of /extract."""
     gateway.will(*perfect())
 
-    gate(model="extraction-model-openai")
+    evaluate(model="extraction-model-openai")
 
     assert [gateway.body(n)["messages"] for n in range(60)] == [
         prompts.extraction(entry.sentence) for entry in load()
@@ -41,7 +41,7 @@ def test_asks_as_extract_does(gate: Gate, gateway: FakeGateway) -> None:
     assert len(gateway.requests) == len(set(gateway.call_ids)) == 60
 
 
-def test_counts(gate: Gate, gateway: FakeGateway) -> None:
+def test_counts(evaluate: Evaluate, gateway: FakeGateway) -> None:
     """Repairs, invalid answers, tokens and cost are counted, those of failed sentences included."""
     gateway.will(
         completion(found(FIRST), x_litellm_response_cost="0.001", x_litellm_model_id="abc"),
@@ -51,7 +51,7 @@ def test_counts(gate: Gate, gateway: FakeGateway) -> None:
         completion(INVALID, x_litellm_response_cost="0.016"),
     )
 
-    record = gate("--sentences", "3", "--json").json
+    record = evaluate("--sentences", "3", "--json").json
 
     assert record["outcomes"] == {"valid": 1, "repaired": 1, "invalid": 1, "failed": 0}
     assert record["errors"] == {"invalid_model_output": 1}
@@ -65,32 +65,34 @@ def test_counts(gate: Gate, gateway: FakeGateway) -> None:
     assert record["counts"]["expected"] == sum(len(entry.expected) for entry in asked)
 
 
-def test_seconds(gate: Gate, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seconds(evaluate: Evaluate, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sentence takes from its question to its answer; the median is of the sentences."""
     durations = iter((0, 2, 2, 10, 10, 13))
-    monkeypatch.setattr(gate_module, "time", type("Clock", (), {"monotonic": durations.__next__}))
+    monkeypatch.setattr(
+        evaluate_module, "time", type("Clock", (), {"monotonic": durations.__next__})
+    )
     gateway.will(*perfect(3))
 
-    assert gate("--sentences", "3", "--json").json["seconds_median"] == 3
+    assert evaluate("--sentences", "3", "--json").json["seconds_median"] == 3
 
 
-def test_fallback_is_no_answer(gate: Gate, gateway: FakeGateway) -> None:
+def test_fallback_is_no_answer(evaluate: Evaluate, gateway: FakeGateway) -> None:
     """An answer that another alias gave says nothing about this one, and is not scored."""
     other = completion(found(FIRST), x_litellm_attempted_fallbacks="1")
     gateway.will(other, *perfect()[1:])
 
-    record = gate("--json").json
+    record = evaluate("--json").json
 
     assert record["outcomes"]["failed"] == 1
     assert record["errors"] == {"answered_by_fallback": 1}
     assert record["deployments"] == {DEPLOYMENT: 59}
 
 
-def test_a_few_failures(gate: Gate, gateway: FakeGateway) -> None:
+def test_a_few_failures(evaluate: Evaluate, gateway: FakeGateway) -> None:
     """A sentence without an answer counts as nothing found, but not as invalid JSON."""
     gateway.will(error(500, "litellm.InternalServerError: no"), *perfect()[1:])
 
-    ran = gate("--json")
+    ran = evaluate("--json")
 
     assert ran.code == 0
     assert ran.json["outcomes"] == {"valid": 59, "repaired": 0, "invalid": 0, "failed": 1}
@@ -98,11 +100,11 @@ def test_a_few_failures(gate: Gate, gateway: FakeGateway) -> None:
     assert ran.json["counts"]["hits"] == ran.json["counts"]["expected"] - len(FIRST.expected)
 
 
-def test_too_many_failures(gate: Gate, gateway: FakeGateway) -> None:
+def test_too_many_failures(evaluate: Evaluate, gateway: FakeGateway) -> None:
     """With more than a tenth of the sentences unanswered there is no verdict, and a reason."""
     gateway.will(*[error(500, "litellm.InternalServerError: no")] * 7, *perfect()[7:])
 
-    ran = gate()
+    ran = evaluate()
 
     assert (ran.code, ran.out) == (2, "")
     assert "7 of 60 sentences got no answer of extraction-model (7 provider_failed)" in ran.err
@@ -120,11 +122,11 @@ def test_too_many_failures(gate: Gate, gateway: FakeGateway) -> None:
         (error(401, "litellm.AuthenticationError: no"), "provider's key"),
     ],
 )
-def test_hopeless(gate: Gate, gateway: FakeGateway, answer: object, says: str) -> None:
+def test_hopeless(evaluate: Evaluate, gateway: FakeGateway, answer: object, says: str) -> None:
     """What no other sentence can fare better with ends the run at once, with what to do."""
     gateway.will(*[answer] * 3)
 
-    ran = gate("--json")
+    ran = evaluate("--json")
 
     assert (ran.code, ran.out) == (2, "")
     assert "extraction-model: no verdict" in ran.err
@@ -132,21 +134,21 @@ def test_hopeless(gate: Gate, gateway: FakeGateway, answer: object, says: str) -
     assert len(gateway.requests) <= 2  # a refused connection is tried twice here
 
 
-def test_rate_limit(gate: Gate, gateway: FakeGateway) -> None:
+def test_rate_limit(evaluate: Evaluate, gateway: FakeGateway) -> None:
     """A rate limit is waited for as long as it says, and the sentence asked again."""
     gateway.will(error(429, "slow", headers={"retry-after": "0"}), *perfect(3))
 
-    record = gate("--sentences", "3", "--json").json
+    record = evaluate("--sentences", "3", "--json").json
 
     assert record["outcomes"]["valid"] == 3
     assert gateway.body(0)["messages"] == gateway.body(1)["messages"]
 
 
-def test_lasting_rate_limit(gate: Gate, gateway: FakeGateway) -> None:
+def test_lasting_rate_limit(evaluate: Evaluate, gateway: FakeGateway) -> None:
     """A rate limit that lasts is given up after three waits."""
     gateway.will(*[error(429, "slow", headers={"retry-after": "0"})] * 4, *perfect()[1:])
 
-    assert gate("--json").json["errors"] == {"rate_limited": 1}
+    assert evaluate("--json").json["errors"] == {"rate_limited": 1}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_lasting_rate_limit(gate: Gate, gateway: FakeGateway) -> None:
     [("7", 7), ("3600", 60), ("Wed, 21 Oct 2026 07:28:00 GMT", 60)],
 )
 def test_wait(
-    gate: Gate,
+    evaluate: Evaluate,
     gateway: FakeGateway,
     monkeypatch: pytest.MonkeyPatch,
     retry_after: str,
@@ -169,7 +171,7 @@ def test_wait(
     monkeypatch.setattr(asyncio, "sleep", sleep)
     gateway.will(error(429, "slow", headers={"retry-after": retry_after}), *perfect(1))
 
-    gate("--sentences", "1")
+    evaluate("--sentences", "1")
 
     assert waits == [seconds]
 

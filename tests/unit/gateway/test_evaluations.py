@@ -1,11 +1,11 @@
-"""What the gate found out about models, as the gateway says it."""
+"""What an evaluation found out about models, as the gateway says it."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from gateway.golden_results import judged_aliases, read_results, start_lines
+from gateway.evaluations import judged_aliases, read_results, start_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +41,9 @@ def test_a_model_never_measured_is_said(
     tmp_path: Path, rendered: Callable[..., EffectiveConfig]
 ) -> None:
     """Without a result there is a line with the command that makes one."""
+    command = "./run models evaluate extraction-model"
     assert lines(tmp_path / "nowhere", rendered()) == [
-        f"extraction-model ({MODEL}): german not measured yet; ./run models gate extraction-model"
+        f"extraction-model ({MODEL}): german not measured yet; {command}"
     ]
 
 
@@ -51,7 +52,7 @@ def test_what_is_below_the_bar_is_said_with_its_figures(
 ) -> None:
     """Figure, bar and date; what reached the bar is not listed."""
     keep(tmp_path)
-    said = f"extraction-model ({MODEL}): german below the bar of the golden set: "
+    said = f"extraction-model ({MODEL}): german below the bar of the evaluation: "
     assert lines(tmp_path, rendered()) == [f"{said}recall 0.06 below 0.50, 2026-01-02"]
 
 
@@ -61,7 +62,7 @@ def test_a_model_that_passed_is_said_too(
     """A pass has its recall and its date."""
     keep(tmp_path, passed=True, recall=0.7)
     assert lines(tmp_path, rendered()) == [
-        f"extraction-model ({MODEL}): german passed the golden set, recall 0.70, 2026-01-02"
+        f"extraction-model ({MODEL}): german passed the evaluation, recall 0.70, 2026-01-02"
     ]
 
 

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from backend_stub.golden.entries import load
-from backend_stub.golden.report import Bar
-from backend_stub.golden.score import Tally, by_tag, score, total
+from backend_stub.evaluation.entries import load
+from backend_stub.evaluation.report import Bar
+from backend_stub.evaluation.score import Tally, by_tag, score, total
 
 from .examples import CHILD, FULL, STREET, entry, item
 

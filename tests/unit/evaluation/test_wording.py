@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
-from backend_stub.golden import normalise
-from backend_stub.golden.score import score
+from backend_stub.evaluation import normalise
+from backend_stub.evaluation.score import score
 
 from .examples import BECAUSE, FULL, LOOK_FORWARD, SENTENCE, STREET, entry, item
 

@@ -1,4 +1,4 @@
-"""The gate as a command: `python -m backend_stub.golden MODEL`.
+"""The evaluation as a command: `python -m backend_stub.evaluation MODEL`.
 
 Exit code 0: at or above the bar. 1: below it. 2: no verdict, the message says why.
 """
@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import httpx
 
-from backend_stub.golden import entries, report
-from backend_stub.golden.gate import Answer, UnusableError, ask
+from backend_stub.evaluation import entries, report
+from backend_stub.evaluation.evaluate import Answer, UnusableError, ask
 from backend_stub.settings import Settings, SettingsError
 
 RESULTS_VARIABLE = "GOLDEN_RESULTS"
@@ -26,7 +26,7 @@ RESULTS_VARIABLE = "GOLDEN_RESULTS"
 def main(
     arguments: Sequence[str] | None = None, transport: httpx.AsyncBaseTransport | None = None
 ) -> int:
-    """Runs the gate and returns the exit code."""
+    """Run the evaluation and return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -63,7 +63,7 @@ def main(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m backend_stub.golden",
+        prog="python -m backend_stub.evaluation",
         description="Judge a model by a German golden set, through the gateway, as /extract asks.",
         epilog="exit code 0: at or above the bar; 1: below; 2: no verdict",
         allow_abbrev=False,

@@ -1,7 +1,7 @@
-"""What `./run models gate` found out about models, kept in a volume by the backend.
+"""What `./run models evaluate` found out about models, kept in a volume by the backend.
 
 A model that was not measured, or is below the bar, is said at every start and in `./run status`.
-The records' shape: backend-stub/backend_stub/golden/report.py.
+The records' shape: backend-stub/backend_stub/evaluation/report.py.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ FORMAT = 1
 """Of the records that are understood here; others are left alone."""
 
 JUDGED_ALIAS = "extraction-model"
-"""The alias whose members the golden set is about, with those that stand in for it."""
+"""The alias that the evaluation is about, with its fallbacks."""
 
 BAR = ("recall", "precision", "valid_json")
 
 
 @dataclass(frozen=True)
-class GoldenResult:
-    """One run of the gate over the whole set.
+class Evaluation:
+    """One run over the whole set.
 
     Attributes:
         alias: what was asked.
@@ -48,16 +48,16 @@ class GoldenResult:
     def __str__(self) -> str:
         day = self.date[:10]
         if self.passed:
-            return f"passed the golden set, recall {self.figures['recall']:.2f}, {day}"
+            return f"passed the evaluation, recall {self.figures['recall']:.2f}, {day}"
         below = ", ".join(
             f"{name.replace('_', ' ')} {self.figures[name]:.2f} below {self.bar[name]:.2f}"
             for name in BAR
             if self.figures[name] < self.bar[name]
         )
-        return f"below the bar of the golden set: {below}, {day}"
+        return f"below the bar of the evaluation: {below}, {day}"
 
 
-def read_results(folder: Path) -> list[GoldenResult]:
+def read_results(folder: Path) -> list[Evaluation]:
     """Returns the results kept, the newest first; none where there is no such folder."""
     try:
         paths = sorted(folder.glob("*.json"))
@@ -67,19 +67,19 @@ def read_results(folder: Path) -> list[GoldenResult]:
     return sorted(filter(None, found), key=lambda result: result.date, reverse=True)
 
 
-def result_of(model: str, results: Sequence[GoldenResult]) -> GoldenResult | None:
+def result_of(model: str, results: Sequence[Evaluation]) -> Evaluation | None:
     """Returns the newest result in which a model answered, under whatever alias."""
     return next((result for result in results if model in result.models), None)
 
 
 def judged_aliases(effective: EffectiveConfig) -> list[str]:
-    """Returns extraction-model and the aliases that stand in for it."""
+    """Return extraction-model and its fallbacks."""
     chains = effective.config["router_settings"].get("fallbacks") or []
-    stand_ins = [target for chain in chains for target in chain.get(JUDGED_ALIAS) or ()]
-    return [alias for alias in (JUDGED_ALIAS, *stand_ins) if alias in effective.aliases]
+    fallbacks = [target for chain in chains for target in chain.get(JUDGED_ALIAS) or ()]
+    return [alias for alias in (JUDGED_ALIAS, *fallbacks) if alias in effective.aliases]
 
 
-def start_lines(effective: EffectiveConfig, results: Sequence[GoldenResult]) -> list[str]:
+def start_lines(effective: EffectiveConfig, results: Sequence[Evaluation]) -> list[str]:
     """Returns one line for each model that extracts, with its result or that there is none."""
     aliases = judged_aliases(effective)
     models = [
@@ -87,22 +87,22 @@ def start_lines(effective: EffectiveConfig, results: Sequence[GoldenResult]) -> 
         for deployment in effective.config["model_list"]
         if deployment["model_name"] in aliases
     ]
-    return [golden_line(alias, model, result_of(model, results)) for alias, model in models]
+    return [evaluation_line(alias, model, result_of(model, results)) for alias, model in models]
 
 
-def golden_line(alias: str, model: str, result: GoldenResult | str | None) -> str:
+def evaluation_line(alias: str, model: str, result: Evaluation | str | None) -> str:
     """Returns what is known of a model's German, in one line; a result may be in words already."""
     if result is None:
-        return f"{alias} ({model}): german not measured yet; ./run models gate {alias}"
+        return f"{alias} ({model}): german not measured yet; ./run models evaluate {alias}"
     return f"{alias} ({model}): german {result}"
 
 
-def _parse(content: bytes) -> GoldenResult | None:
+def _parse(content: bytes) -> Evaluation | None:
     try:
         record: dict[str, Any] = json.loads(content)
         if record["format"] != FORMAT:
             return None
-        return GoldenResult(
+        return Evaluation(
             alias=str(record["model"]),
             models=frozenset(record["deployments"]),
             date=str(record["date"]),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from backend_stub.golden import entries
-from backend_stub.golden.__main__ import main
-from backend_stub.golden.entries import Tag, load
-from backend_stub.golden.report import Bar, prompt_fingerprint
+from backend_stub.evaluation import entries
+from backend_stub.evaluation.__main__ import main
+from backend_stub.evaluation.entries import Tag, load
+from backend_stub.evaluation.report import Bar, prompt_fingerprint
 from support.fake_gateway import DEPLOYMENT, FakeGateway, completion
 
 from .conftest import found, perfect
@@ -18,25 +18,25 @@ from .conftest import found, perfect
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .conftest import Gate
+    from .conftest import Evaluate
 
 
-def test_pass(gate: Gate, gateway: FakeGateway) -> None:
+def test_pass(evaluate: Evaluate, gateway: FakeGateway) -> None:
     """A model at or above the bar ends with 0 and says what it reached."""
     gateway.will(*perfect())
 
-    ran = gate()
+    ran = evaluate()
 
     assert ran.code == 0
     assert "passed: recall 0.50, precision 0.40 and valid json 0.95 are reached" in ran.out
 
 
 @pytest.mark.parametrize("json_flag", [(), ("--json",)])
-def test_below(gate: Gate, gateway: FakeGateway, json_flag: tuple[str, ...]) -> None:
+def test_below(evaluate: Evaluate, gateway: FakeGateway, json_flag: tuple[str, ...]) -> None:
     """A model below the bar ends with 1 and says in what."""
     gateway.will(*[completion(found(entry, share=0.3)) for entry in load()])
 
-    ran = gate(*json_flag)
+    ran = evaluate(*json_flag)
 
     assert ran.code == 1
     assert "recall 0.3" in ran.out
@@ -54,19 +54,23 @@ def test_below(gate: Gate, gateway: FakeGateway, json_flag: tuple[str, ...]) -> 
     ],
 )
 def test_bar(
-    gate: Gate, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch, option: str, variable: str
+    evaluate: Evaluate,
+    gateway: FakeGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    variable: str,
 ) -> None:
     """The bar is an option's, else its variable's, else the default; at the bar is not below."""
     name = option.removeprefix("--min-").replace("-", "_")
     gateway.will(*perfect(1) * 4)
     one = ("--sentences", "1", "--json")
 
-    assert gate(*one).json["bar"][name] == getattr(Bar(), name)
+    assert evaluate(*one).json["bar"][name] == getattr(Bar(), name)
     monkeypatch.setenv(variable, "")
-    assert gate(*one).json["bar"][name] == getattr(Bar(), name)
+    assert evaluate(*one).json["bar"][name] == getattr(Bar(), name)
     monkeypatch.setenv(variable, "0.7")
-    assert gate(*one).json["bar"][name] == 0.7
-    ran = gate(*one, option, "1")
+    assert evaluate(*one).json["bar"][name] == 0.7
+    ran = evaluate(*one, option, "1")
     assert ran.json["bar"][name] == 1
     assert ran.code == 0
 
@@ -105,17 +109,19 @@ def test_wrong_variable(
     assert "--min-recall: '50%' is no share from 0 to 1" in capsys.readouterr().err
 
 
-def test_no_key(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a key there is no verdict, and the variable is named."""
     monkeypatch.delenv("LITELLM_API_KEY")
 
-    ran = gate()
+    ran = evaluate()
 
     assert (ran.code, ran.out) == (2, "")
     assert "LITELLM_API_KEY is not set" in ran.err
 
 
-def test_interrupted(gate: Gate, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted(
+    evaluate: Evaluate, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C ends with 2 and one line, no traceback."""
 
     async def interrupt(*_: object) -> None:
@@ -123,18 +129,18 @@ def test_interrupted(gate: Gate, gateway: FakeGateway, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(FakeGateway, "handle_async_request", interrupt)
 
-    ran = gate()
+    ran = evaluate()
 
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.strip() == "extraction-model: no verdict, interrupted"
     assert not gateway.requests
 
 
-def test_table(gate: Gate, gateway: FakeGateway) -> None:
+def test_table(evaluate: Evaluate, gateway: FakeGateway) -> None:
     """The table has a row for all, each level and each tag, and fits 80 columns."""
     gateway.will(*perfect(x_litellm_response_cost="0.0001"))
 
-    lines = gate().out.splitlines()
+    lines = evaluate().out.splitlines()
 
     assert lines[0] == f"extraction-model, answered by {DEPLOYMENT} (60)"
     rows = {line.split()[0]: line.split()[1:] for line in lines if line}
@@ -144,11 +150,11 @@ def test_table(gate: Gate, gateway: FakeGateway) -> None:
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_progress(gate: Gate, gateway: FakeGateway) -> None:
+def test_progress(evaluate: Evaluate, gateway: FakeGateway) -> None:
     """Progress goes to stderr, a line for each sentence, and stdout has the JSON alone."""
     gateway.will(*perfect(2))
 
-    ran = gate("--sentences", "2", "--json")
+    ran = evaluate("--sentences", "2", "--json")
 
     assert [line.split(":")[0] for line in ran.err.splitlines()] == [
         "1/2 articles-1",
@@ -157,13 +163,13 @@ def test_progress(gate: Gate, gateway: FakeGateway) -> None:
     assert ran.json["sentences"] == 2
 
 
-def test_record(gate: Gate, gateway: FakeGateway, tmp_path: Path) -> None:
+def test_record(evaluate: Evaluate, gateway: FakeGateway, tmp_path: Path) -> None:
     """The record names model, deployment, date, set and prompt, and is what --json prints."""
     gateway.will(*perfect(x_litellm_model_id="abc"))
     file = tmp_path / "extraction-model.json"
     file.write_text("an old one")
 
-    ran = gate("--json", "--record", str(file))
+    ran = evaluate("--json", "--record", str(file))
 
     record = json.loads(file.read_text(encoding="utf-8"))
     assert record == ran.json
@@ -180,11 +186,13 @@ def test_record(gate: Gate, gateway: FakeGateway, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
-def test_record_that_cannot_be_written(gate: Gate, gateway: FakeGateway, tmp_path: Path) -> None:
+def test_record_that_cannot_be_written(
+    evaluate: Evaluate, gateway: FakeGateway, tmp_path: Path
+) -> None:
     """A record that cannot be written ends with 2, but the figures are printed all the same."""
     gateway.will(*perfect(1))
 
-    ran = gate("--sentences", "1", "--record", str(tmp_path / "missing" / "x.json"))
+    ran = evaluate("--sentences", "1", "--record", str(tmp_path / "missing" / "x.json"))
 
     assert ran.code == 2
     assert "cannot be written (No such file or directory)" in ran.err

@@ -1,4 +1,4 @@
-"""The gate as a command, with a fake gateway behind it."""
+"""The evaluation as a command, with a fake gateway behind it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import stamina
 
-from backend_stub.golden.__main__ import main
-from backend_stub.golden.entries import Entry, load
+from backend_stub.evaluation.__main__ import main
+from backend_stub.evaluation.entries import Entry, load
 from backend_stub.settings import Settings
 from support.fake_gateway import FakeGateway, completion
 
@@ -53,7 +53,7 @@ class Ran:
         return parsed
 
 
-class Gate:
+class Evaluate:
     """Runs the command."""
 
     def __init__(self, gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,9 +68,9 @@ class Gate:
 
 
 @pytest.fixture
-def gate(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> Gate:
+def evaluate(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> Evaluate:
     """Return the command."""
-    return Gate(gateway, capsys)
+    return Evaluate(gateway, capsys)
 
 
 def found(entry: Entry, share: float = 1.0) -> str:

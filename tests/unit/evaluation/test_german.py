@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from backend_stub.golden import normalise
-from backend_stub.golden.entries import Entry, ExpectedItem, load
+from backend_stub.evaluation import normalise
+from backend_stub.evaluation.entries import Entry, ExpectedItem, load
 
 ENTRIES = load()
 every_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)

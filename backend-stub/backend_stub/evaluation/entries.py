@@ -27,7 +27,7 @@ Tag = Literal[
     "numbers-dates",
 ]
 
-_FILE = Path(__file__).with_name("golden.json")
+_FILE = Path(__file__).with_name("sentences.json")
 _Text = Annotated[str, Field(min_length=1)]
 
 

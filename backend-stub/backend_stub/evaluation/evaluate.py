@@ -14,8 +14,8 @@ from typing import Literal
 
 import httpx
 
+from backend_stub.evaluation.entries import Entry
 from backend_stub.failures import ServiceError
-from backend_stub.golden.entries import Entry
 from backend_stub.litellm_provider import CALL_ID, LiteLLMProvider
 from backend_stub.schemas import ExtractRequest, Item
 from backend_stub.settings import Settings

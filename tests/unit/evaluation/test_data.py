@@ -11,14 +11,14 @@ from typing import get_args
 
 import pytest
 
-from backend_stub import golden, prompts
-from backend_stub.golden import normalise
-from backend_stub.golden.entries import Entry, Level, Tag, load, spread
-from backend_stub.golden.score import score
+from backend_stub import evaluation, prompts
+from backend_stub.evaluation import normalise
+from backend_stub.evaluation.entries import Entry, Level, Tag, load, spread
+from backend_stub.evaluation.score import score
 from backend_stub.schemas import MAX_ITEM_TEXT, MAX_TRANSLATION, Item
 
 ENTRIES = load()
-README = (Path(golden.__path__[0]) / "README.md").read_text(encoding="utf-8")
+README = (Path(evaluation.__path__[0]) / "README.md").read_text(encoding="utf-8")
 every_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
 
 

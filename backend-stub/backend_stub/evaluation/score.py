@@ -12,8 +12,8 @@ lists under `also` is right too, but nothing is lost without it. All else was fo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
-from backend_stub.golden import normalise
-from backend_stub.golden.entries import Entry, ExpectedItem
+from backend_stub.evaluation import normalise
+from backend_stub.evaluation.entries import Entry, ExpectedItem
 from backend_stub.schemas import Item
 
 _SHORT = 3
