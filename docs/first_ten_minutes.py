@@ -157,7 +157,7 @@ def newcomers(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in own}
 
 
-def look_at_machine() -> Machine:
+def observe_machine() -> Machine:
     """Returns what the commands are about to run on."""
     meminfo = Path("/proc/meminfo")
     kilobytes = re.search(r"MemTotal:\s+(\d+)", meminfo.read_text()) if meminfo.exists() else None
@@ -274,7 +274,7 @@ def _anchor(title: str) -> str:
 
 def main() -> None:
     """Makes the clone, runs the steps, writes the page, and removes what it made."""
-    machine = look_at_machine()
+    machine = observe_machine()
     folder = Path(tempfile.mkdtemp(prefix="first-ten-minutes-"))
     clone = folder / CLONE
     project = f"first-ten-minutes-{secrets.token_hex(3)}"

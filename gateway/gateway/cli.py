@@ -168,14 +168,14 @@ def overview(
     from gateway.config.settings import load_settings  # noqa: PLC0415
     from gateway.database.connection import connect  # noqa: PLC0415
     from gateway.database.url import database_url  # noqa: PLC0415
-    from gateway.overview import overview as look  # noqa: PLC0415
+    from gateway.overview import overview as read_overview  # noqa: PLC0415
 
     url = database_url(load_settings())
     if url is None:
         typer.echo("null" if json else "database  none, so no keys, budgets or spend")
         return
     with connect(url, read_only=True) as connection:
-        seen = look(connection)
+        seen = read_overview(connection)
     typer.echo(seen.as_json() if json else "\n".join(seen.lines()))
 
 
@@ -198,7 +198,7 @@ def models(
 
     settings, effective = checked_config(os.environ)
     with client(settings, timeout=settings.request_timeout or 120) as gateway:
-        rows = load_rows(settings, effective, gateway, look=not notes)
+        rows = load_rows(settings, effective, gateway, check=not notes)
         if notes:
             typer.echo("".join(f"{line}\n" for line in report.notes(rows)), nl=False)
             return

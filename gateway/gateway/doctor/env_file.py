@@ -1,4 +1,4 @@
-"""The lines of a .env file, each by its number, as far as checks look at them."""
+"""The lines of a .env file, each by its number, as far as checks read them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the checks judge, read once and then left alone; its pieces are in `seen.py`.
 
-None and empty mean "not seen", so a check finds nothing in what could not be looked at.
+None and empty mean "not seen", so a check finds nothing in what could not be read.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from gateway.config.settings import load_settings
 from gateway.database.url import database_problems
 from gateway.doctor.seen import DeploymentSeen, Observed, OllamaSeen, WrongSetting
 from gateway.ollama_api import with_tag
-from gateway.routing.reach import look_at_all
+from gateway.routing.reach import check_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gateway.doctor.facts import Facts
 
 CONFIG = Path("litellm/litellm_config.yaml")
-LOOK_SECONDS = 3.0
+CHECK_SECONDS = 3.0
 SPEED_SECONDS = 10.0
 SPEED_TOKENS = 16
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -91,12 +91,12 @@ async def _look_round(
     proxies: dict[str, str],
 ) -> Observed:
     entries = effective.config["model_list"]
-    async with httpx.AsyncClient(timeout=LOOK_SECONDS) as client:
-        looks = look_at_all(deployments, LOOK_SECONDS)
+    async with httpx.AsyncClient(timeout=CHECK_SECONDS) as client:
+        checks = check_all(deployments, CHECK_SECONDS)
         bases = sorted({d.base for d in deployments if d.base and d.protocol is Protocol.OLLAMA})
-        seen = asyncio.gather(*(_look_at_ollama(base, facts.model, client) for base in bases))
+        seen = asyncio.gather(*(_observe_ollama(base, facts.model, client) for base in bases))
         offset = _clock_offset(_paid_base(deployments, entries), client)
-        reached, ollamas, clock = await asyncio.gather(looks, seen, offset)
+        reached, ollamas, clock = await asyncio.gather(checks, seen, offset)
     known = {(each.alias, each.model): each for each in facts.deployments}
     seen_deployments = [
         _deployment(deployment, entry, found.reachable.value, known)
@@ -152,7 +152,7 @@ def _fallbacks(router: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-async def _look_at_ollama(
+async def _observe_ollama(
     base: str, model: str, client: httpx.AsyncClient
 ) -> tuple[OllamaSeen, str | None]:
     """Returns what an Ollama shows, and why its speed could not be measured.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def as_text(found: Found, not_checked: Sequence[str], checks: int) -> str:
-    """Returns the findings, each with its evidence and its fix, and what was not looked at."""
+    """Returns the findings, each with its evidence and its fix, and what was not checked."""
     blocks = [
         f"{number}. {finding.what}\n   seen: {_indented(finding.evidence)}\n"
         f"   fix:  {_indented(finding.fix)}"

@@ -134,7 +134,7 @@ class DeploymentSeen:
     Attributes:
         key: the variable of its key, or `in the file`, or `not needed`.
         base: the URL that is asked; None when only LiteLLM knows it.
-        reachable: yes, no, key refused, unknown; None when nobody looked.
+        reachable: yes, no, key refused, unknown; None when it was not checked.
         condition: up, down, limited, unauthorised, left out; empty when no gateway runs.
         reason: the gateway's, for the condition.
     """
@@ -188,7 +188,7 @@ class Observed:
         timeout: seconds that the gateway waits for one attempt.
         clock_offset: seconds that this machine is ahead of a provider; None when none was asked.
         proxies: the proxy variables that the engine gives to every container.
-        not_checked: what could not be looked at, and why.
+        not_checked: what could not be checked, and why.
     """
 
     wrong: tuple[WrongSetting, ...] = ()

@@ -1,6 +1,6 @@
 """GET /gateway/deployments: how each deployment is, for whoever holds the master key.
 
-With ?look=true each is looked at first, at an endpoint that costs nothing.
+With ?check=true the health of each is checked first, at an endpoint that costs nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.http.asgi import Message, Send
     from gateway.routing.router import Router
 
-LOOK_SECONDS = 3.0
+CHECK_SECONDS = 3.0
 _NO_STORE = (b"cache-control", b"no-store")
 
 
@@ -38,8 +38,8 @@ class DeploymentPage:
             await answer_json(send, 401, {"error": error}, [_NO_STORE])
             return
         entries = self._entries()
-        if scope.get("query_string") == b"look=true":
-            await self._look(entries)
+        if scope.get("query_string") == b"check=true":
+            await self._check(entries)
         await answer_json(send, 200, {"deployments": entries}, [_NO_STORE])
 
     def _entries(self) -> list[dict[str, Any]]:
@@ -56,10 +56,10 @@ class DeploymentPage:
             for each, entry in zip(deployments, self._router.status(), strict=True)
         ]
 
-    async def _look(self, entries: list[dict[str, Any]]) -> None:
-        from gateway.routing.reach import look_at_all  # noqa: PLC0415 -- only for this page
+    async def _check(self, entries: list[dict[str, Any]]) -> None:
+        from gateway.routing.reach import check_all  # noqa: PLC0415 -- only for this page
 
-        seen = await look_at_all([each for each, _ in self._router.states], LOOK_SECONDS)
+        seen = await check_all([each for each, _ in self._router.states], CHECK_SECONDS)
         for entry, found in zip(entries, seen, strict=True):
             entry |= {"reachable": found.reachable.value, "context": found.context}
 

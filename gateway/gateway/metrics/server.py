@@ -12,7 +12,7 @@ from prometheus_client import (
 )
 
 from gateway.metrics.requests import RequestMetrics
-from gateway.metrics.state import Looked, StateCollector
+from gateway.metrics.state import Sources, StateCollector
 
 if TYPE_CHECKING:
     import asyncio
@@ -79,7 +79,7 @@ class MetricsServer:
 
     def registry(self, loop: asyncio.AbstractEventLoop) -> CollectorRegistry:
         """Returns everything: the state first, which makes the counters' series exist."""
-        looked = Looked(
+        sources = Sources(
             self._health,
             loop,
             self._router,
@@ -87,7 +87,7 @@ class MetricsServer:
             self._budgets,
         )
         collected = CollectorRegistry()
-        collected.register(StateCollector(looked))
+        collected.register(StateCollector(sources))
         collected.register(self._counted)
         ProcessCollector(registry=collected)
         return collected

@@ -1,4 +1,4 @@
-"""What is looked at when Prometheus asks: nothing of it costs a request anything."""
+"""What is read when Prometheus asks; none of it costs a request anything."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ HEALTH_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What is looked at.
+class Sources:
+    """Where it is read.
 
     Attributes:
         health: of the gateway.
@@ -54,19 +54,19 @@ class StateCollector(Collector):
     """Collects, in the thread of whoever asks.
 
     Args:
-        looked: at what.
+        sources: where it is read.
     """
 
-    def __init__(self, looked: Looked) -> None:
-        self._looked = looked
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
 
     def describe(self) -> Iterable[Metric]:
-        """Returns nothing: to look is not free, and the registry would do so at once."""
+        """Returns nothing: to read is not free, and the registry would do so at once."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
         """Yields the state of now."""
-        looked = self._looked
+        sources = self._sources
         report = self._report()
         yield _gauge(
             "gateway_build_info",
@@ -74,14 +74,14 @@ class StateCollector(Collector):
             {"version": __version__, "litellm": version("litellm")},
         )
         yield from _health(report)
-        yield from _deployments(looked.router)
-        if looked.journal is not None:
-            yield from _journal(looked.journal)
-        if looked.budgets is not None and report.database_answers:
-            yield from _budgets(looked.budgets())
+        yield from _deployments(sources.router)
+        if sources.journal is not None:
+            yield from _journal(sources.journal)
+        if sources.budgets is not None and report.database_answers:
+            yield from _budgets(sources.budgets())
 
     def _report(self) -> Report:
-        asked = asyncio.run_coroutine_threadsafe(self._asked(), self._looked.loop)
+        asked = asyncio.run_coroutine_threadsafe(self._asked(), self._sources.loop)
         try:
             return asked.result(HEALTH_SECONDS)
         except (TimeoutError, FutureTimeoutError):  # two classes until Python 3.11
@@ -89,7 +89,7 @@ class StateCollector(Collector):
             return Report((f"the gateway does not answer within {HEALTH_SECONDS:g} s",), 0)
 
     async def _asked(self) -> Report:
-        return self._looked.health.report()
+        return self._sources.health.report()
 
 
 def _health(report: Report) -> Iterator[Metric]:

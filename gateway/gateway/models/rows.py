@@ -38,7 +38,7 @@ class ListedDeployment:
         context: tokens that a request may hold; None when nobody says.
         key: the variable of its key, or `in the file`, or `not needed`.
         key_set: whether it has what it needs.
-        reachable: yes, no, key refused, unknown; None when it was not looked.
+        reachable: yes, no, key refused, unknown; None when it was not checked.
         condition: up, down, limited, unauthorised, or left out.
         since: when its cooldown began, ISO 8601; None when it is in use.
         reason: why it is not in use, and what to set.
@@ -81,7 +81,7 @@ class ListedDeployment:
 
 
 def load_rows(
-    settings: Settings, effective: EffectiveConfig, gateway: httpx.Client, *, look: bool
+    settings: Settings, effective: EffectiveConfig, gateway: httpx.Client, *, check: bool
 ) -> list[ListedDeployment]:
     """Returns the rows: those that run, in the configuration's order, then those left out.
 
@@ -89,12 +89,12 @@ def load_rows(
         settings: of the gateway.
         effective: its configuration.
         gateway: the running one.
-        look: whether each provider is looked at, free of cost.
+        check: whether the health of each is checked, free of cost.
 
     Raises:
         GatewayAnswerError: the gateway does not answer.
     """
-    page = running.get(gateway, "/gateway/deployments", **({"look": "true"} if look else {}))
+    page = running.get(gateway, "/gateway/deployments", **({"check": "true"} if check else {}))
     results = read_results(settings.golden_results)
     judged = judged_aliases(effective)
     return [

@@ -9,18 +9,18 @@ HOST = "127.0.0.1"
 LIVELINESS = "/health/liveliness"
 """LiteLLM's documented check that it serves; it needs no key and asks nobody."""
 
-_LOOK = 2.0  # seconds
+_SECONDS = 2.0
 
 
 async def is_alive(port: int) -> bool:
     """Return whether LiteLLM answers there."""
     try:
-        return await asyncio.wait_for(_look(port), _LOOK)
+        return await asyncio.wait_for(_answers(port), _SECONDS)
     except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
         return False
 
 
-async def _look(port: int) -> bool:
+async def _answers(port: int) -> bool:
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
         writer.write(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 POLL = 0.25
-"""Seconds between two looks at whether LiteLLM answers already."""
+"""Seconds between two health checks while LiteLLM starts."""
 
 NICENESS = 10
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 60.0

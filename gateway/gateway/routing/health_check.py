@@ -61,11 +61,11 @@ class HealthChecker:
         if reason is FailureKind.LIMITED or deployment.base is None:
             return True  # only time tells
         try:
-            return await self._look(deployment, deployment.base, reason)
+            return await self._check(deployment, deployment.base, reason)
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError):
             return False
 
-    async def _look(self, deployment: Deployment, base: str, reason: FailureKind) -> bool:
+    async def _check(self, deployment: Deployment, base: str, reason: FailureKind) -> bool:
         if deployment.protocol is Protocol.OLLAMA or deployment.provider in OLLAMA:
             return await self._ollama_has_model(base, deployment)
         if deployment.protocol is Protocol.OPENAI or deployment.provider in OPENAI_LIKE:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Reach(str, Enum):
-    """What a look showed."""
+    """What a free health check showed."""
 
     YES = "yes"
     NO = "no"
@@ -29,8 +29,8 @@ class Reach(str, Enum):
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a look showed.
+class Reached:
+    """What a free health check showed.
 
     Attributes:
         reachable: whether it answers; an Ollama has to have the model.
@@ -41,30 +41,30 @@ class Look:
     context: int | None = None
 
 
-async def look_at_all(deployments: Sequence[Deployment], seconds: float) -> list[Look]:
-    """Return how each deployment looks; one or two free requests each, `seconds` for one."""
+async def check_all(deployments: Sequence[Deployment], seconds: float) -> list[Reached]:
+    """Return whether each deployment answers; one or two free requests each, `seconds` for one."""
     checker = HealthChecker(seconds)
     limit = aiohttp.ClientTimeout(total=seconds)
     try:
         async with aiohttp.ClientSession(timeout=limit, trust_env=True) as client:
-            looks = (_look(deployment, checker, client) for deployment in deployments)
-            return await asyncio.gather(*looks)
+            checks = (_check(deployment, checker, client) for deployment in deployments)
+            return await asyncio.gather(*checks)
     finally:
         await checker.close()
 
 
-async def _look(
+async def _check(
     deployment: Deployment, checker: HealthChecker, client: aiohttp.ClientSession
-) -> Look:
+) -> Reached:
     if deployment.base is None:
-        return Look(Reach.UNKNOWN)
+        return Reached(Reach.UNKNOWN)
     if not await checker.finds_good(deployment, FailureKind.UNREACHABLE):
-        return Look(Reach.NO)
+        return Reached(Reach.NO)
     if deployment.protocol is Protocol.OLLAMA:
-        return Look(Reach.YES, await _loaded_context(deployment, client))
+        return Reached(Reach.YES, await _loaded_context(deployment, client))
     if not await checker.finds_good(deployment, FailureKind.UNAUTHORISED):
-        return Look(Reach.KEY_REFUSED)
-    return Look(Reach.YES)
+        return Reached(Reach.KEY_REFUSED)
+    return Reached(Reach.YES)
 
 
 async def _loaded_context(deployment: Deployment, client: aiohttp.ClientSession) -> int | None:

@@ -228,7 +228,7 @@ class Life:
         ("GET", "/v1/models", b"", "list"),
         ("GET", "/v1/models/first", b"", "list"),
         ("GET", "/v1/models", b"return_wildcard_routes=true", "proxy"),
-        ("GET", "/gateway/deployments", b"look=true", "deployments"),
+        ("GET", "/gateway/deployments", b"check=true", "deployments"),
         ("POST", "/gateway/deployments", b"", "proxy"),
         ("GET", "/gateway/deployments/x", b"", "proxy"),
         ("GET", "/health", b"model=extraction-model", "proxy"),

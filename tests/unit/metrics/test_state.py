@@ -1,4 +1,4 @@
-"""What is looked at when Prometheus asks."""
+"""What is sources at when Prometheus asks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gateway.metrics import budgets as budgets_module
 from gateway.metrics import state as state_module
 from gateway.metrics.budgets import KeyBudget, KeyBudgets
 from gateway.metrics.server import MetricsServer
-from gateway.metrics.state import Looked, StateCollector
+from gateway.metrics.state import Sources, StateCollector
 from gateway.routing.failure import Failure, FailureKind
 from support.stack import free_port
 
@@ -74,9 +74,9 @@ class Gateway:
     journal: JournalState | None = None
     keys: list[KeyBudget] = field(default_factory=list)
 
-    def looked(self) -> Looked:
+    def sources(self) -> Sources:
         """Returns it as the collector takes it."""
-        return Looked(
+        return Sources(
             health=cast("Health", _Health(self)),
             loop=self.loop,
             router=self.router,
@@ -106,7 +106,7 @@ def gateway(router: Router, collected: CollectorRegistry) -> Iterator[Gateway]:
     """Yields a gateway whose state is collected."""
     with running_loop() as loop:
         made = Gateway(loop, router)
-        collected.register(StateCollector(made.looked()))
+        collected.register(StateCollector(made.sources()))
         yield made
 
 
@@ -170,7 +170,7 @@ def test_the_journal_and_its_disk_are_told(gateway: Gateway, value: Value, tmp_p
 
     assert value("gateway_journal_bytes") is None
     gateway.journal = JournalState(tmp_path, 8, 64, 5, 2, 30.5, "its disk is full")
-    journal = StateCollector(gateway.looked())
+    journal = StateCollector(gateway.sources())
 
     told = {metric.name: metric.samples[0].value for metric in journal.collect() if metric.samples}
 
