@@ -67,7 +67,7 @@ def litellm(
 @app.command()
 def litellm_health() -> None:
     """Say what LiteLLM's proxy in this container does; exit code 0 or 1."""
-    from gateway import health_probe  # noqa: PLC0415
+    from gateway import health_probe
 
     raise typer.Exit(health_probe.litellm())
 
@@ -84,7 +84,7 @@ def native(
     pull: Annotated[bool, typer.Option(help="Download a missing model without asking.")] = False,
 ) -> None:
     """Start without a container; start_litellm.sh calls it."""
-    from gateway.native.command import NativeStart  # noqa: PLC0415
+    from gateway.native.command import NativeStart
 
     start = NativeStart(host, port, with_costs, pull, tuple(command or ()))
     raise typer.Exit(start.run())
@@ -93,8 +93,8 @@ def native(
 @app.command()
 def check() -> None:
     """Check settings and litellm_config.yaml without starting anything."""
-    from gateway.config.checked import checked_config  # noqa: PLC0415
-    from gateway.config.report import summary  # noqa: PLC0415
+    from gateway.config.checked import checked_config
+    from gateway.config.report import summary
 
     settings, effective = checked_config(os.environ)
     typer.echo(summary(settings, effective))
@@ -103,7 +103,7 @@ def check() -> None:
 @app.command()
 def health() -> None:
     """Ask the gateway in this container whether it is healthy; exit code 0 or 1."""
-    from gateway import health_probe  # noqa: PLC0415
+    from gateway import health_probe
 
     raise typer.Exit(health_probe.main())
 
@@ -117,7 +117,7 @@ def doctor(
     ] = False,
 ) -> None:
     """Judge the facts that ./run doctor hands over; exit code 1 when something is wrong."""
-    from gateway.doctor.command import main  # noqa: PLC0415
+    from gateway.doctor.command import main
 
     options = ["--json"] * json + ["--repairs"] * repairs
     raise typer.Exit(main(options))
@@ -141,10 +141,10 @@ def spend(  # noqa: PLR0913 -- one for each option
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Show what the requests cost in a period, summed by day, alias, model or key."""
-    from gateway.config.settings import load_settings  # noqa: PLC0415
-    from gateway.spend import chart as spend_chart  # noqa: PLC0415
-    from gateway.spend import report as spend_report  # noqa: PLC0415
-    from gateway.spend.period import period  # noqa: PLC0415
+    from gateway.config.settings import load_settings
+    from gateway.spend import chart as spend_chart
+    from gateway.spend import report as spend_report
+    from gateway.spend.period import period
 
     chosen = spend_report.parse_by(by or ["day", "alias", "key"])
     today = spend_report.today().date()
@@ -165,10 +165,10 @@ def overview(
     *, json: Annotated[bool, typer.Option("--json", help="JSON instead of lines.")] = False
 ) -> None:
     """Show today's requests and errors, the database, blocked keys and versions."""
-    from gateway.config.settings import load_settings  # noqa: PLC0415
-    from gateway.database.connection import connect  # noqa: PLC0415
-    from gateway.database.url import database_url  # noqa: PLC0415
-    from gateway.overview import overview as read_overview  # noqa: PLC0415
+    from gateway.config.settings import load_settings
+    from gateway.database.connection import connect
+    from gateway.database.url import database_url
+    from gateway.overview import overview as read_overview
 
     url = database_url(load_settings())
     if url is None:
@@ -191,10 +191,10 @@ def models(
     ] = False,
 ) -> None:
     """Show every deployment: price, context, key, whether it can be reached and is in use."""
-    from gateway.config.checked import checked_config  # noqa: PLC0415
-    from gateway.models import report  # noqa: PLC0415
-    from gateway.models.rows import load_rows  # noqa: PLC0415
-    from gateway.running import client  # noqa: PLC0415
+    from gateway.config.checked import checked_config
+    from gateway.models import report
+    from gateway.models.rows import load_rows
+    from gateway.running import client
 
     settings, effective = checked_config(os.environ)
     with client(settings, timeout=settings.request_timeout or 120) as gateway:
@@ -221,9 +221,9 @@ def ask(
     ] = "explanation-model",
 ) -> None:
     """Ask a model, show its answer as it comes, then tokens, cost, seconds and who answered."""
-    from gateway.ask import Summary, read_question  # noqa: PLC0415
-    from gateway.ask import ask as ask_gateway  # noqa: PLC0415
-    from gateway.config.settings import load_settings  # noqa: PLC0415
+    from gateway.ask import Summary, read_question
+    from gateway.ask import ask as ask_gateway
+    from gateway.config.settings import load_settings
 
     summary = None
     try:
@@ -241,7 +241,7 @@ def ask(
 
 def _probe(rows: Sequence[ListedDeployment], gateway: httpx.Client) -> bool:
     """Says what it will cost, makes the calls, shows each; returns whether all answered."""
-    from gateway.models.canaries import announcement, probe  # noqa: PLC0415
+    from gateway.models.canaries import announcement, probe
 
     for line in announcement(rows):
         typer.echo(line, err=True)

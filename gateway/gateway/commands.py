@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def secrets() -> None:
     """Make every key and password exist, each in the volume of its readers."""
-    from gateway.secret_store import ensure_secrets  # noqa: PLC0415 -- each its own imports
+    from gateway.secret_store import ensure_secrets
 
     for line in ensure_secrets(os.environ):
         sys.stdout.write(f"{line}\n")
@@ -28,8 +28,8 @@ def secrets() -> None:
 
 def migrate(*, retry: bool = False) -> None:
     """Bring the database to LiteLLM's schema; does nothing when it is there."""
-    from gateway.config.settings import load_settings  # noqa: PLC0415 -- as above
-    from gateway.database.migrate import migrate as run_migrate  # noqa: PLC0415 -- as above
+    from gateway.config.settings import load_settings
+    from gateway.database.migrate import migrate as run_migrate
 
     settings = load_settings()
     set_up_logging(as_json=settings.json_logs)
@@ -39,15 +39,15 @@ def migrate(*, retry: bool = False) -> None:
 def serve() -> None:
     """Serve the OpenAI-compatible API on HOST:PORT."""
     gc.disable()  # nothing of what a start makes is garbage; `serve` has it on again
-    from gateway.serve import serve as run_serve  # noqa: PLC0415 -- as above
+    from gateway.serve import serve as run_serve
 
     run_serve()
 
 
 def litellm(*, until_eof: bool = False) -> None:
     """Run LiteLLM's own proxy for the gateway, on HOST:PORT."""
-    from gateway.config.settings import load_settings  # noqa: PLC0415 -- as above
-    from gateway.proxy.command import run as run_litellm  # noqa: PLC0415 -- as above
+    from gateway.config.settings import load_settings
+    from gateway.proxy.command import run as run_litellm
 
     settings = load_settings()
     set_up_logging(as_json=settings.json_logs, component="litellm")

@@ -26,10 +26,10 @@ def print_table(
         left: the columns that hold text; the others are numbers and end at the right.
         footer: the last line, if there is one.
     """
-    from rich import box  # noqa: PLC0415 -- not needed for --json
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     if not console.is_terminal:

@@ -31,7 +31,7 @@ PASSPHRASE_VARIABLE = "BACKUP_PASSPHRASE"  # noqa: S105 -- its name
 @app.command()
 def create() -> None:
     """Write a backup to standard output."""
-    from gateway.backup.create import create as write_backup  # noqa: PLC0415
+    from gateway.backup.create import create as write_backup
 
     if sys.stdout.isatty():
         raise typer.BadParameter("a backup is no text; send standard output to a file")
@@ -56,8 +56,8 @@ def create() -> None:
 @app.command()
 def verify() -> None:
     """Read a backup from standard input to its end; say what is in it, or what is wrong."""
-    from gateway.backup.verify import Nobody, read  # noqa: PLC0415
-    from gateway.log import set_up_logging  # noqa: PLC0415
+    from gateway.backup.verify import Nobody, read
+    from gateway.log import set_up_logging
 
     # no other setting: before the first start there are no secrets to read
     set_up_logging(as_json=(os.environ.get("JSON_LOGS") or "").lower() == "true")
@@ -68,7 +68,7 @@ def verify() -> None:
 @app.command()
 def vacant() -> None:
     """Say whether the database is empty, so that a backup can be restored; exit code 0 or 1."""
-    from gateway.backup.restore import refuse_occupied  # noqa: PLC0415
+    from gateway.backup.restore import refuse_occupied
 
     with _stack() as stack:
         refuse_occupied(stack.connection, stack.url)
@@ -80,8 +80,8 @@ def restore(
     replace: Annotated[bool, typer.Option(help="Drop what the database holds now.")] = False,
 ) -> None:
     """Bring a backup back from standard input; no gateway may run meanwhile."""
-    from gateway.backup.problem import BackupError  # noqa: PLC0415
-    from gateway.backup.restore import restore as read_backup  # noqa: PLC0415
+    from gateway.backup.problem import BackupError
+    from gateway.backup.restore import restore as read_backup
 
     with _stack() as stack:
         if replace and stack.is_external:
@@ -123,12 +123,12 @@ class _Stack:
 
 @contextmanager
 def _stack() -> Iterator[_Stack]:
-    from gateway.backup.secrets_kept import folder  # noqa: PLC0415
-    from gateway.config.problems import ConfigurationError, Problem  # noqa: PLC0415
-    from gateway.config.settings import load_settings  # noqa: PLC0415
-    from gateway.database.connection import wait_for_database  # noqa: PLC0415
-    from gateway.database.url import database_url  # noqa: PLC0415
-    from gateway.log import set_up_logging  # noqa: PLC0415
+    from gateway.backup.secrets_kept import folder
+    from gateway.config.problems import ConfigurationError, Problem
+    from gateway.config.settings import load_settings
+    from gateway.database.connection import wait_for_database
+    from gateway.database.url import database_url
+    from gateway.log import set_up_logging
 
     settings = load_settings()
     url = database_url(settings)
@@ -148,12 +148,12 @@ def _stack() -> Iterator[_Stack]:
 
 
 def _passphrase() -> str | None:
-    from gateway.config.environment import Environment  # noqa: PLC0415
+    from gateway.config.environment import Environment
 
     return Environment(os.environ).get(PASSPHRASE_VARIABLE)
 
 
 def _shipped() -> set[str]:
-    from gateway.database.ledger import shipped_folder, shipped_migrations  # noqa: PLC0415
+    from gateway.database.ledger import shipped_folder, shipped_migrations
 
     return {migration.name for migration in shipped_migrations(shipped_folder())}

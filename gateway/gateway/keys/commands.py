@@ -34,8 +34,8 @@ def access(
     context.obj = base_url
     if context.invoked_subcommand is not None:
         return
-    from gateway.config.settings import load_settings  # noqa: PLC0415
-    from gateway.keys.env_lines import access as find_access  # noqa: PLC0415
+    from gateway.config.settings import load_settings
+    from gateway.keys.env_lines import access as find_access
 
     found = find_access(load_settings(), master=master, base_url=base_url)
     typer.echo(found.as_json() if json else found.as_shell())
@@ -61,7 +61,7 @@ def create(  # noqa: PLR0913 -- one for each limit
     json: Json = False,
 ) -> None:
     """Make a key and show its secret, once."""
-    from gateway.keys.wish import Wish, as_request  # noqa: PLC0415
+    from gateway.keys.wish import Wish, as_request
 
     api = _api()
     wish = Wish(name, budget, duration, models, rpm, tpm, expires)
@@ -72,7 +72,7 @@ def create(  # noqa: PLR0913 -- one for each limit
 @app.command(name="list")
 def list_keys(*, json: Json = False) -> None:
     """Show every key: its limits, what it spent, until when it holds. No secrets."""
-    from gateway.keys.report import list_as_json, print_list  # noqa: PLC0415
+    from gateway.keys.report import list_as_json, print_list
 
     keys = _api().all_keys()
     if json:
@@ -110,23 +110,23 @@ def rotate(context: typer.Context, name: Name, *, json: Json = False) -> None:
 
 
 def _api() -> KeyApi:
-    from gateway.config.settings import load_settings  # noqa: PLC0415
-    from gateway.keys.api import key_api  # noqa: PLC0415
+    from gateway.config.settings import load_settings
+    from gateway.keys.api import key_api
 
     return key_api(load_settings())
 
 
 def _tell(name: str, what: str, *, as_json: bool) -> None:
-    from json import dumps  # noqa: PLC0415
+    from json import dumps
 
     typer.echo(dumps({"name": name, "done": what}) if as_json else f"key {name} is {what}")
 
 
 def _show(context: typer.Context, key: Key, secret: str, *, as_json: bool) -> None:
     """Prints a secret, beside the address that `--base-url` gave."""
-    from gateway.config.settings import load_settings  # noqa: PLC0415
-    from gateway.keys.env_lines import api_url  # noqa: PLC0415
-    from gateway.keys.report import secret_as_json, secret_as_lines  # noqa: PLC0415
+    from gateway.config.settings import load_settings
+    from gateway.keys.env_lines import api_url
+    from gateway.keys.report import secret_as_json, secret_as_lines
 
     url = api_url(load_settings(), context.obj)
     show = secret_as_json if as_json else secret_as_lines
