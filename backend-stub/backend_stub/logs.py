@@ -127,7 +127,7 @@ class RequestRecord:
             self._fields["caller_request_id"] = callers_id
 
     def answered(self, model: str, usage: Usage) -> None:
-        """Notes who answered and what it cost."""
+        """Note which deployment answered and what it cost."""
         self._fields |= {"model": model, **usage.model_dump()}
 
     def failed(self, code: str) -> None:

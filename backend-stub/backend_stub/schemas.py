@@ -112,8 +112,8 @@ _Route = Annotated[
     Route | None,
     Field(
         default=None,
-        description="who answered and why; after a repair, of the second call; null when the "
-        "gateway does not say",
+        description="which deployment answered and why; after a repair, to the second call; null "
+        "when the gateway does not say",
     ),
 ]
 _Model = Annotated[

@@ -1,4 +1,4 @@
-"""`gateway ask`: a question to a model, its answer as it comes, then its cost and who answered."""
+"""`gateway ask`: a question to a model, the streamed answer, its cost, and which model gave it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Summary:
     """What is told after an answer.
 
     Attributes:
-        alias: who answered; its model; whether another was asked for.
+        alias: that answered; its model; whether another alias was asked for.
         usage: as the gateway counted it; empty when it did not.
         first: seconds until the first piece; None when there was none.
         total: seconds until the end.

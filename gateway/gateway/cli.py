@@ -220,7 +220,7 @@ def ask(
         str, typer.Option(metavar="ALIAS", help="Who is asked.")
     ] = "explanation-model",
 ) -> None:
-    """Ask a model, show its answer as it comes, then tokens, cost, seconds and who answered."""
+    """Stream a model's answer, then its tokens, cost, seconds and which model answered."""
     from gateway.ask import Summary, read_question
     from gateway.ask import ask as ask_gateway
     from gateway.config.settings import load_settings

@@ -31,7 +31,7 @@ class Evaluation:
 
     Attributes:
         alias: what was asked.
-        models: who answered, as LiteLLM writes it.
+        models: that answered, as LiteLLM writes them.
         date: ISO 8601.
         passed: whether it reached the bar that was set then.
         figures: recall, precision and valid_json, 0 to 1.

@@ -1,9 +1,8 @@
 """Whether the gateway has become slower: its processor time beside that of a yardstick.
 
-What is compared is the ratio of the two, round by round, with the ratios that were recorded. It
-fails when even the best round of now is worse than the worst one recorded: never on a time, and
-never on less than the rounds differ among themselves. `--record` keeps what is measured as the new
-reference.
+The ratio of the two is taken in each round and compared with the recorded ratios. The command fails
+only when its best round is worse than the worst recorded one, so neither a slow machine nor the
+spread of the rounds makes it fail. `--record` keeps this measurement as the new reference.
 """
 
 from __future__ import annotations

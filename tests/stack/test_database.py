@@ -27,7 +27,7 @@ FAILS_TWICE = "20260418000000_add_adaptive_router_tables"
 
 
 def migrate(stack: Stack, **options: bool) -> subprocess.CompletedProcess[str]:
-    """Run the one-shot service once, as compose does, and return it finished."""
+    """Run the init job once, as compose does, and return it finished."""
     return stack.compose("run", "--rm", "--no-TTY", "migrate", **options)
 
 

@@ -50,7 +50,7 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def stack(collector: Collector) -> Iterator[Stack]:
-    """Yield a stack whose Ollama fails so, and whose OpenAI stands in for it."""
+    """Yield a stack whose Ollama fails so, and whose fallback is OpenAI."""
     environment = {
         **SCRIPTED_PROVIDERS,
         "EXTRACTION_FALLBACKS": PRICED,

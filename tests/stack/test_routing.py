@@ -202,7 +202,7 @@ def test_what_lists_its_models_and_does_not_answer(routed: Stack, key: str, alia
     until(
         lambda: calls_to_the_sick(routed, alias) >= seen + 2,
         seconds=30,
-        what="two more probe calls",
+        what="two more canary requests",
     )
     assert answered_by() == ("spare", "1")
     assert probe_costs(routed, alias) == []  # nobody answered, nothing was paid
@@ -214,7 +214,7 @@ def test_what_lists_its_models_and_does_not_answer(routed: Stack, key: str, alia
         seconds=RECOVERY_SECONDS,
         what="it to be in use again",
     )
-    until(lambda: probe_costs(routed, alias), seconds=30, what="the probe call's row")
+    until(lambda: probe_costs(routed, alias), seconds=30, what="the canary request's row")
     assert min(probe_costs(routed, alias)) > 0
 
 
@@ -225,7 +225,7 @@ def calls_to_the_sick(stack: Stack, alias: str) -> int:
 
 
 def probe_costs(stack: Stack, alias: str) -> list[float]:
-    """Return what the gateway's probe calls to an alias cost, in USD."""
+    """Return what the gateway's canary requests to an alias cost, in USD."""
     rows = stack.sql(
         """SELECT spend FROM "LiteLLM_SpendLogs"
         WHERE team_id = 'litellm-internal-health-check' AND model_group = %s""",

@@ -36,7 +36,7 @@ def test_images_hold_no_secret(stack: Stack, values: list[str]) -> None:
 
 
 def test_containers_show_no_secret(stack: Stack, values: list[str]) -> None:
-    """What the engine tells of every container, one-shots included, is free of them."""
+    """What the engine tells of every container, init jobs included, is free of them."""
     identities = stack.compose("ps", "--all", "--quiet").stdout.split()
     seen = stack.command("docker", "inspect", *identities).stdout
     seen += "".join(stack.command("docker", "top", each, check=False).stdout for each in identities)
@@ -52,7 +52,7 @@ def test_logs_hold_no_secret(stack: Stack, values: list[str]) -> None:
 
 
 def test_secrets_stay_the_same(stack: Stack, values: list[str]) -> None:
-    """The one-shot service run again keeps what is there."""
+    """The init job run again keeps what is there."""
     stack.compose("run", "--rm", "--no-TTY", "secrets")
 
     assert [stack.secret(name) for name in NAMES] == values[: len(NAMES)]

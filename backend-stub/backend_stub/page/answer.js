@@ -1,4 +1,4 @@
-/** The panel about the latest answer: figures, who answered, and how it came to that. */
+/** The panel about the latest answer: figures, which deployment answered, and after which attempts. */
 
 import { element } from "./dom.js";
 import { cost, count, duration, ordinal } from "./format.js";

@@ -90,7 +90,7 @@ class Facts:
 
     @property
     def aliases_in_use(self) -> frozenset[str]:
-        """The aliases that the backend asks, and those that stand in for them."""
+        """The aliases that the backend asks, and their fallbacks."""
         waiting, found = list(self.asked.values()), set[str]()
         while waiting:
             alias = waiting.pop()

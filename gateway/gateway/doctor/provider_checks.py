@@ -139,5 +139,5 @@ CHECKS = (
 
 
 def _is_wanted(deployment: DeploymentSeen, facts: Facts) -> bool:
-    """Whether it matters: it is asked, stands in for one that is, or was given a key."""
+    """Whether it matters: it is asked, is a fallback of one that is, or was given a key."""
     return deployment.alias in facts.aliases_in_use or deployment.key.isupper()

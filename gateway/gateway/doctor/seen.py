@@ -183,7 +183,7 @@ class Observed:
     Attributes:
         wrong: what `gateway check` would say.
         aliases: every name that a request may give.
-        fallbacks: who stands in for an alias.
+        fallbacks: the aliases that answer in place of an alias.
         deployments: running or left out.
         timeout: seconds that the gateway waits for one attempt.
         clock_offset: seconds that this machine is ahead of a provider; None when none was asked.

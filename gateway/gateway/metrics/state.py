@@ -65,7 +65,7 @@ class StateCollector(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yields the state of now."""
+        """Yield what holds now."""
         sources = self._sources
         report = self._report()
         yield _gauge(

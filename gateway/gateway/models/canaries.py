@@ -61,7 +61,7 @@ def probe(rows: Sequence[ListedDeployment], gateway: httpx.Client) -> Iterator[C
 
 
 def _call(deployment: str, gateway: httpx.Client) -> str | None:
-    """Asks one deployment by its id, so that nobody stands in for it; returns what went wrong."""
+    """Asks one deployment by its id, so that no fallback answers; returns what went wrong."""
     body = {
         "model": deployment,
         "messages": [{"role": "user", "content": QUESTION}],

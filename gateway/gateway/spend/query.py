@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gateway.spend.period import Period
 
 BY = ("day", "alias", "model", "key")
-"""What rows can be summed by. The alias is what was asked for, the model who answered."""
+"""What rows can be summed by. The alias is what was asked for, the model answered."""
 
 # started_at is bounded, not day: only the former has an index.
 QUERY = """

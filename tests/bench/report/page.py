@@ -17,11 +17,11 @@ HEAD = """\
 # Performance
 
 Written by `./run bench page` from the records in [performance](performance/); nothing here is
-typed by hand. Alternatives run in one go on one machine and take turns, each paused while another
-is asked, and a ratio is taken round by round between turns that lie seconds apart: seconds of a
-shared machine drift by a third within minutes, ratios do not. A figure is the median of the
-rounds, its range in brackets. Processor time and memory are those of the containers, by the
-engine's own counters; "whole stack" is every container that an alternative needs, the database
+typed by hand. The alternatives take turns on one machine in one run, and each is paused while
+another is measured. On a shared machine times drift by a third within minutes, but the ratio of two
+turns that are seconds apart does not: so ratios are taken within each round. A figure is the median
+of the rounds, with its range in brackets. Processor time and memory are those of the containers, by
+the engine's own counters; "whole stack" is every container that an alternative needs, the database
 included.
 
 """

@@ -1,7 +1,7 @@
-"""Where the gateway is meant to answer otherwise than LiteLLM, with a case that shows each.
+"""Where the gateway's answers are meant to differ from LiteLLM's, with a case that shows each.
 
-docs/differences-from-litellm.md tells of every one under the same name. None is about an answer
-that a provider gave whole and with its usage, but for what LiteLLM itself loses on the way.
+docs/differences-from-litellm.md describes each under the same name. A complete answer that reports
+its usage is the same on both sides, except where LiteLLM itself loses a part of it.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def test_a_service_in_trouble_is_told_in_its_own_words(
 
 
 def test_a_failed_migration_is_found_while_the_rest_is_down() -> None:
-    """The one-shot's last words are the evidence, for example a database of another app."""
+    """The init job's last words are the evidence, for example a database of another app."""
     facts = without("backend-stub", "gateway")
     found = examine(replace(facts, containers=(*facts.containers, FAILED)))
 

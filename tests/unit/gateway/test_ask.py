@@ -82,7 +82,7 @@ def answer(gateway: Gateway, **variables: str) -> list[str | Summary]:
 
 
 def test_the_answer_comes_in_pieces_and_ends_with_its_summary(gateway: Gateway) -> None:
-    """Umlauts arrive whole; tokens, cost, seconds and who answered are one line."""
+    """Umlauts arrive whole; tokens, cost, seconds and which model answered are one line."""
     *pieces, summary = answer(gateway, BACKEND_VIRTUAL_KEY="sk-backend-0123456789abcdef")
 
     assert pieces == PIECES

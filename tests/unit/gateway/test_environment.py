@@ -1,4 +1,4 @@
-"""Variables and the files that stand in for them."""
+"""Variables and the files that may hold their values."""
 
 from __future__ import annotations
 

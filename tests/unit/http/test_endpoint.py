@@ -460,7 +460,7 @@ def test_the_answer_shows_the_model_as_the_caller_wrote_it() -> None:
 
 
 def test_an_answer_tells_of_the_callers_limits() -> None:
-    """Plain and streamed, beside who answered."""
+    """Plain and streamed, beside which deployment answered."""
 
     async def test() -> None:
         async with gateway() as made:

@@ -1,4 +1,4 @@
-"""The line of a request in the log: who answered, after what, at what cost."""
+"""The line of a request in the log: which deployment answered, how, and at what cost."""
 
 from __future__ import annotations
 
