@@ -101,10 +101,9 @@ def test_a_request_is_counted_once_and_one_through_litellm_by_litellm() -> None:
 
     A canary request is nobody's.
     """
-    broken = {"broke_schema": True}
     records = [
-        *records_of(request(attempt(**broken), attempt(2))),
-        *records_of(request(attempt(**broken)), 503, error=UnavailableError("no model")),
+        *records_of(request(attempt(broke_schema=True), attempt(2))),
+        *records_of(request(attempt(broke_schema=True)), 503, error=UnavailableError("no model")),
         *records_of(request(attempt(), via_litellm=True)),
         *records_of(request(attempt(cost=None), via_litellm=True), 503, error=UnavailableError("")),
         *records_of(request(attempt(), is_canary=True)),
