@@ -6,6 +6,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
+from gateway.limits.lease import Lease
 from gateway.limits.refusals import SCOPES
 from gateway.limits.window import Window
 
@@ -43,6 +44,7 @@ class Account:
         max_parallel: requests at once, this gateway's part; None for no limit.
         window: the current minute; None when nothing is limited by the minute.
         is_unlimited: whether nothing of it can refuse a request.
+        lease: its part of a budget that other gateways share; None for a budget of its own.
         header: the beginning of the names of its response headers.
     """
 
@@ -52,6 +54,8 @@ class Account:
         "entity",
         "header",
         "is_unlimited",
+        "lease",
+        "leases",
         "max_parallel",
         "open",
         "replaced",
@@ -63,8 +67,10 @@ class Account:
         "window",
     )
 
-    def __init__(self, entity: Entity, part: Callable[[int], int]) -> None:
+    def __init__(self, entity: Entity, part: Callable[[int], int], *, leases: bool) -> None:
         self._part = part
+        self.leases = leases  # whether it shares a budget, should it have one
+        self.lease: Lease | None = None
         self.settled = entity.spend
         self.reserved = 0.0
         self.open = 0
@@ -124,7 +130,18 @@ class Account:
             budget * (1 - PRECISION) if budget is not None and has_budget else math.inf
         )
         self.share_limits(self._part)
+        self.share_budget(leases=self.leases)
         self.is_unlimited = not has_budget and self.window is None and entity.max_parallel is None
+
+    def share_budget(self, *, leases: bool) -> None:
+        """Hold the budget with others, from now on, or alone."""
+        self.leases = leases
+        if not leases or self.top == math.inf:
+            self.lease = None
+        elif self.lease is None:
+            self.lease = Lease()
+        else:
+            self.lease.spent_at = -math.inf  # a snapshot may tell of another budget
 
     def share_limits(self, part: Callable[[int], int]) -> None:
         """Hold to this gateway's part of the limits by the minute and of parallel requests."""

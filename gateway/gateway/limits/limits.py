@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from itertools import count
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gateway.access.caller import Caller, Entity, Kind, Position
+    from gateway.limits.lease import Ask, Grant, Lease, Purpose
     from gateway.limits.window import Window
 
 LOG = logging.getLogger(__name__)
@@ -81,6 +83,8 @@ class Limits:
         self._applied_at: deque[tuple[float, int]] = deque()
         self._forget_beyond = MOST_IDLE_ACCOUNTS
         self._part: Callable[[int], int] = _whole
+        self._want: Callable[[Account], None] | None = None
+        self._is_cut_off = _never
 
     async def reserve(self, caller: Caller, bound: float, tokens: int) -> Reservation:
         """Admit a request, now or as soon as others have made room.
@@ -128,6 +132,34 @@ class Limits:
         for account in self._accounts.values():
             account.share_limits(part)
 
+    def share_budgets(
+        self, want: Callable[[Account], None] | None, is_cut_off: Callable[[], bool] = _never
+    ) -> list[Account]:
+        """Hold budgets with other gateways, from now on, or alone.
+
+        Args:
+            want: has more asked for an account that has too little room, and `wake` called
+                afterwards; None for budgets of one's own.
+            is_cut_off: whether nothing can be asked for; a budget is then judged by what is known.
+
+        Returns:
+            Every account with a budget.
+        """
+        self._want, self._is_cut_off = want, is_cut_off
+        for account in self._accounts.values():
+            account.share_budget(leases=want is not None)
+        return [account for account in self._accounts.values() if account.top < math.inf]
+
+    def ask(self, account: Account, lease: Lease, purpose: Purpose) -> Ask:
+        """Return what to ask for an account."""
+        return lease.ask(account, self._applied, purpose, may_pass=not self._is_strict())
+
+    def take(self, account: Account, ask: Ask, grant: Grant) -> None:
+        """Take in the answer, and look at who waits."""
+        if account.lease is not None:
+            account.lease.take(ask, grant, account.spent_from, self._clock())
+        self.wake((account,))
+
     def spend_of(self, kind: Kind, id: str) -> float | None:  # noqa: A002 -- an entity's `id`
         """Return the settled US dollars of an entity; None when no request of it was seen."""
         account = self._accounts.get((kind, id))
@@ -139,6 +171,8 @@ class Limits:
         """Take a reservation out of the accounts; for `Reservation` alone, as the two below."""
         for account in accounts:
             account.open -= 1
+            if account.lease is not None:
+                account.lease.room += bound
             # Nothing open is exactly nothing reserved, whatever rounding left over.
             account.reserved = account.reserved - bound if account.open else 0.0
         for window, amount in held:
@@ -160,6 +194,8 @@ class Limits:
             if position.journal == self._journal:
                 entry = (position.at, cost)
         for account in accounts:
+            if account.lease is not None:
+                account.lease.room -= cost
             if entry is not None:
                 seen = account.entity.position
                 if entry[0] <= seen.at and seen.journal == self._journal:
@@ -202,7 +238,8 @@ class Limits:
         if account is None:
             if len(self._accounts) >= self._forget_beyond:
                 self._forget_idle()
-            account = self._accounts[key] = Account(entity, self._part)
+            leases = self._want is not None
+            account = self._accounts[key] = Account(entity, self._part, leases=leases)
         elif account.is_news(entity):
             self._by_snapshot.pop(id(account.entity), None)
             account.adopt(entity, self._journal, self._applied)
@@ -222,18 +259,36 @@ class Limits:
         for account in accounts:
             if account.is_unlimited:
                 continue
-            if bound > 0 and account.settled >= account.spent_from:
-                raise refusals.budget_exceeded(account)
-            if bound > 0 and account.settled + account.reserved + bound > account.top:
-                if self._is_strict():
-                    if account.settled + bound > account.top:
-                        raise refusals.might_not_fit(account, bound)
-                    in_the_way = account
-                elif account.open:
-                    in_the_way = account
+            if bound > 0 and self._is_in_the_way(account, bound):
+                in_the_way = account
             if account.window is not None or account.max_parallel is not None:
                 self._check_rates(account, tokens)
         return in_the_way
+
+    def _is_in_the_way(self, account: Account, bound: float) -> bool:
+        """Return whether a budget keeps a request out for now.
+
+        Raises:
+            BudgetExceededError: it is spent, or nothing may pass it.
+        """
+        if account.settled >= account.spent_from:
+            raise refusals.budget_exceeded(account)
+        lease = account.lease
+        if lease is None or self._is_cut_off():
+            if account.settled + account.reserved + bound <= account.top:
+                return False
+            waits = account.open > 0
+        else:
+            if bound <= lease.room:
+                return False
+            if lease.is_spent(self._clock()):
+                raise refusals.budget_exceeded(account)
+            waits = True
+        if self._is_strict():
+            if account.settled + bound > account.top:
+                raise refusals.might_not_fit(account, bound)
+            return True
+        return waits
 
     def _check_rates(self, account: Account, tokens: int) -> None:
         window, parallel = account.window, account.max_parallel
@@ -269,17 +324,31 @@ class Limits:
         for account in accounts:
             account.open += 1
             account.reserved += bound
+            if account.lease is not None:
+                self._take_room(account, account.lease, bound)
             window = account.window
             if window is not None:
                 window.roll(self._clock())
                 held = [*held, (window, window.take(tokens))]
         return Reservation(self, accounts, bound, held)
 
+    def _take_room(self, account: Account, lease: Lease, bound: float) -> None:
+        lease.room -= bound
+        lease.last_bound = bound or lease.last_bound
+        lease.idle_sweeps = 0
+        if lease.room < lease.refill_below and self._want is not None:
+            lease.refill_below = 0.0  # once is enough
+            self._want(account)
+
     async def _wait(self, accounts: Sequence[Account], bound: float, tokens: int) -> Reservation:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Reservation] = loop.create_future()
         waiter = Waiter(accounts, bound, tokens, next(self._numbers), future)
         timer = loop.call_later(self._wait_seconds, self._give_up, waiter)
+        if self._want is not None:
+            for account in accounts:
+                if account.lease is not None and account.lease.room < bound:
+                    self._want(account)
         try:
             return await future
         except asyncio.CancelledError:
@@ -325,7 +394,8 @@ class Limits:
 def _is_full(account: Account) -> bool:
     """Return whether nobody can be admitted or refused, so that looking at them is no use."""
     return (
-        account.open > 0
+        account.lease is None
+        and account.open > 0
         and account.settled < account.spent_from
         and account.settled + account.reserved >= account.top
     )

@@ -1,0 +1,225 @@
+"""Asks for room in budgets that several gateways share, in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from itertools import count
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from gateway.access.caller import Kind
+from gateway.access.database import DatabaseAwayError
+from gateway.limits.lease import Grant, Purpose
+from gateway.replicas import lease_ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from gateway.access.database import Database
+    from gateway.limits.account import Account
+    from gateway.limits.lease import Ask
+    from gateway.limits.limits import Limits
+
+LOG = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.1
+"""Between two asks for somebody who waits."""
+
+SWEEP_SECONDS = 0.5
+"""What nobody has used for so long is given back."""
+
+AMPLE_SWEEPS = 10
+"""After so many, where there was enough for everybody: others hardly miss it, and asking for each
+request of a key that is rarely used would cost more."""
+
+AT_ONCE = 8
+"""Accounts that are asked for at once; each by itself is asked for once at a time."""
+
+MEMBERS = (Kind.TEAM_MEMBER, Kind.ORGANIZATION_MEMBER)
+
+
+class Leases:
+    """This gateway's part of all shared budgets.
+
+    Args:
+        limits: whose accounts these are.
+        call: asks the ledger; the second argument numbers the calls.
+        is_cut_off: whether it cannot be asked.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        call: Callable[[Ask, int], Awaitable[Grant]],
+        is_cut_off: Callable[[], bool],
+    ) -> None:
+        self._limits = limits
+        self._call = call
+        self._is_cut_off = is_cut_off
+        self._numbers = count(1)
+        self._wanted: dict[Account, None] = {}  # a set that keeps the order
+        self._active: dict[Account, None] = {}
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Share budgets from now on; return when the ledger knows what is under way here.
+
+        Raises:
+            DatabaseAwayError: it does not answer.
+        """
+        for account in self._limits.share_budgets(self.want, self._is_cut_off):
+            if account.open or account.costs or account.waiting:
+                await self._sync(account, Purpose.GIVE_BACK)
+                self.want(account)
+
+    def end(self) -> None:
+        """Hold budgets alone from now on."""
+        for account in self._limits.share_budgets(None):
+            self._limits.wake((account,))
+        self._wanted.clear()
+        self._active.clear()
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="leases of budgets")
+
+    async def close(self) -> None:
+        """Stop asking."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def want(self, account: Account) -> None:
+        """Have more room asked for."""
+        self._wanted[account] = None
+        self._news.set()
+
+    async def work(self) -> None:
+        """Ask for whoever wants more.
+
+        Raises:
+            DatabaseAwayError: the ledger does not answer.
+        """
+        while self._wanted:
+            wanted = list(self._wanted)[:AT_ONCE]
+            for account in wanted:
+                del self._wanted[account]
+            ends = await asyncio.gather(*map(self._ask_for, wanted), return_exceptions=True)
+            for end in ends:
+                if end is not None:
+                    raise end
+
+    async def sweep(self) -> None:
+        """Give back what nobody has used, and tell of costs that are in the database now.
+
+        Raises:
+            DatabaseAwayError: the ledger does not answer.
+        """
+        for account in tuple(self._active):
+            lease = account.lease
+            if lease is None:
+                self._active.pop(account, None)
+            elif lease.idle_sweeps < (AMPLE_SWEEPS if lease.is_ample else 1):
+                lease.idle_sweeps += 1
+            elif lease.room > 0 or lease.told != account.reserved:
+                await self._sync(account, Purpose.GIVE_BACK)
+            elif not account.open and not account.waiting:
+                self._active.pop(account, None)
+
+    async def _ask_for(self, account: Account) -> None:
+        if account.waiting:
+            await self._admit(account)
+        else:
+            await self._sync(account, Purpose.REFILL)
+
+    async def _admit(self, account: Account) -> None:
+        """Ask for the first who waits, in one order everywhere: no two hold up each other."""
+        waiter = next(iter(account.waiting))
+        for each in sorted(waiter.accounts, key=_order):
+            if each.lease is not None and each.lease.room < waiter.bound:
+                await self._sync(each, Purpose.ADMIT, waiter.bound)
+                if waiter.future.done() or (each.lease and each.lease.room < waiter.bound):
+                    return
+
+    async def _sync(self, account: Account, purpose: Purpose, need: float = math.inf) -> None:
+        """Tell and ask; not if there is as much room as somebody needs, once it is its turn."""
+        lease = account.lease
+        if lease is None:
+            return
+        async with lease.lock:
+            if lease.room >= need or lease is not account.lease:
+                return
+            ask = self._limits.ask(account, lease, purpose)
+            self._active[account] = None
+            lease.told = math.nan
+            grant = await self._call(ask, next(self._numbers))
+            if lease is account.lease:
+                self._limits.take(account, ask, grant)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        swept_at = loop.time()
+        while True:
+            waits = any(account.waiting for account in self._active)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._news.wait(), RETRY_SECONDS if waits else SWEEP_SECONDS)
+            self._news.clear()
+            self._wanted |= dict.fromkeys(each for each in self._active if each.waiting)
+            try:
+                await self.work()
+                if loop.time() - swept_at >= SWEEP_SECONDS:
+                    swept_at = loop.time()
+                    await self.sweep()
+            except DatabaseAwayError:
+                self._limits.wake(tuple(self._active))  # now judged by what is known here
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                LOG.exception("leases of budgets failed; trying again")
+                await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _order(account: Account) -> tuple[str, str]:
+    return account.entity.kind.value, account.entity.id
+
+
+def ledger(database: Database, replica: str) -> Callable[[Ask, int], Awaitable[Grant]]:
+    """Return what asks the ledger in the database, as one gateway."""
+
+    async def call(ask: Ask, number: int) -> Grant:
+        (row,) = await database.fetch(lease_ledger.LEASE, values(ask, replica, number))
+        return granted(row)
+
+    return call
+
+
+def values(ask: Ask, replica: str, number: int) -> dict[str, object]:
+    """Return the values of `lease_ledger.LEASE`."""
+    one, other = ask.id, ""
+    if ask.kind in MEMBERS:
+        group, _, user = ask.id.partition("::")
+        one, other = unquote(group), unquote(user)
+    return {
+        "replica": replica,
+        "call": number,
+        "kind": ask.kind.value,
+        "id": ask.id,
+        "one": one,
+        "other": other,
+        "budget": ask.budget,
+        "may_pass": ask.may_pass,
+        "holds": ask.holds,
+        "costs": ask.costs,
+        "upto": ask.upto,
+        "first": ask.first,
+        "wanted": ask.wanted,
+    }
+
+
+def granted(row: tuple[float | None, ...]) -> Grant:
+    """Return the answer in a row of it; one that came too late grants nothing."""
+    return Grant(*(value or 0.0 for value in row))
