@@ -23,6 +23,7 @@ from gateway.journal.tables import create_tables as create_journal_tables
 from gateway.limits.limits import Limits
 from gateway.replicas import connections, tables
 from gateway.replicas.join import join_others
+from gateway.replicas.lease_ledger import create_ledger
 from gateway.routing.deployments import CLOCK
 from gateway.routing.failure import Failure, FailureKind
 from gateway.routing.settings import FailoverSettings
@@ -54,6 +55,7 @@ def migrated() -> Iterator[Database]:
     with psycopg.connect(made.url, autocommit=True) as connection:
         create_journal_tables(connection)
         tables.create_tables(connection)
+        create_ledger(connection)
         triggers.create_triggers(connection)
     yield made
     drop_database(made)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,6 +130,29 @@ def test_what_one_gateway_spends_the_other_learns(pair: Pair) -> None:
         seconds=LEARN_SECONDS,
         what="the second gateway to refuse",
     )
+
+
+def test_thirty_callers_over_both_share_one_budget(
+    pair: Pair, counted: Callable[[str], None]
+) -> None:
+    """Asked at both at once, a budget is used to its end and passed by less than one request."""
+    urls = [pair.url(each) for each in pair.containers]
+    name = f"shared-{secrets.token_hex(4)}"
+    key = pair.key(urls[0], name, max_budget=12.5 * COST)
+    slow = {"name": "slow", "when": {"from": 1}, "do": {"stall": 1}}
+    answer = {"input_tokens": 8, "output_tokens": 100}
+    play(pair.stack, {"answer": answer, "rules": [slow]})
+
+    with ThreadPoolExecutor(30) as pool:
+        statuses = Counter(pool.map(lambda n: ask(urls[n % 2], key).status_code, range(30)))
+
+    play(pair.stack, {"answer": answer})
+    counted(f"answered {statuses[200]} of 30 at once at two gateways, budget for 12.5")
+    assert statuses == {requests.codes.ok: 13, requests.codes.too_many_requests: 17}
+    until(lambda: pair.totals(name)["rows"] >= 13, seconds=SECONDS, what="thirteen rows")
+    assert pair.totals(name)["spend"] == pytest.approx(13 * COST)
+    for url in urls:
+        assert ask(url, key).json()["error"]["type"] == "budget_exceeded"
 
 
 def test_no_call_is_lost_or_doubled_when_one_is_killed(

@@ -27,6 +27,7 @@ from gateway.database.triggers import SCHEMA, create_triggers
 from gateway.database.url import database_url, redacted
 from gateway.journal.tables import create_tables
 from gateway.replicas import tables as replicas
+from gateway.replicas.lease_ledger import create_ledger
 from gateway.spend.views import create_missing_views, missing_views
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def _create_own_tables(connection: Connection) -> None:
     try:
         create_tables(connection)
         replicas.create_tables(connection)
+        create_ledger(connection)
         if create_triggers(connection):
             LOG.info("created the triggers that tell of changed keys, teams and budgets")
     except psycopg.errors.InsufficientPrivilege as error:

@@ -69,13 +69,18 @@ def succeed(path: Path, journal: str) -> str:
     It only spares the other gateways to wait for the silence of one that is gone, so what cannot
     be written is left.
     """
-    owner = path / OWNER
-    before = ""
+    before = owner_of(path)
     with contextlib.suppress(OSError):
-        before = owner.read_text(encoding="ascii")
-    with contextlib.suppress(OSError):
-        owner.write_text(journal, encoding="ascii")
+        (path / OWNER).write_text(journal, encoding="ascii")
     return before
+
+
+def owner_of(path: Path) -> str:
+    """Return the id of the journal whose a folder is, or was; "" for nobody's."""
+    try:
+        return (path / OWNER).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""
 
 
 def claim_left_behind(root: Path) -> list[Claim]:

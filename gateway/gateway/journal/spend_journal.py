@@ -14,7 +14,7 @@ from gateway.access.caller import Position
 from gateway.journal import segments
 from gateway.journal.applier_process import ApplierProcess
 from gateway.journal.file_journal import Journal
-from gateway.journal.folder import claim, claim_left_behind, succeed
+from gateway.journal.folder import claim, claim_left_behind, owner_of, succeed
 from gateway.journal.messages import Task, Written
 from gateway.journal.place import Place, stored_place
 
@@ -85,7 +85,9 @@ class SpendJournal:
 
     Attributes:
         on_applied: is called with the position up to which this journal is in the database.
-        predecessor: the id of the journal that had this one's folder before; "" for none.
+        predecessor: the id of the journal that had this one's folder before, once its costs are
+            in the database; "" for none.
+        on_taken_over: is called with the id of a journal that was left behind, likewise.
 
     Raises:
         JournalFolderError: no folder can be had.
@@ -93,6 +95,7 @@ class SpendJournal:
 
     def __init__(self, root: Path, max_mb: int, url: str, *, sync: bool) -> None:
         self.on_applied: Callable[[Position], None] = lambda _: None
+        self.on_taken_over: Callable[[str], None] = lambda _: None
         self._root = root
         self._url = url
         self._claim = claim(root)
@@ -130,6 +133,7 @@ class SpendJournal:
             await asyncio.wait_for(self._caught_up.wait(), CATCH_UP_SECONDS)
         if not self._caught_up.is_set():
             LOG.warning("the costs of before are not in the database yet; they follow")
+            self.predecessor = ""
 
     def begin_to_apply(self) -> None:
         """Start the applier, unless it runs."""
@@ -209,6 +213,7 @@ class SpendJournal:
         if news.done_with:
             left = self._left.pop(news.done_with, None)
             if left is not None:
+                self.on_taken_over(owner_of(left.path))
                 left.release()
         if news.place is not None:
             self._place = max(self._place, news.place)

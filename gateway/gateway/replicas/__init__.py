@@ -1,7 +1,8 @@
-"""What the gateways of one database know of each other: who is there, and what is in cooldown.
+"""What the gateways of one database know of each other, and what they share.
 
-Begin with `replicas.py`: each gateway says every few seconds that it lives and reads, in the same
-statement, who else does. `cooldowns.py` is the table of deployments in cooldown; `connections.py`
-counts what all of them take of PostgreSQL's connections. A notification only says that there is
-something to read: what holds is what the tables say, so one that is lost or late costs time alone.
+Begin with `replicas.py`: each gateway says every few seconds that it lives and reads who else does;
+`join.py` joins that with the rooms. `cooldowns.py` is the table of deployments in cooldown, for
+which a notification only says that there is something to read: one that is lost costs time alone.
+`sharing.py` says when budgets are shared, `lease_ledger.py` is the ledger in the database that
+grants room in them, `leases.py` asks it. `connections.py` counts PostgreSQL's connections.
 """

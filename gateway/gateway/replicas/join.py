@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from gateway.proxy.identity import derive_secret
 from gateway.replicas.cooldowns import Cooldowns
+from gateway.replicas.leases import Leases, ledger
 from gateway.replicas.replicas import Replicas
+from gateway.replicas.sharing import Sharing
 from gateway.routing.deployments import CLOCK
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ def join_others(
     secret = derive_secret(master_key)
     cooldowns = Cooldowns(database, secret, deployments, router.states, CLOCK)
     replicas = Replicas(database, journal.journal_id, journal.predecessor)
+    leases = Leases(limits, ledger(database, journal.journal_id), lambda: not database.answers)
+    replicas.sharing = sharing = Sharing(database, leases, journal.journal_id)
+    journal.on_taken_over = sharing.bury
 
     def changed(deployment_id: str) -> None:
         cooldowns.changed(deployment_id)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gateway.access.database import Database
+    from gateway.replicas.sharing import Sharing
 
 LOG = logging.getLogger(__name__)
 
@@ -23,6 +24,10 @@ BEAT_SECONDS = 2.0
 
 LOOK_SECONDS = 0.8
 """The same where none passes."""
+
+JOIN_SECONDS = 3.0
+JOIN_POLL_SECONDS = 0.05
+"""How long, and how often, a start looks whether the others know of it."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Replicas:
         tell: tells the others what this gateway has to tell; called before each reading, unless it
             is alone.
         read: is called with the cooldowns that were read, unless it is alone.
+        sharing: shares budgets with the others.
     """
 
     def __init__(self, database: Database, id: str, predecessor: str) -> None:  # noqa: A002 -- a replica's `id`
@@ -77,11 +83,20 @@ class Replicas:
         self.moved: Callable[[Place], None] = lambda _: None
         self.tell: Callable[[], Awaitable[None]] | None = None
         self.read: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _: None
+        self.sharing: Sharing | None = None
 
     async def start(self) -> None:
-        """Join, and know who else is there; with the database away, go on trying."""
+        """Join, and know who else is there; with the database away, go on trying.
+
+        Who lives has, when this returns, told what it holds of budgets, or did not in time.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + JOIN_SECONDS
         with contextlib.suppress(DatabaseAwayError):
             await self.beat()
+            while self.sharing and not self.sharing.is_complete and loop.time() < end:
+                await asyncio.sleep(JOIN_POLL_SECONDS)
+                await self.beat()
         self._task = asyncio.create_task(self._run(), name="gateways of this database")
 
     async def close(self) -> None:
@@ -92,6 +107,8 @@ class Replicas:
                 await self._task
         if self._has_joined:
             with contextlib.suppress(DatabaseAwayError):
+                if self.sharing is not None:
+                    await self.sharing.close()
                 await self._database.fetch(tables.LEAVE, self._ids)
 
     def wake(self) -> None:
@@ -110,11 +127,15 @@ class Replicas:
                 return
         if not self._has_joined:
             await self._database.fetch(tables.JOIN, self._ids)
+            if self.sharing is not None:
+                await self.sharing.join()
             self._has_joined = True
         if self.tell is not None and self.place.count > 1:
             await self.tell()
         ((others, cooldowns),) = await self._database.fetch(tables.BEAT, self._ids)
         self._take(others)
+        if self.sharing is not None:
+            await self.sharing.follow()
         if self.place.count > 1:
             self.read(cooldowns)
 

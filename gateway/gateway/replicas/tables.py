@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS gateway_data.cooldown (
 ) WITH (fillfactor = 50)
 """
 
-EXIST = "SELECT to_regclass('gateway_data.cooldown') IS NOT NULL"
+EXIST = "SELECT to_regclass('gateway_data.lease') IS NOT NULL"
+"""Whether `migrate` has made the last of all tables."""
 
 _IS_ALIVE = f"beat_at > now() - interval '{ALIVE_SECONDS} s'"
 _TELL = f"pg_notify('{CHANNEL}', '{REPLICAS_CHANGED}')"
