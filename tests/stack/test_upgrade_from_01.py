@@ -1,0 +1,207 @@
+"""From the real 0.1, with its image and data, to today's version and back: `./run test --long`.
+
+tests/stack/test_upgrade.py does it each time with a stack of 0.1's form; here all is 0.1's own.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from support import kept_data, version_01
+from support.long import LONG
+from support.stack import REPOSITORY, Stack, image
+from support.upgrading import (
+    assert_all_is_there,
+    assert_keys_work,
+    costs_kept_out,
+    image_in_use,
+    read_until,
+    rest,
+    serves_01,
+    upgrade,
+)
+from support.version_01 import PROVIDER_KEY
+from support.wait import until
+from support.year_old import CURRENT, version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not LONG, reason="twelve minutes, and an image to build: --long"),
+]
+
+FAILING_MIGRATION = """
+COPY --chmod=0644 <<"END" /opt/venv/lib/python3.13/site-packages/litellm_proxy_extras/migrations/\
+20990101000000_new/migration.sql
+TRUNCATE "LiteLLM_SpendLogs";
+ALTER TABLE nowhere ADD COLUMN i int;
+END"""
+# It serves, brings 0.1's journal into the database, and ends; its health check never passes. If it
+# did not end, compose would wait for the whole of the check's start period.
+UNWELL = """
+COPY --chmod=0755 <<"END" /opt/venv/bin/gateway
+#!/bin/sh
+if [ "$1" = health ]; then echo "not well today"; exit 1; fi
+if [ "$1" = serve ]; then exec timeout 20 /opt/venv/bin/python -m gateway serve; fi
+exec /opt/venv/bin/python -m gateway "$@"
+END"""
+
+
+@pytest.fixture(scope="module")
+def old() -> Iterator[Stack]:
+    """Yield a running 0.1 with data; removed with its images and backups."""
+    version_01.build()
+    with version_01.stack() as stack:
+        try:
+            version_01.start(stack)
+            version_01.fill(stack)
+            yield stack
+        finally:
+            stack.destroy()
+            listed = stack.command("docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
+            images = [name for name in listed.stdout.split() if name.endswith(stack.project)]
+            stack.command("docker", "rmi", *images, check=False)
+            for file in (REPOSITORY / "backups").glob(f"{stack.project}-*"):
+                file.unlink()
+
+
+def test_an_upgrade_without_images_changes_nothing(old: Stack) -> None:
+    """It ends before anything is stopped."""
+    before, container = kept_data.result(old), old.container(version_01.GATEWAY)
+    process = upgrade(old, "no-such-version")
+    said = rest(process)
+
+    assert process.returncode == 1
+    assert "not upgraded; the previous version keeps serving" in said
+    assert (kept_data.result(old), old.container(version_01.GATEWAY)) == (before, container)
+
+
+def test_an_upgrade_without_a_backup_starts_01_again(old: Stack) -> None:
+    """With what waited in the journal, which it books itself."""
+    with costs_kept_out(old) as waiting:
+        process = upgrade(old, CURRENT, BACKUP_PASSPHRASE_FILE="/nowhere/passphrase")
+        read_until(process, "the previous version starts again")
+    said = rest(process)
+
+    assert process.returncode == 1
+    assert "the previous version serves again" in said
+    assert serves_01(old)
+    assert_all_is_there(old, waiting)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "has_started"),
+    [
+        (FAILING_MIGRATION, "migration 20990101000000_new failed", False),
+        (UNWELL, "the new version does not start", True),
+    ],
+    ids=["a migration fails", "it is never well"],
+)
+def test_an_upgrade_that_fails_is_undone(
+    old: Stack, changes: str, reason: str, *, has_started: bool
+) -> None:
+    """0.1 serves on its own data, and books what waited, also where today's version had done so."""
+    tag = version(old, "failing", changes)
+    upstream = f"litellm-proxy-service/scripted-upstream:{tag}"
+    old.command("docker", "tag", image("scripted-upstream"), upstream)
+    with costs_kept_out(old) as waiting:
+        process = upgrade(old, tag)
+        said = read_until(process, "3/3 start")
+    said += rest(process)
+
+    assert process.returncode == 1
+    assert reason in said
+    assert "the previous images run again, with the data of backups/" in said
+    assert ("what the new version wrote is kept in backups/" in said) == has_started
+    assert serves_01(old)
+    assert_all_is_there(old, waiting)
+
+
+def test_an_upgrade_that_is_interrupted_is_undone(old: Stack) -> None:
+    """Amid the start of the new version, by SIGTERM, which has the trap of ctrl-c."""
+    with costs_kept_out(old) as waiting:
+        process = upgrade(old, CURRENT)
+        read_until(process, "3/3 start")
+    until(lambda: image_in_use(old, "migrate") == CURRENT, seconds=60, what="the new version")
+    process.send_signal(signal.SIGTERM)
+    said = rest(process)
+
+    assert process.returncode == 1
+    assert "the previous images run again" in said
+    assert serves_01(old)
+    assert_all_is_there(old, waiting)
+    assert_keys_work(old)
+
+
+def test_01s_own_compose_file_goes_on_after_an_upgrade_was_undone(old: Stack) -> None:
+    """As the docs say: the old checkout, `./run down`, and it comes up as it was."""
+    before = kept_data.result(old)
+    version_01.compose(old, "down", "--remove-orphans")
+    version_01.start(old)
+
+    assert "gateway" not in old.containers()
+    assert serves_01(old)
+    assert kept_data.result(old) == before
+    assert_keys_work(old)
+
+
+def test_an_upgrade_keeps_all_that_01_has(old: Stack) -> None:
+    """Rows, totals, keys, credentials and what waits in the journal, notes and all."""
+    with costs_kept_out(old) as waiting:
+        process = upgrade(old, CURRENT)
+        said = read_until(process, "3/3 start")
+    said += rest(process)
+
+    assert process.returncode == 0, said
+    assert_all_is_there(old, waiting)
+    assert_keys_work(old)
+    assert kept_data.stored_key(old) == PROVIDER_KEY
+
+
+def test_the_way_back_by_hand_is_the_docs(old: Stack) -> None:
+    """Days after an upgrade: the backup of before, under 0.1's own compose file."""
+    (backup,) = sorted((REPOSITORY / "backups").glob(f"{old.project}-*-before-upgrade.backup"))[-1:]
+    old.run("down")
+    version_01.compose(old, "up", "--detach", "--no-build", "--wait", "postgres")
+    once = [*version_01.COMPOSE, "run", "--rm", "--no-deps", "--no-TTY", "backup", "restore"]
+    with backup.open("rb") as file:
+        environment = old.shell | {"STACK_VERSION": version_01.TAG}
+        subprocess.run([*once, "--replace"], stdin=file, env=environment, check=True)
+    version_01.start(old)
+
+    assert serves_01(old)
+    assert_keys_work(old)
+
+
+def test_plain_compose_up_over_a_running_01_is_an_upgrade(old: Stack) -> None:
+    """Without `./run`, with notes in the journal of a 0.1 that was killed: each is booked once."""
+    before = old.container(version_01.GATEWAY)
+    with costs_kept_out(old) as waiting:
+        waiting.ids += version_01.kill_at_work(old)
+        notes, records = version_01.lines_left(old)
+        version_01.compose(old, "start", version_01.GATEWAY)
+        until(lambda: serves_01(old), seconds=180, what="0.1 to serve again")
+        up = ["docker", "compose", "up", "--detach", "--no-build", "--wait", "gateway"]
+        process = subprocess.Popen(up, cwd=REPOSITORY, env=old.shell, stderr=subprocess.DEVNULL)
+        until(
+            lambda: old.containers().get(version_01.GATEWAY) != before,
+            seconds=120,
+            what="0.1 to be gone",
+        )
+
+    assert process.wait(300) == 0
+    assert notes - records
+    assert_all_is_there(old, waiting, and_more=True)
+    assert_keys_work(old)
+    assert kept_data.stored_key(old) == PROVIDER_KEY
+    assert requests.get(f"{old.gateway_url}/health", timeout=10).json()["status"] == "healthy"
+    url = "http://litellm:4000/health"
+    code = f"import urllib.request; print(urllib.request.urlopen('{url}').status)"
+    assert old.execute("scripted-upstream", "python", "-c", code).strip() == "200"
