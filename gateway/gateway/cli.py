@@ -14,6 +14,7 @@ import typer
 from gateway import commands
 from gateway.backup.commands import app as backup_app
 from gateway.keys.commands import app as key_app
+from gateway.swarm.command import app as swarm_app
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(key_app)
 app.add_typer(backup_app)
+app.add_typer(swarm_app)
 
 
 @app.command()

@@ -48,3 +48,9 @@ def command_blocks() -> dict[str, str]:
 def output_block(document: str, start: str) -> str:
     """Return the block of output in a document that begins with these characters."""
     return next(block for block in blocks(document, "") if block.startswith(start))
+
+
+def table_rows(text: str, head: str) -> list[str]:
+    """Return the first cell of each row of the table whose first column has that head."""
+    table = text[text.index(f"\n| {head} |") :].strip().split("\n\n")[0]
+    return [line.split(" | ")[0].removeprefix("| ").strip() for line in table.splitlines()[2:]]

@@ -111,3 +111,9 @@ def test_commands_that_need_an_engine_say_so(tmp_path: Path) -> None:
 
         assert done.returncode == 1, command
         assert "no container engine answers" in done.stderr, command
+
+
+def test_swarm_knows_only_its_own_commands(tmp_path: Path) -> None:
+    """A misspelt one is repeated; `render` needs an engine for the converter's image."""
+    assert "swarm does not know 'rendr'" in run("swarm", "rendr", home=tmp_path).stderr
+    assert "no container engine answers" in run("swarm", "render", home=tmp_path).stderr

@@ -10,8 +10,8 @@ from support.stack import REPOSITORY
 
 EXAMPLE = (REPOSITORY / ".env.example").read_text()
 LINES = EXAMPLE.splitlines()
-# Compose's own, and the release's: no knobs of this stack.
-NOT_FROM_COMPOSE_FILES = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
+# Compose's own and ./run's, and the release's: no knobs of this stack.
+NOT_FROM_COMPOSE_FILES = {"COMPOSE_FILE", "COMPOSE_PROFILES", "SWARM_OVERRIDE"}
 NOT_FOR_USERS = {"STACK_VERSION"}
 
 

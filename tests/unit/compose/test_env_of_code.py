@@ -80,6 +80,10 @@ BY_COMPOSE = {
         "the container's limits",
     ),
     "OTEL_RESOURCE_ATTRIBUTES": "OpenTelemetry itself reads it",
+    **dict.fromkeys(
+        ("SWARM_PORT", "SWARM_REGISTRY", "SWARM_ENDPOINT_MODE"), "docker-compose.swarm.yml"
+    ),
+    "SWARM_OVERRIDE": "commands/swarm.sh, by its name",
     "OLLAMA_REPLICAS": "how many containers there are",
     "UPSTREAM_SCRIPT": "the upstream's SCRIPT",
     **dict.fromkeys(("PROMETHEUS_PORT", "GRAFANA_PORT"), "published"),

@@ -1,0 +1,71 @@
+"""Values that the user set and nobody may read in a stack file: they become swarm secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECRET = re.compile(
+    r"(?:KEY|PASSWORD|PASSPHRASE|SECRET|TOKEN)$|^DATABASE_URL$|^OTEL_EXPORTER_OTLP_HEADERS$"
+)
+"""Names of variables whose values are secret."""
+
+FOLDER = "/run/secrets"
+
+
+@dataclass(frozen=True)
+class GivenSecret:
+    """A value that the user set.
+
+    Attributes:
+        variable: the environment variable, e.g. OPENAI_API_KEY.
+        full_name: its name in the swarm. A secret cannot change there, so a changed value has
+            another name; a slow hash of it tells a reader of the stack file nothing.
+        value: what nobody may read.
+    """
+
+    variable: str
+    full_name: str
+    value: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Its name within the stack file."""
+        return self.variable.lower()
+
+    @property
+    def path(self) -> str:
+        """Where a container finds it."""
+        return f"{FOLDER}/{self.name}"
+
+
+def given_secrets(
+    project: str, environment: Mapping[str, str | None]
+) -> tuple[dict[str, str | None], tuple[GivenSecret, ...]]:
+    """Return the environment with VAR_FILE in place of each secret VAR, and the secrets.
+
+    An empty one is left out of both: it counts as unset.
+    """
+    kept: dict[str, str | None] = {}
+    secrets = []
+    for variable, value in environment.items():
+        if not SECRET.search(variable):
+            kept[variable] = value
+        elif value:
+            plain = value.replace("$$", "$")
+            secret = GivenSecret(variable, _name(project, variable, plain), plain)
+            secrets.append(secret)
+            kept[f"{variable}_FILE"] = secret.path
+    return kept, tuple(secrets)
+
+
+def _name(project: str, variable: str, value: str) -> str:
+    """Return a name that is another one for another value."""
+    name = f"{project}_{variable.lower()}"
+    digest = hashlib.scrypt(value.encode(), salt=name.encode(), n=2**14, r=8, p=1, dklen=6)
+    return f"{name}-{digest.hex()}"
