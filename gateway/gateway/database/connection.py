@@ -62,13 +62,7 @@ def wait_for_database(url: str, seconds: float) -> Connection:
     set_on_retry_hooks([])  # what is said here is better than a log line an attempt
     reported = 0.0
     attempts = stamina.retry_context(
-        on=_is_worth_waiting,
-        attempts=None,
-        timeout=seconds,
-        wait_initial=0.1,
-        wait_max=2.0,
-        wait_jitter=0.0,  # one process waits, and the whole start with it
-        wait_exp_base=1.2,
+        on=_is_worth_waiting, attempts=None, timeout=seconds, wait_initial=0.2, wait_max=2.0
     )
     for attempt in attempts:
         with attempt:
