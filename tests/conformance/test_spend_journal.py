@@ -338,3 +338,38 @@ def test_no_kill_loses_or_doubles_a_cost(
         costs = [total / COST for total in totals]
         assert len(set(costs)) == 1
         assert len(answered) <= costs[0] <= len(answered) + 6, f"KILL_SEED={SEED}"
+
+
+def test_whose_costs_were_brought_in_is_told(
+    spending: Database, connection: Connection, key: str, tmp_path: Path
+) -> None:
+    """What a gateway that is gone held of budgets is given back then, and not before."""
+    told: list[tuple[str, float]] = []
+
+    def dies(journal: SpendJournal, cost: float) -> None:
+        journal._journal.append(answer(key, secrets.token_hex(8), cost).encoded())
+        journal._journal.close()
+        journal._claim.release()
+
+    def tell(dead: str) -> None:
+        told.append((dead, sums(connection, key)[1]))
+
+    async def main() -> tuple[str, str, str, str]:
+        first = SpendJournal(tmp_path, 64, spending.url, sync=False)
+        second = SpendJournal(tmp_path, 64, spending.url, sync=False)
+        dies(first, 1.0)
+        second.on_taken_over = tell
+        await second.start()
+        again = SpendJournal(tmp_path, 64, spending.url, sync=False)
+        dies(again, 2.0)
+        third = SpendJournal(tmp_path, 64, spending.url, sync=False)
+        await third.start()
+        for journal in (second, third):
+            await journal.close()
+        return first.journal_id, again.journal_id, again.predecessor, third.predecessor
+
+    dead, killed, owner, predecessor = asyncio.run(main())
+
+    assert told == [(dead, 1.0)]
+    assert (owner, predecessor) == (dead, killed)
+    assert sums(connection, key)[1] == 3.0
