@@ -162,14 +162,14 @@ def observe_machine() -> Machine:
     meminfo = Path("/proc/meminfo")
     kilobytes = re.search(r"MemTotal:\s+(\d+)", meminfo.read_text()) if meminfo.exists() else None
     listed = _quietly("docker", "image", "ls", "--format", "{{.Repository}}")
-    known = re.compile(rf"^({CLONE}/.*|ollama/ollama|postgres|python)$")
+    known = re.compile(rf"^({CLONE}/(backend-stub|gateway|litellm|ollama|postgres)|ollama/ollama)$")
     names = {name.removeprefix(f"{CLONE}/") for name in (listed or "").split() if known.match(name)}
     return Machine(
         system=_system(),
         cores=os.cpu_count() or 1,
         memory=round(int(kilobytes[1]) / 1e6) if kilobytes else 0,
         engine=listed is not None,
-        images=tuple(sorted(names - {"tests", "scripted-upstream"})),
+        images=tuple(sorted(names)),
     )
 
 
