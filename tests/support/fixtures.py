@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import openai
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
@@ -17,6 +16,7 @@ from support.stack import REPOSITORY, Stack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import openai
 
 SHARED = ("priced_stack", "stack")
 
@@ -32,7 +32,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 
 class ByStack(LoadScopeScheduling):  # type: ignore[misc] # xdist is not typed
-    """Keeps together what a stack is brought up for.
+    """Keeps together what a stack is brought up for, or LiteLLM's library imported.
 
     pytest-xdist's own groups do not reach its scheduler with pytest 9.
     """
@@ -42,6 +42,8 @@ class ByStack(LoadScopeScheduling):  # type: ignore[misc] # xdist is not typed
         if file.startswith("tests/browser/"):
             return "tests/browser"
         text = (REPOSITORY / file).read_text(encoding="utf-8")
+        if "from support.litellm_library import" in text:
+            return "litellm"
         for name in SHARED:
             uses = re.search(rf"def test_\w+\([^)]*\b{name}: Stack", text)
             if uses and f"def {name}(" not in text:
@@ -112,6 +114,8 @@ def make_stack() -> Iterator[Callable[..., Stack]]:
 @pytest.fixture
 def client(stack: Stack) -> Iterator[openai.OpenAI]:
     """Yield the official client with the backend's virtual key."""
+    import openai  # noqa: PLC0415 -- two seconds, for tests of the stack alone
+
     with openai.OpenAI(
         base_url=f"{stack.gateway_url}/v1",
         api_key=stack.secret("backend_virtual_key"),

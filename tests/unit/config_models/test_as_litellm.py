@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,21 +11,12 @@ from gateway.config.render import EffectiveConfig
 from gateway.config.settings import load_settings
 from gateway.costs import bill
 from gateway.request import Operation, Usage
+from support.litellm_library import litellm
 
 if TYPE_CHECKING:
     from gateway.config.deployment import Deployment
 
 LOCAL: dict[str, Any] = {"input_cost_per_token": 1e-6, "output_cost_per_token": "2e-6"}
-
-
-@cache
-def litellm() -> Any:  # noqa: ANN401 -- LiteLLM is not typed
-    """Return LiteLLM, which is slow to import."""
-    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or it is fetched from the net
-    import litellm  # noqa: PLC0415 -- after that
-
-    litellm.suppress_debug_info = True
-    return litellm
 
 
 def entry(name: str, info: dict[str, Any] | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 -- YAML

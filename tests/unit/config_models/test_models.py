@@ -259,7 +259,7 @@ def test_a_wildcard_takes_names_in_and_gives_them_to_its_deployments() -> None:
 def test_names_without_end_are_not_remembered_without_end() -> None:
     """A caller may ask for a million names."""
     models = models_of(entry("*", "openai/*"))
-    for number in range(1000):
+    for number in range(600):
         assert models.match(f"m{number}")[0].model == f"m{number}"
 
     assert models.match("x" * 5000) == ()

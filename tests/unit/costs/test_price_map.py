@@ -18,6 +18,7 @@ from gateway.config.price_entry import price_of
 from gateway.config.prices import price_list
 from gateway.costs import bill
 from gateway.request import Client, Operation, Request, Usage
+from support.litellm_library import litellm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,16 +106,6 @@ def cases(draw: st.DrawFn) -> Case:
         reasoning=draw(st.integers(0, completion)),
         **chosen,
     )
-
-
-@cache
-def litellm() -> Any:  # noqa: ANN401 -- LiteLLM is not typed
-    """Return LiteLLM, which is slow to import."""
-    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or it is fetched from the net
-    import litellm  # noqa: PLC0415 -- after that
-
-    litellm.suppress_debug_info = True
-    return litellm
 
 
 @cache

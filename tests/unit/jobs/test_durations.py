@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from litellm.litellm_core_utils import duration_parser
 
 from gateway.jobs.durations import next_reset, seconds_of
+from support.litellm_library import litellm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 UTC = timezone.utc
 Value = TypeVar("Value")
@@ -34,6 +36,13 @@ MOMENTS = st.one_of(
 )
 
 
+@pytest.fixture(scope="module")
+def duration_parser() -> ModuleType:
+    """Return LiteLLM's functions."""
+    litellm()
+    return import_module("litellm.litellm_core_utils.duration_parser")
+
+
 def outcome(action: Callable[[], Value]) -> Value | type[Exception]:
     """Return a result, or the kind of error."""
     try:
@@ -46,7 +55,9 @@ def outcome(action: Callable[[], Value]) -> Value | type[Exception]:
 @example("7d", datetime(2026, 11, 30, tzinfo=UTC))
 @example("30d", datetime(2026, 12, 1, tzinfo=UTC))
 @example("48h", datetime(2026, 12, 31, 5, 3, tzinfo=UTC))
-def test_budgets_start_anew_when_litellm_says(duration: str, now: datetime) -> None:
+def test_budgets_start_anew_when_litellm_says(
+    duration_parser: ModuleType, duration: str, now: datetime
+) -> None:
     """Any duration at any moment: the same moment, or the same kind of error."""
     ours = outcome(lambda: next_reset(duration, now))
 
@@ -60,7 +71,9 @@ def test_budgets_start_anew_when_litellm_says(duration: str, now: datetime) -> N
     unit=st.sampled_from(["s", "m", "h", "d", "w"]),
     now=MOMENTS,
 )
-def test_durations_are_as_long_as_litellm_says(number: int, unit: str, now: datetime) -> None:
+def test_durations_are_as_long_as_litellm_says(
+    duration_parser: ModuleType, number: int, unit: str, now: datetime
+) -> None:
     """Everything that SPEND_RETENTION may be."""
     duration = f"{number}{unit}"
 
@@ -69,7 +82,7 @@ def test_durations_are_as_long_as_litellm_says(number: int, unit: str, now: date
 
 @pytest.mark.parametrize("months", [1, 2, 11, 12, 13, 120])
 def test_months_are_counted_as_litellm_counts_them(
-    months: int, monkeypatch: pytest.MonkeyPatch
+    duration_parser: ModuleType, months: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From now on, to the same day of a later month or that month's last."""
     monkeypatch.setenv("TZ", "UTC")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.config.deployments import make_deployment
 from gateway.providers.parameters import rules_of
 from gateway.routing.failure import AttemptFailedError, FailureKind
+from support.litellm_library import litellm
 
 if TYPE_CHECKING:
     from gateway.providers.parameters import Rules
@@ -64,9 +65,7 @@ def test_a_model_is_sent_what_litellm_would_send_it(
     model: str, price: dict[str, float], body: dict[str, Any]
 ) -> None:
     """Dropped and renamed alike, also where the configuration has a price of its own."""
-    import litellm  # noqa: PLC0415 -- seconds
-
-    theirs = litellm.get_optional_params(
+    theirs = litellm().get_optional_params(
         model=model, custom_llm_provider="openai", drop_params=True, **body
     )
     theirs |= theirs.pop("extra_body", {})
