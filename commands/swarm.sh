@@ -27,7 +27,7 @@ _swarm_compose() {
 # checksum.
 _swarm_convert() {
   local image="litellm-proxy-service/gateway:${STACK_VERSION:-0.1.0}" configuration
-  image_present "$image" || die "there is no image $image" "./run swarm up builds it"
+  image_present "$image" || die "there is no image $image" "./run up builds it"
   configuration=$(_swarm_compose config --format json) || die "compose cannot read its files" "the lines above say why"
   {
     printf '{"compose": %s, "checksums": {' "$configuration"
