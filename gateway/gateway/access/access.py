@@ -1,4 +1,4 @@
-"""Who asks: what the other rooms call."""
+"""Identify callers and resolve the models that they name: what the other rooms call."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 MASTER_KEY_NAME = "litellm_proxy_master_key"
-"""What stands in spend rows for the master key: litellm/constants.py:1728."""
+"""The name of the master key in spend logs: litellm/constants.py:1728."""
 
 ADMIN_USER = "default_user_id"
-"""Whose the master key's requests are: LITELLM_PROXY_ADMIN_NAME."""
+"""The user that the master key's requests belong to: LITELLM_PROXY_ADMIN_NAME."""
 
 LONGEST_END_USER = 1024
 
@@ -39,7 +39,8 @@ LONGEST_END_USER = 1024
 class Access:
     """Callers, from LiteLLM's tables.
 
-    Without a database only the master key is known; without a master key everybody is its holder.
+    Without a database only the master key is known. Without a master key every caller is treated
+    as its holder.
     """
 
     def __init__(  # noqa: PLR0913 -- one value after the other
@@ -60,10 +61,11 @@ class Access:
             models: the configured names.
             master_key: an administrator's key; None when nobody needs a key.
             database_url: where LiteLLM's tables are; None for no database.
-            policy: what is done for known keys while the database is away.
-            journal_id: of this gateway's journal, whose position is read with each spend.
-            pool_size: connections for look-ups.
-            end_user_budget_id: LiteLLM's max_end_user_budget_id: of end users that have none.
+            policy: whether known keys are served or refused while the database is away.
+            journal_id: the id of this gateway's journal, whose position is read with each spend.
+            pool_size: the number of connections for lookups.
+            end_user_budget_id: LiteLLM's max_end_user_budget_id, the budget of end users that have
+                none of their own.
             user_budget_on_team_keys: LiteLLM's apply_user_budget_to_team_keys.
         """
         self._models = models
@@ -93,7 +95,7 @@ class Access:
         )
 
     async def start(self) -> None:
-        """Connect and follow changes; with the database away, go on trying."""
+        """Connect and follow changes; while the database is away, keep trying."""
         if self._known is None:
             return
         self._task = asyncio.create_task(self._changes.run(), name="changes of callers")
@@ -111,26 +113,26 @@ class Access:
 
     @property
     def database(self) -> Database | None:
-        """The connections for look-ups; None without a database."""
+        """The connections for lookups; None without a database."""
         return None if self._known is None else self._database
 
     def follow_replicas(self, changed: Callable[[], None]) -> Callable[[], bool]:
-        """Have `changed` called when there may be news of other gateways; needs a database.
+        """Have `changed` called when other gateways may have changed; needs a database.
 
         Returns:
-            What says whether notifications of them pass.
+            A function that says whether notifications arrive from the database.
         """
         self._changes.replicas_changed = changed
         return lambda: self._changes.is_heard
 
     @property
     def budgeted_tags(self) -> frozenset[str]:
-        """Tags with a budget: a request that brings one goes to LiteLLM's proxy."""
+        """Tags with a budget: a request that names one goes to LiteLLM's proxy."""
         return frozenset() if self._known is None else self._known.common.budgeted_tags
 
     @property
     def database_answers(self) -> bool:
-        """Whether the database is there; True where there is none to be there."""
+        """Whether the database answers; True where none is configured."""
         return self._known is None or self._database.answers
 
     def reasons(self) -> list[str]:
@@ -142,19 +144,19 @@ class Access:
     async def identify(
         self, secret: str | None, *, end_user: str | None = None, route: str = "/chat/completions"
     ) -> Caller:
-        """Return whose key it is.
+        """Return the caller that a key belongs to.
 
-        A key that is in memory is answered at once, without giving up control.
+        For a key in memory this returns at once, without yielding to the event loop.
 
         Args:
-            secret: the key as it was sent, without `Bearer`; "" for a header without one.
-            end_user: whom the request is for.
-            route: the path as it was asked for, without its query.
+            secret: the key as it was sent, without `Bearer`; "" for a header without a key.
+            end_user: the end user that the request is made for.
+            route: the path of the request, without its query.
 
         Raises:
             AuthenticationError: there is no such key, or it is blocked or has expired.
-            PermissionDeniedError: it may not ask for this route, or for this end user.
-            InvalidRequestError: no database holds such an end user.
+            PermissionDeniedError: the key may not ask for this route, or the end user is blocked.
+            InvalidRequestError: the end user's id is too long, or holds a NUL.
             UnavailableError: the key is not known, and the database does not answer.
         """
         if self._master is None:
@@ -183,17 +185,17 @@ class Access:
     async def by_hash(
         self, key_hash: str, *, user_id: str | None, team_id: str | None, end_user: str | None
     ) -> Caller:
-        """Return a caller whom LiteLLM has identified, and checked for the route.
+        """Return a caller that LiteLLM has identified, and whose route LiteLLM has checked.
 
         Args:
-            key_hash: its key's hash, or MASTER_KEY_NAME; LiteLLM's pages may have one of a
-                session, which is in no table.
-            user_id: whose the session is; of a key that is in the table, the table says so.
-            team_id: likewise.
-            end_user: whom the request is for.
+            key_hash: the hash of the caller's key, or MASTER_KEY_NAME. A session of LiteLLM's
+                pages has a hash that is in no table.
+            user_id: the user of such a session; for a key in the table, the table's user counts.
+            team_id: the team of such a session, likewise.
+            end_user: the end user that the request is made for.
 
         Raises:
-            AuthenticationError, PermissionDeniedError, InvalidRequestError, UnavailableError: as
+            AuthenticationError, PermissionDeniedError, InvalidRequestError, UnavailableError: as in
                 `identify`.
         """
         if self._master is None or key_hash == MASTER_KEY_NAME:
@@ -214,16 +216,16 @@ class Access:
         return await self._for_end_user(known, identity, end_user)
 
     def resolve(self, caller: Caller, model: str, *, route: str = "/chat/completions") -> str:
-        """Return the alias that a name stands for: the caller's own names, then the router's.
+        """Return the alias that a name stands for: by the caller's own names, then the router's.
 
         Args:
-            caller: who asks.
+            caller: the caller.
             model: the name in the request.
-            route: for LiteLLM's words.
+            route: the path, which LiteLLM's error message names.
 
         Raises:
-            PermissionDeniedError: the caller may not ask for it.
-            InvalidRequestError: nobody configured it.
+            PermissionDeniedError: the caller may not ask for this model.
+            InvalidRequestError: the model is not configured.
         """
         if caller.models is not None and model not in caller.models:
             rules = caller.rules if isinstance(caller, KnownCaller) else None
@@ -237,12 +239,15 @@ class Access:
         return name
 
     def visible_aliases(self, caller: Caller) -> list[str]:
-        """Return the names for GET /models: those that are configured and may be asked for."""
+        """Return the names for GET /models: the configured ones that the caller may ask for."""
         shown, allowed = self._catalogue.shown, caller.models
         return [name for name in shown if allowed is None or name in allowed]
 
     def _check(self, identity: Identity, route: str, now: float) -> None:
-        """Refuse a key that is blocked, has expired, or may not ask for the route ("" for any)."""
+        """Refuse a key that is blocked, has expired or may not ask for the route.
+
+        A route of "" is not checked.
+        """
         if identity.refusal is not None:
             raise identity.refusal()
         if identity.expires < now:
@@ -276,5 +281,5 @@ def _check_end_user(end_user: str) -> None:
 
 
 def _hash(secret: str) -> str:
-    """Return a key's hash as LiteLLM stores it; what is no Unicode has one, too."""
+    """Return a key's hash as LiteLLM stores it, also for text that is not valid Unicode."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()

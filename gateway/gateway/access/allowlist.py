@@ -1,4 +1,4 @@
-"""Which models a caller may ask for: LiteLLM's rules, on the names that are configured.
+"""Which models a caller may ask for: LiteLLM's rules, applied to the configured names.
 
 auth_checks.py, 1.106.2: `_can_object_call_model` 4618, `check_model_access_helper` 4549,
 `can_key_call_model` 5177, `can_team_access_model` 5360, `check_team_member_model_access` 6299,
@@ -23,16 +23,17 @@ NO_DEFAULT_MODELS = "no-default-models"
 
 @dataclass(frozen=True, slots=True)
 class Allowlist:
-    """The models of one that may set them.
+    """The models that one key, team, user or customer allows.
 
     Attributes:
-        kind: key, team, user or customer, as LiteLLM's error has it.
+        kind: key, team, user or customer, as in LiteLLM's error.
         models: names, access groups, wildcards and LiteLLM's special names; empty for all.
-        instead: lists that may grant what `models` does not: those of access groups.
-        team_aliases: what the team's names for models do: they grant themselves, they are not
-            known, or their targets are judged.
-        all_configured: whether it grants every name of the configuration.
-        none: whether it grants nothing at all.
+        instead: further lists, from access groups, that may grant what `models` does not.
+        team_aliases: how the team's names for models count. `grant`: each of them is granted;
+            `ignore`: they are unknown to this list; `follow`: the model that the name stands for
+            is checked.
+        all_configured: whether the list grants every name of the configuration.
+        none: whether the list grants nothing at all.
     """
 
     kind: str
@@ -44,7 +45,7 @@ class Allowlist:
 
     @property
     def is_open(self) -> bool:
-        """Whether it grants everything."""
+        """Whether the list grants everything."""
         if self.none or (self.all_configured and not self.models):
             return False
         return not self.models or "*" in self.models or ALL_PROXY_MODELS in self.models
@@ -59,7 +60,7 @@ class Allowlist:
 
 
 class Catalogue:
-    """The configured names, and what rules need to know of them."""
+    """The configured names, with their access groups and providers."""
 
     def __init__(self, models: Models) -> None:
         self.aliases = tuple(dict.fromkeys(each.alias for each in models.deployments))
@@ -80,13 +81,13 @@ class Catalogue:
         }
 
     def groups_of(self, name: str) -> frozenset[str]:
-        """Return the access groups of the configuration that a name is in."""
+        """Return the access groups of the configuration that contain a name."""
         return self._groups.get(self.group_targets.get(name, name), frozenset())
 
     def fits(self, name: str, pattern: str) -> bool:
-        """Return whether a wildcard, such as `openai/*`, means a name.
+        """Return whether a wildcard, such as `openai/*`, matches a name.
 
-        LiteLLM takes the provider of a bare name from its model map; here it is that of its
+        LiteLLM finds the provider of a bare name in its model map; this finds it in the name's
         deployments. `identity.py` sends keys with such wildcards to LiteLLM.
         """
         candidates = [name]
@@ -102,12 +103,12 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All lists that hold for a caller, and the names that it has for models.
+    """All lists that hold for a caller, and the caller's own names for models.
 
     Attributes:
-        lists: in the order in which LiteLLM asks them.
-        team_aliases: the team's names for models, which come first.
-        key_aliases: the key's.
+        lists: in the order in which LiteLLM checks them.
+        team_aliases: the team's names for models, which are replaced first.
+        key_aliases: the key's names for models, which are replaced after the team's.
     """
 
     lists: tuple[Allowlist, ...] = ()
@@ -115,21 +116,24 @@ class Rules:
     key_aliases: Mapping[str, str] = field(default_factory=dict)
 
     def denied_by(self, name: str, catalogue: Catalogue) -> str | None:
-        """Return whose list denies a name, None when it may be asked for."""
+        """Return the kind of the first list that denies a name; None when all grant it."""
         for allowlist in self.lists:
             if not self._grants(allowlist, name, catalogue):
                 return allowlist.kind
         return None
 
     def aliases(self) -> dict[str, str]:
-        """Return what each of its names for models stands for, the key's after the team's."""
+        """Return what each of the caller's names for models stands for.
+
+        The team's names are replaced first, then the key's.
+        """
         if not self.team_aliases and not self.key_aliases:
             return {}
         after_team = {**{name: name for name in self.key_aliases}, **self.team_aliases}
         return {name: self.key_aliases.get(to, to) for name, to in after_team.items()}
 
     def allowed(self, catalogue: Catalogue) -> frozenset[str] | None:
-        """Return the names that may be asked for, None for all."""
+        """Return the names that the caller may ask for; None for all."""
         if all(each.is_open for each in self.lists):
             return None
         names: Iterable[str] = (*catalogue.names, *self.team_aliases, *self.key_aliases)
@@ -151,12 +155,12 @@ class Rules:
     def _candidates(
         self, name: str, team_aliases: Mapping[str, str], catalogue: Catalogue
     ) -> tuple[str, ...]:
-        """Return the names of which one has to be listed."""
+        """Return the names of which at least one has to be on the list."""
         after_team = team_aliases.get(name, name)
         after_key = self.key_aliases.get(after_team, after_team)
         sent = self.key_aliases.get(after_key, after_key)
         if after_key != after_team or sent != after_key:
-            return (sent,)  # a key's name for a model is judged by what it stands for
+            return (sent,)  # for a key's own name, the model behind it has to be listed
         target = catalogue.group_targets.get(name)
         return (name,) if target is None else (name, target)
 

@@ -1,8 +1,9 @@
-"""What only LiteLLM's proxy does for a key: such a request goes there. The docs are made of this.
+"""Settings of a key that only LiteLLM's proxy honours: a request with one of them goes there.
 
-What is not listed and not read in `identity.py` changes no request: names, timestamps, alerts,
-soft budgets, rotation, `key_type` (only a label: `allowed_routes` holds), `model_spend` (nothing
-reads it), and metadata of other APIs (files, batches, MCP, vector stores).
+`docs/reference/litellm.md` is generated from these lists. A setting that is neither listed here nor
+read in `identity.py` changes no request: names, timestamps, alerts, soft budgets, rotation,
+`key_type` (only a label: `allowed_routes` decides), `model_spend` (nothing reads it), and metadata
+of other APIs (files, batches, MCP, vector stores).
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ Rows = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Rule:
-    """A column, or a field of one that holds metadata, that sends a request to LiteLLM when set.
+    """A column, or a field of a metadata column, that sends a request to LiteLLM when it is set.
 
     Attributes:
-        rows: whose it is, by the names in `columns.py`.
-        field: the column, or the field.
+        rows: the rows that have it, by their names in `columns.py`.
+        field: the column or the metadata field.
         why: one phrase for people.
-        only: the one value that matters; None when each does.
+        only: the one value that sends a request to LiteLLM; None when every value does.
     """
 
     rows: tuple[str, ...]
@@ -113,11 +114,11 @@ _OWNERS = {
     "end_user_budget": "end_user",
     "end_user_default": "end_user",
 }
-"""How people know a row, where the statement has another name for it."""
+"""A row's name for people, where the statement has another name for it."""
 
 
 def found(rows: Rows) -> Iterator[Beyond]:
-    """Yield what of the rows only LiteLLM's proxy does."""
+    """Yield each setting of the rows that only LiteLLM's proxy honours."""
     for rule in COLUMNS:
         for name in rule.rows:
             if is_set(rows.get(name, {}).get(rule.field)):
@@ -130,7 +131,7 @@ def found(rows: Rows) -> Iterator[Beyond]:
 
 
 def is_set(value: object) -> bool:
-    """Return whether a value says something: LiteLLM writes objects that are full of nulls."""
+    """Return whether a value is set; LiteLLM also writes objects that hold nothing but nulls."""
     if isinstance(value, Mapping):
         return any(map(is_set, value.values()))
     if isinstance(value, bool):
@@ -139,5 +140,5 @@ def is_set(value: object) -> bool:
 
 
 def json_object(value: object) -> Mapping[str, Any]:
-    """Return a JSON object, {} for anything else."""
+    """Return the value if it is a JSON object, else {}."""
     return value if isinstance(value, dict) else {}

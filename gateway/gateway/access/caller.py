@@ -1,4 +1,4 @@
-"""Who asks: a key and all that stands behind it."""
+"""A caller: a key, with the team, user and organization that it belongs to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway.config.deployment import Beyond  # noqa: TC001 -- as above
 
 
 class Kind(Enum):
-    """What can have a budget or a limit; the names are LiteLLM's, of spend's receivers."""
+    """What can have a budget or a limit, by LiteLLM's names for what spend is charged to."""
 
     KEY = "key"
     TEAM = "team"
@@ -24,11 +24,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a journal was in the database when spend was read from there.
+    """How much of a journal was in the database when a spend was read.
 
     Attributes:
         journal: the journal's id.
-        at: a number that grows with each record; -1 when nothing of it was applied.
+        at: a number that grows with each record; -1 when no record was applied.
     """
 
     journal: str = ""
@@ -37,14 +37,14 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A key, team, user … as the database has it: what is charged, and held to its limits.
+    """A key, team, user … as the database has it: costs are charged to it, and its limits hold.
 
     Attributes:
-        kind: which.
-        id: its id; of a member `organisation-or-team-id::user-id`, percent-encoded.
+        kind: whether it is a key, a team, a user …
+        id: its id; for a member `organisation-or-team-id::user-id`, percent-encoded.
         name: for messages, never a secret.
-        spend: US dollars, with all records up to `position`.
-        position: of this gateway's journal when `spend` was read.
+        spend: US dollars, including all records up to `position`.
+        position: the position of this gateway's journal when `spend` was read.
         max_budget: US dollars; None for no budget.
         rpm: requests a minute; None for no limit.
         tpm: tokens a minute; None for no limit.
@@ -64,19 +64,19 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks.
+    """The caller of a request.
 
     Attributes:
         key_hash: SHA-256 of the key in hexadecimal digits, as LiteLLM stores it; "" without keys.
-        key_name: the key's alias, or its masked form; for logs and rows.
-        is_admin: whether it is the master key, which no budget holds.
-        team_id, user_id, organization_id, end_user_id: whose the request is; None for nobody's.
-        team_alias, user_email, project_id, agent_id: for the spend row.
-        models: the aliases that it may ask for; None for all.
-        aliases: names that stand for other models, of its key and its team.
-        entities: everything that its spend is charged to, and whose limits hold.
-        beyond: what only LiteLLM's proxy does for it; then the request goes there.
-        metadata: the key's, as far as it stands in spend rows.
+        key_name: the key's alias, or its masked form; for logs and spend logs.
+        is_admin: whether it is the master key, which no budget limits.
+        team_id, user_id, organization_id, end_user_id: what the request belongs to; None for none.
+        team_alias, user_email, project_id, agent_id: for the spend log.
+        models: the aliases that the caller may ask for; None for all.
+        aliases: the key's and the team's own names for models, each with what it stands for.
+        entities: everything that the request's cost is charged to, and whose limits hold.
+        beyond: settings that only LiteLLM's proxy honours; with any of them the request goes there.
+        metadata: the part of the key's and the team's metadata that is copied into spend logs.
     """
 
     key_hash: str = ""

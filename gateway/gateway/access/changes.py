@@ -1,8 +1,8 @@
-"""Hears of changes in LiteLLM's tables, or has them looked for where no notification passes.
+"""Follow changes in LiteLLM's tables: by notification, or by polling where none arrives.
 
-A connection of its own listens. A notification to oneself, sent through the other connections
-every few seconds, shows that both are alive and that notifications pass: behind PgBouncer in
-transaction mode they do not.
+A connection of its own listens. Every few seconds the gateway sends itself a notification through
+its other connections. Its arrival shows that both sides are alive and that notifications pass.
+Behind PgBouncer in transaction mode they do not pass.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 TICK = 0.5
-"""Seconds that a notification is waited for before the state is looked at."""
+"""Seconds to wait for a notification before the connections are checked."""
 
 PROBE_EVERY = 5.0
 PROBE_SECONDS = 3.0
 FIRST_PROBE_SECONDS = 1.0
-"""The same at the start, which waits for it."""
+"""The same at the start: shorter, because the start waits for it."""
 
 LOOK_EVERY = 2.0
-"""Also for what other gateways spend, which tells nobody."""
+"""Seconds between reads; also for what other gateways spend, of which nothing notifies."""
 
 TRY_LISTENING_EVERY = 60.0
 RETRY_SECONDS = 0.5
 
 
 class Follower(Protocol):
-    """Who wants to know."""
+    """What is notified of changes."""
 
     def changed(self, row: tuple[str, ...]) -> None:
         """Take note that a row has changed."""
@@ -52,18 +52,18 @@ class Follower(Protocol):
         """Take note that anything may have changed."""
 
     async def look(self) -> None:
-        """Read again what is in use; called every LOOK_EVERY seconds where nothing is heard."""
+        """Read what is in use again; called every LOOK_EVERY s while no notifications arrive."""
 
     async def look_for_others(self) -> None:
-        """Do so if others have spent; called every LOOK_EVERY seconds where changes are heard."""
+        """Do so if other gateways have spent; called every LOOK_EVERY s while they arrive."""
 
 
 class Changes:
-    """Follows the database for as long as `run` runs.
+    """Follows changes in the database for as long as `run` runs.
 
     Attributes:
-        is_heard: whether notifications pass and the triggers that send them are there.
-        replicas_changed: is called when there may be news of other gateways.
+        is_heard: whether notifications arrive, and the triggers that send them exist.
+        replicas_changed: called when other gateways may have changed.
     """
 
     def __init__(self, database: Database, follower: Follower) -> None:
@@ -77,7 +77,7 @@ class Changes:
         self.tried = asyncio.Event()
 
     async def run(self) -> None:
-        """Listen, again and again, until cancelled."""
+        """Listen until cancelled, and connect again whenever the connection is lost."""
         while True:
             try:
                 connection = await self._database.connect()
@@ -88,7 +88,7 @@ class Changes:
             except DatabaseAwayError:
                 pass
             except (psycopg.Error, OSError) as error:
-                # Whether the database is away, or only this connection, the next one shows.
+                # The next connection shows whether the database is away or only this one broke.
                 LOG.info("no more notifications, connecting again: %s", error)
             except Exception:
                 LOG.exception("following the database's changes failed; trying again")
@@ -98,7 +98,7 @@ class Changes:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self, connection: Connection) -> None:
-        """Hand on changes until the connection breaks, or says nothing any more."""
+        """Hand on changes until the connection breaks or falls silent."""
         await connection.execute(f"LISTEN {CHANNEL}".encode())
         self._heard_at = self._sent_at = 0.0
         passes = await self._passes(connection)
@@ -122,7 +122,7 @@ class Changes:
         while True:
             await self._receive(connection, TICK)
             if not self._database.answers:
-                return  # another connection found it away: see whether this one is alive
+                return  # another connection found the database away: connect again to find out
             if self._sent_at > self._heard_at + PROBE_SECONDS:
                 raise DatabaseAwayError("a notification to oneself did not come")
             now = time.monotonic()
@@ -172,7 +172,10 @@ class Changes:
             self.replicas_changed()
 
     async def _look(self) -> None:
-        """Have everything in use read again and again, and try to listen once in a while."""
+        """Have everything in use read every LOOK_EVERY seconds, for TRY_LISTENING_EVERY seconds.
+
+        Then `run` tries to listen again.
+        """
         end = time.monotonic() + TRY_LISTENING_EVERY
         while time.monotonic() < end:
             await asyncio.sleep(LOOK_EVERY)
@@ -180,7 +183,7 @@ class Changes:
 
 
 def _row(payload: str) -> tuple[str, ...] | None:
-    """Return the row that a notification names, None for what is no such notification."""
+    """Return the row that a notification names; None for any other notification."""
     try:
         parts: Any = orjson.loads(payload)
     except orjson.JSONDecodeError:

@@ -1,6 +1,7 @@
-"""Every column of LiteLLM's tables that is read: what the contract test holds against its schema.
+"""Every column of LiteLLM's tables that is read; the contract test compares them with its schema.
 
-A statement has a table several times, under names of their own: a key's budget, a team's.
+A statement may join the same table several times under different names, such as a key's budget and
+a member's budget.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def selected(*names: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return what a statement selects of some tables, and the table and column of each value."""
+    """Return what a statement selects from some tables, and the table and column of each value."""
     pairs = [(name, column) for name in names for column in TABLES[name][1]]
     return ", ".join(f'{name}."{column}"' for name, column in pairs), pairs
 

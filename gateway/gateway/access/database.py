@@ -1,7 +1,7 @@
-"""A few connections to Postgres for look-ups: bounded, quick to say that it is away.
+"""A few connections to Postgres for lookups: bounded, and quick to report that it is away.
 
-Safe behind PgBouncer in transaction mode: no prepared statements, one statement a transaction, no
-setting of a session.
+They are safe behind PgBouncer in transaction mode: there are no prepared statements, no session
+settings, and only one statement in a transaction.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 3.0
-"""For one statement: all of them read a few rows by their key."""
+"""For one statement; each reads only a few rows by their key."""
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -34,15 +34,15 @@ class DatabaseAwayError(Exception):
 
 
 class Database:
-    """Connections that are made when needed, and the answer to whether the database is there.
+    """Connections that are made when needed, and the knowledge whether the database answers.
 
-    Only `connect`, which one task calls again and again, finds out that it is back: while it is
-    away every other call fails at once.
+    While the database is away every call but `connect` fails at once. One task calls `connect`
+    repeatedly, and so finds out that the database is back.
 
     Attributes:
-        answers: whether the last statement, or the last attempt to connect, went well.
-        problem: why not, or what Postgres refuses; "" for nothing.
-        answered_at: when it last did, on the monotonic clock.
+        answers: whether the last statement, or the last attempt to connect, succeeded.
+        problem: why the database does not answer, or what Postgres refused; "" for no problem.
+        answered_at: when the database last answered, on the monotonic clock.
     """
 
     def __init__(self, url: str, size: int) -> None:
@@ -57,7 +57,7 @@ class Database:
         """Return a new connection, which commits each statement by itself.
 
         Raises:
-            DatabaseAwayError: there is none to be had.
+            DatabaseAwayError: the database cannot be connected to.
         """
         try:
             connection = await asyncio.wait_for(
@@ -81,7 +81,7 @@ class Database:
     async def fetch(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Return the rows of a statement.
 
-        A connection that broke while nobody used it costs no error, only a second attempt.
+        A connection that broke while it was idle causes no error, only a second attempt.
 
         Raises:
             DatabaseAwayError: the database does not answer, or refuses the statement.
@@ -89,7 +89,7 @@ class Database:
         if not self.answers:
             raise DatabaseAwayError(self.problem)
         async with self._slots:
-            if not self.answers:  # who held the place before has found out
+            if not self.answers:  # found out while this call waited for a free slot
                 raise DatabaseAwayError(self.problem)
             while self._idle:
                 connection = self._idle.pop()
@@ -105,12 +105,12 @@ class Database:
                 raise self.lost(error) from error
 
     async def close(self) -> None:
-        """Close all connections that nobody uses."""
+        """Close all idle connections."""
         self.answers = False
         await self._close_idle()
 
     def found(self) -> None:
-        """Take note that the database answers."""
+        """Record that the database answers."""
         if not self.answers:
             LOG.info("the database answers")
         self.answers = True
@@ -118,7 +118,7 @@ class Database:
         self.problem = ""
 
     def lost(self, error: BaseException) -> DatabaseAwayError:
-        """Take note that the database does not answer; return the error that says so."""
+        """Record that the database does not answer; return the error to raise."""
         if isinstance(error, psycopg.Error):
             words = reason(error)
         else:
@@ -144,7 +144,7 @@ class Database:
             self.problem = reason(error)
             LOG.exception("the database refuses to say who asks")
             raise DatabaseAwayError(self.problem) from error
-        except BaseException:  # a task that was cancelled leaves a connection in the middle
+        except BaseException:  # a cancelled task leaves the connection in the middle of a statement
             await connection.close()
             raise
         self._idle.append(connection)
@@ -160,10 +160,10 @@ class Database:
 async def _in_time(
     connection: Connection, statement: str, values: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
-    """Return the rows of a statement, or give the connection up.
+    """Return the rows of a statement, or drop the connection when they take too long.
 
-    Not by asyncio.wait_for: psycopg, when cancelled, asks the server to cancel and waits for it,
-    without end where the server hangs (psycopg/connection_async.py, `wait`).
+    This avoids asyncio.wait_for: a cancelled psycopg call asks the server to cancel and waits for
+    the server, without end if the server hangs (psycopg/connection_async.py, `wait`).
 
     Raises:
         TimeoutError: there was no answer in time.

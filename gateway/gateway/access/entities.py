@@ -1,8 +1,8 @@
-"""Budgets and limits that hold for a caller, each as LiteLLM judges it.
+"""Budgets and limits that hold for a caller, by LiteLLM's rules.
 
 auth_checks.py, 1.106.2: key 5853, team 6364, member 6209, user 1228, organization 6695, end user
 1660 and 1737; limits: hooks/parallel_request_limiter_v3.py 3191, where only a key has a limit of
-parallel requests. A soft budget only alerts.
+parallel requests. A soft budget only alerts, so it is not read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PROXY_ADMIN = "proxy_admin"
 UI_TEAM = "litellm-dashboard"
-"""The team of the keys that LiteLLM's pages make for a session; it has no row."""
+"""The team of the keys that LiteLLM's pages create for a session; no table has a row for it."""
 
 
 def member_id(whose: str, user_id: str) -> str:
@@ -29,7 +29,7 @@ def member_id(whose: str, user_id: str) -> str:
 
 
 def increase(row: Row, now: float) -> tuple[float, float]:
-    """Return what is added to a budget for a while, and until when (FOREVER when nothing is)."""
+    """Return the temporary increase of a budget and its end; 0.0 and FOREVER when there is none."""
     amount, until = budget(row.get("temp_budget_increase")), moment(row.get("temp_budget_expiry"))
     if not amount or until is None or until <= now:
         return 0.0, FOREVER
@@ -45,14 +45,14 @@ def of_caller(  # noqa: PLR0913 -- one value after the other
     team_id: str | None,
     user_budget_on_team_keys: bool,
 ) -> Iterator[Entity]:
-    """Yield everything that is charged, but for the end user.
+    """Yield every entity that is charged, except the end user.
 
     Args:
         found: the rows.
-        position: of the journal, in the rows' snapshot.
+        position: the journal's position in the snapshot that the rows come from.
         now: seconds since the epoch.
-        user_id: the key's, or the session's.
-        team_id: likewise.
+        user_id: the user of the key or of the session.
+        team_id: the team of the key or of the session.
         user_budget_on_team_keys: LiteLLM's apply_user_budget_to_team_keys.
     """
     if found["key"]:
@@ -80,7 +80,7 @@ def of_caller(  # noqa: PLR0913 -- one value after the other
 
 
 def of_end_user(end_user_id: str, found: Found, position: Position, *defaults: Row) -> Entity:
-    """Return an end user, with its own budget or the first of the defaults that exists."""
+    """Return an end user with its own budget, or else with the first default that exists."""
     held = next((row for row in (found["end_user_budget"], *defaults) if row), NOTHING)
     return _entity(Kind.END_USER, end_user_id, found["end_user"], position, held)
 
@@ -107,7 +107,7 @@ def _member(found: Found, position: Position, now: float, team_id: str, user_id:
     own, default = found["member_budget"], found["member_default"]
     most, shared = budget(own.get("max_budget")), budget(default.get("max_budget"))
     more, _ = increase(own, now)
-    # 0 of its own shuts a member out; 0 as the team's default is no budget.
+    # A member whose own budget is 0 is shut out; a team's default of 0 means no budget.
     held = most + more if most is not None else shared + more if shared else None
     limits = {**own, "max_budget": held}
     return _entity(

@@ -1,4 +1,4 @@
-"""The lists of models that hold for a caller, from the rows that stand behind it."""
+"""The lists of models that hold for a caller, made from the caller's rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rules_of(found: Found, team_id: str | None) -> Rules:
     if team_id is None and owner and owner.get("user_role") != PROXY_ADMIN:
         models = names(owner.get("models"))
         if allowlist.NO_DEFAULT_MODELS in models:
-            lists.append(Allowlist("key", (), none=True))  # the type that LiteLLM gives it
+            lists.append(Allowlist("key", (), none=True))  # LiteLLM's error says "key" here, too
         else:
             lists.append(Allowlist("user", models))
     return Rules(
@@ -65,7 +65,10 @@ def _of_groups(found: Found, ids: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _granted_by_key(found: Found, team_id: str | None) -> tuple[str, ...]:
-    """Return what the key's access groups grant in spite of its team: those assigned to it."""
+    """Return the models that the key's access groups grant beyond what its team allows.
+
+    Only groups that are assigned to the team or to the key count.
+    """
     key = found["key"]
     ids = names(key.get("access_group_ids"))
     return tuple(

@@ -1,4 +1,4 @@
-"""A caller, made of the rows that stand behind it, and what changes it."""
+"""A caller, made from its rows, and the rows whose change makes it stale."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KnownCaller(Caller):
-    """A caller with the rules that say, for one that is refused, whose list denies a model."""
+    """A caller with the rules that tell, for a refused model, whose list denies it."""
 
     rules: Rules = field(default_factory=Rules)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What of the configuration matters here.
+    """The part of the configuration that matters here.
 
     Attributes:
         catalogue: the configured names.
-        journal_id: of the journal whose position is read.
+        journal_id: the id of the journal whose position is read.
         user_budget_on_team_keys: LiteLLM's apply_user_budget_to_team_keys.
     """
 
@@ -46,18 +46,20 @@ class Settings:
 
 @dataclass(slots=True)
 class Identity:
-    """What is kept in memory of a key.
+    """What is kept in memory about a key.
 
     Attributes:
-        caller: who it is, without an end user.
-        refusal: makes the error of a key that is blocked, or whose team is; None for none.
-        expires: when its time is over, in seconds since the epoch.
-        reload_at: when a budget's temporary increase ends.
-        routes: its allowed_routes; () for all.
-        end_user_default: the budget of its end users that have none.
-        depends_on: the rows that change it.
-        is_stale: whether one of them has changed since it was read.
-        used: whether it was asked for since the last look, where no notification passes.
+        caller: the caller, without an end user.
+        refusal: makes the error for a key that may not be used, for example because the key or its
+            team is blocked; None for a key that may be used.
+        expires: when the key expires, in seconds since the epoch.
+        reload_at: when the key has to be read again because a temporary budget increase, or the
+            time of a rotated key, ends; in seconds since the epoch.
+        routes: the key's allowed_routes; () for all.
+        end_user_default: the budget of the key's end users that have none of their own.
+        depends_on: the rows whose change makes this stale.
+        is_stale: whether one of these rows has changed since they were read.
+        used: whether a request came with the key since `KnownCallers.look` last ran.
     """
 
     caller: KnownCaller
@@ -74,10 +76,10 @@ class Identity:
 def make_identity(
     wanted: Wanted, found: Found, common: Common, settings: Settings, now: float
 ) -> Identity | None:
-    """Return the caller behind a key, None where there is neither a key nor whose it would be.
+    """Return the caller behind a key; None when there is no key, and no user or team either.
 
     Args:
-        wanted: whom it is about.
+        wanted: the key, or the session, that was looked up.
         found: the rows.
         common: what holds for everybody.
         settings: the configuration.
@@ -129,7 +131,7 @@ def make_identity(
 def with_end_user(
     identity: Identity, end_user_id: str, found: Found, common: Common, settings: Settings
 ) -> KnownCaller:
-    """Return a caller who asks for an end user."""
+    """Return a caller that makes its request for an end user."""
     caller, row = identity.caller, found["end_user"]
     position = Position(settings.journal_id, found.position)
     defaults = (identity.end_user_default, common.end_user_default)
@@ -179,13 +181,13 @@ def _beyond(found: Found, rules: Rules, common: Common) -> Iterator[Beyond]:
 
 
 def _tags(found: Found) -> tuple[str, ...]:
-    """Return the tags of key and team, which every row of theirs has."""
+    """Return the tags of key and team, which every spend log of theirs has."""
     ours = (json_object(found[name].get("metadata")).get("tags") for name in ("key", "team"))
     return tuple(dict.fromkeys(tag for tags in ours for tag in names(tags)))
 
 
 def _recorded(found: Found) -> dict[str, Any]:
-    """Return what LiteLLM copies from key and team into spend rows."""
+    """Return what LiteLLM copies from key and team into spend logs."""
     team, key = (
         json_object(json_object(found[name].get("metadata")).get("spend_logs_metadata"))
         for name in ("team", "key")
@@ -197,7 +199,7 @@ def _recorded(found: Found) -> dict[str, Any]:
 def _dependencies(
     wanted: Wanted, found: Found, user_id: str | None, team_id: str | None
 ) -> Iterator[Dependency]:
-    """Yield the rows that it depends on, also those that do not exist yet."""
+    """Yield the rows that a caller depends on, including those that do not exist yet."""
     key, team = found["key"], found["team"]
     organization_id = key.get("organization_id") or team.get("organization_id")
     rows = (

@@ -1,4 +1,4 @@
-"""The callers in memory: read when needed, known to be old as soon as a row of theirs changes."""
+"""The callers in memory: read when needed, marked stale as soon as one of their rows changes."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ CALLERS = 10_000
 END_USERS = 10_000
 UNKNOWN = 10_000
 UNKNOWN_SECONDS = 2.0
-"""For which a key that does not exist is not looked up again."""
+"""How long a key that does not exist is not looked up again."""
 
 OLD_SECONDS = 86_400
-"""How long the database may be away before nobody is served from memory any more."""
+"""How long the database may be away before no caller is served from memory any more."""
 
 ATTEMPTS = 3
-"""Reads of one caller that rows change under, before the last is taken."""
+"""How often a caller is read while its rows keep changing, before the last read is used."""
 
 Key = str | Wanted
-"""A key's hash; of a session without a key in the table, whose it is, too."""
+"""A key's hash; for a session, whose key is in no table, its user and team as well."""
 
 
 @dataclass(slots=True)
 class EndUser:
-    """What is kept of an end user."""
+    """What is kept in memory about an end user."""
 
     found: Found
     depends_on: frozenset[Dependency] = frozenset()
@@ -48,7 +48,7 @@ class EndUser:
 
 @dataclass(frozen=True, slots=True)
 class Combined:
-    """A caller for an end user, and what it was made of."""
+    """A caller that asks for an end user, and what it was made from."""
 
     identity: Identity
     end_user: EndUser
@@ -57,7 +57,7 @@ class Combined:
 
 
 class KnownCallers:
-    """Callers and end users, at most so many of each.
+    """Callers and end users in memory: at most CALLERS and END_USERS of them.
 
     Attributes:
         common: what holds for everybody.
@@ -73,15 +73,15 @@ class KnownCallers:
         serves_old: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with nobody.
+        """Begin with no callers.
 
         Args:
-            database: says whether it answers.
-            reader: reads from it.
+            database: tells whether the database answers.
+            reader: reads from the database.
             settings: the configuration.
-            default_budget: of end users that have none, by its id.
+            default_budget: the id of the budget of end users that have none of their own.
             serves_old: whether known callers are served while the database is away.
-            clock: seconds that only rise.
+            clock: a monotonic clock, in seconds.
         """
         self._database = database
         self._reader = reader
@@ -100,10 +100,10 @@ class KnownCallers:
         self._common_lock = asyncio.Lock()
 
     def fresh(self, key: Key, now: float) -> Identity | None:
-        """Return a caller that is in memory and as the database has it, None for any other.
+        """Return a caller that is in memory and not stale; None for any other.
 
         Args:
-            key: whose.
+            key: the caller's key.
             now: seconds since the epoch.
         """
         identity = self._identities.get(key)
@@ -113,11 +113,11 @@ class KnownCallers:
         return identity
 
     async def read(self, key: Key) -> Identity:
-        """Return a caller as the database has it, or as it was known while that is away.
+        """Return a caller from the database, or from memory while the database is away.
 
         Raises:
             AuthenticationError: there is no such key.
-            UnavailableError: it is not known, and the database does not answer.
+            UnavailableError: the key is not known, and the database does not answer.
         """
         if (self._unknown.get(key) or 0.0) > self._clock():
             raise refusals.unknown_key()
@@ -129,14 +129,14 @@ class KnownCallers:
         return identity
 
     async def for_end_user(self, identity: Identity, end_user_id: str) -> Caller:
-        """Return a caller who asks for an end user.
+        """Return a caller that makes its request for an end user.
 
-        An end user in memory is answered for at once, without giving up control.
+        For an end user in memory this returns at once, without yielding to the event loop.
 
         Raises:
             PermissionDeniedError: the end user is blocked.
-            UnavailableError: the end user is not known, the database does not answer, and nobody
-                is served from memory.
+            UnavailableError: the end user is not known, the database does not answer, and callers
+                are not served from memory.
         """
         key = (identity.caller.key_hash, end_user_id)
         combined = self._combined.get(key)
@@ -154,7 +154,7 @@ class KnownCallers:
         return combined.caller
 
     def changed(self, row: Dependency) -> None:
-        """Take note that a row has changed: what depends on it is read again when it is needed."""
+        """Record that a row has changed; what depends on it is read again when it is needed."""
         self._history.record(row)
         if row[0] == "key":
             self._unknown.drop(row[1])
@@ -163,7 +163,7 @@ class KnownCallers:
         self._end_users.changed(row)
 
     def changed_unheard(self) -> None:
-        """Take note that anything may have changed."""
+        """Record that any row may have changed."""
         self._history.record_everything()
         self._unknown.clear()
         self._common_is_stale = True
@@ -171,10 +171,10 @@ class KnownCallers:
         self._end_users.changed_all()
 
     async def look_for_others(self) -> None:
-        """Read again who is in use if costs that are not of this gateway's journal were applied.
+        """Read the callers in use again if costs from other journals were applied.
 
-        No notification comes for a spend that rises. Without this look the gateway would not learn
-        of the costs of other gateways, nor of those in a journal that was left behind.
+        No notification comes for a spend that rises. Without this read the gateway would not learn
+        of the costs of other gateways, or of those in a journal that was left behind.
 
         Raises:
             DatabaseAwayError: the database does not answer.
@@ -184,7 +184,9 @@ class KnownCallers:
             await self.look()
 
     async def look(self) -> None:
-        """Read again who was asked for since the last look; the others are when they are needed.
+        """Read every caller again that has made a request since the last call.
+
+        All other callers are only marked stale, and read again when they are needed.
 
         Raises:
             DatabaseAwayError: the database does not answer.
@@ -245,7 +247,7 @@ class KnownCallers:
         except DatabaseAwayError as error:
             if not self._may_serve_old():
                 raise refusals.database_away() from error
-            # As LiteLLM: one that cannot be looked up is served without limits of its own.
+            # As in LiteLLM, an end user that cannot be looked up is served without its own limits.
             known = self._end_users.peek(end_user_id)
             common, end_user = self.common, known or EndUser(Found({}), is_stale=True)
         caller = with_end_user(identity, end_user_id, end_user.found, common, self._settings)

@@ -1,4 +1,4 @@
-"""What is kept in memory: the most recent, and what changes them."""
+"""Bounded memory for what was read, and the changes that make it stale."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 Dependency = tuple[str, ...]
-"""The kind of a row and its id, as a notification names it."""
+"""The kind of a row and its id, as a notification names them."""
 
 
 class Read(Protocol):
     """Something that was read from rows.
 
     Attributes:
-        depends_on: the rows that change it, also those that do not exist yet.
-        is_stale: whether one of them has changed since.
+        depends_on: the rows whose change makes it stale, including those that do not exist yet.
+        is_stale: whether one of these rows has changed since they were read.
     """
 
     depends_on: frozenset[Dependency]
@@ -31,7 +31,7 @@ R = TypeVar("R", bound=Read)
 
 
 class Recent(Generic[K, V]):
-    """The most recently used values, at most so many."""
+    """The most recently used values, at most `size` of them."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -49,7 +49,7 @@ class Recent(Generic[K, V]):
         return self._values.get(key)
 
     def put(self, key: K, value: V) -> V | None:
-        """Keep a value; return the one that went, for want of room or for this one."""
+        """Keep a value; return the value that it replaced or pushed out, if any."""
         before = self._values.pop(key, None)
         self._values[key] = value
         if len(self._values) > self._size:
@@ -69,7 +69,7 @@ class Recent(Generic[K, V]):
         yield from self._values.items()
 
     def values(self) -> Iterator[V]:
-        """Yield all values, in the same order."""
+        """Yield all values, the least recently used first."""
         yield from self._values.values()
 
     def __len__(self) -> int:
@@ -77,7 +77,10 @@ class Recent(Generic[K, V]):
 
 
 class Kept(Generic[K, R]):
-    """The same of what was read, each known to be stale as soon as a row of it changes."""
+    """The most recently used values that were read from rows.
+
+    A value is marked stale as soon as one of its rows changes.
+    """
 
     def __init__(self, size: int) -> None:
         self._recent: Recent[K, R] = Recent(size)
@@ -97,17 +100,17 @@ class Kept(Generic[K, R]):
         self._forget(self._recent.drop(key))
 
     def changed(self, row: Dependency) -> None:
-        """Mark what depends on a row."""
+        """Mark every value that depends on a row as stale."""
         for value in self._by_row.get(row, {}).values():
             value.is_stale = True
 
     def changed_all(self) -> None:
-        """Mark everything."""
+        """Mark every value as stale."""
         for value in self._recent.values():
             value.is_stale = True
 
     def rows(self) -> int:
-        """Return how many rows are followed."""
+        """Return how many rows the values depend on."""
         return len(self._by_row)
 
     def _forget(self, value: R | None) -> None:
@@ -122,7 +125,7 @@ class Kept(Generic[K, R]):
 
 
 class History:
-    """What changed last, so that an answer which was on its way meanwhile is known to be old."""
+    """The latest changes: they show that a read which was under way at the time is out of date."""
 
     KEPT = 10_000
 
@@ -132,14 +135,14 @@ class History:
         self._at: dict[Dependency, int] = {}
 
     def record(self, row: Dependency) -> None:
-        """Count a change of a row."""
+        """Record that a row has changed."""
         if len(self._at) >= self.KEPT:
             self.record_everything()
         self.now += 1
         self._at[row] = self.now
 
     def record_everything(self) -> None:
-        """Count a change of nobody knows what."""
+        """Record that any row may have changed."""
         self.now += 1
         self._everything_at = self.now
         self._at.clear()

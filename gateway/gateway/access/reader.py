@@ -1,4 +1,7 @@
-"""Reads callers from the database: each once, however many wait, and many in one statement."""
+"""Read callers from the database: each only once, however many requests wait for it.
+
+One statement reads many callers.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 200
 MOST_WAITING = 2_000
 RUNNING = 2
-"""Statements under way at once for one kind of look-up."""
+"""Statements under way at once for one kind of lookup."""
 
 K = TypeVar("K", bound="Hashable")
 
 
 class LookUps(Generic[K]):
-    """Look-ups of one kind: joined while they wait, and refused when too many do."""
+    """Lookups of one kind: combined while they wait, and refused when too many wait."""
 
     def __init__(self, read: Callable[[Sequence[K]], Awaitable[Sequence[Found]]]) -> None:
         self._read = read
@@ -32,11 +35,11 @@ class LookUps(Generic[K]):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def get(self, wanted: K) -> Found:
-        """Return what the database has of one.
+        """Return what the database has about one caller or end user.
 
         Raises:
             DatabaseAwayError: the database does not answer.
-            UnavailableError: too many others wait.
+            UnavailableError: too many other lookups wait.
         """
         future = self._under_way.get(wanted) or self._waiting.get(wanted)
         if future is None:
@@ -50,7 +53,7 @@ class LookUps(Generic[K]):
         return await asyncio.shield(future)
 
     async def close(self) -> None:
-        """Stop; who waits is told that the database is away."""
+        """Stop; every lookup that waits fails with DatabaseAwayError."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -80,15 +83,15 @@ class LookUps(Generic[K]):
 
 def _fail(future: asyncio.Future[Found], error: Exception) -> None:
     future.set_exception(error)
-    future.exception()  # nobody may wait any more, and asyncio would complain
+    future.exception()  # mark it as read: if nothing waits any more, asyncio would complain
 
 
 class Reader:
-    """Everything that is read about callers.
+    """Reads everything about callers.
 
     Attributes:
-        callers: keys, or a user and a team without one.
-        end_users: end users, by their ids.
+        callers: lookups of keys, or of a user and a team without a key.
+        end_users: lookups of end users, by their ids.
     """
 
     def __init__(self, database: Database, journal_id: str, default_budget: str | None) -> None:
@@ -100,7 +103,7 @@ class Reader:
         self.end_users: LookUps[str] = LookUps(self.read_end_users)
 
     async def read_callers(self, wanted: Sequence[Wanted]) -> list[Found]:
-        """Return what the database has of some, in their order and in one snapshot."""
+        """Return what the database has about some callers, in their order and in one snapshot."""
         values = {
             "keys": [each.token for each in wanted],
             "users": [each.user_id for each in wanted],
@@ -113,7 +116,7 @@ class Reader:
         ]
 
     async def read_end_users(self, wanted: Sequence[str]) -> list[Found]:
-        """Return the same of end users."""
+        """Return what the database has about some end users, in their order and in one snapshot."""
         rows = await self._fetch(statements.end_users, {"end_users": list(wanted)})
         return [
             Found(by_name(row[2:], statements.END_USER_VALUES), _position(row[1])) for row in rows
@@ -127,14 +130,14 @@ class Reader:
         return Common(frozenset(row[0]), frozenset(row[1]), default)
 
     async def read_others(self) -> object:
-        """Return what is another value as soon as another journal's costs are applied."""
+        """Return a value that changes whenever costs from another journal are applied."""
         if not await self._knows_positions():
             return None
         ((total,),) = await self._database.fetch(statements.OTHERS, {"journal": self._journal_id})
         return total
 
     async def close(self) -> None:
-        """Stop all look-ups."""
+        """Stop all lookups."""
         await self.callers.close()
         await self.end_users.close()
 
@@ -142,7 +145,8 @@ class Reader:
         self, statement: Callable[..., str], values: dict[str, Any]
     ) -> list[tuple[Any, ...]]:
         text = statement(with_position=await self._knows_positions())
-        self._has_positions, known = False, self._has_positions  # should the table go again
+        # If the table is gone the statement fails, and the next one checks for the table again.
+        self._has_positions, known = False, self._has_positions
         rows = await self._database.fetch(text, {**values, "journal": self._journal_id})
         self._has_positions = known
         return sorted(rows, key=_number)

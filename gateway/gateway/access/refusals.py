@@ -1,4 +1,4 @@
-"""The words in which callers are refused: LiteLLM's status, type and text, without any key in it.
+"""The errors that refuse a caller, with LiteLLM's status, type and text, but never with a key.
 
 litellm/proxy/auth/user_api_key_auth.py, auth_checks.py and model_access_denied.py, 1.106.2.
 """
@@ -19,26 +19,29 @@ RETRY_SECONDS = 5
 
 
 def no_key() -> AuthenticationError:
-    """Nothing was sent."""
+    """Return the refusal of a request without a key."""
     return AuthenticationError("Authentication Error, No api key passed in.")
 
 
 def malformed_key() -> AuthenticationError:
-    """A header without a key in it."""
+    """Return the refusal of a header that holds no key."""
     return AuthenticationError(
         "Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix."
     )
 
 
 def no_virtual_key() -> AuthenticationError:
-    """Something that cannot be a key; LiteLLM shows eight of its characters."""
+    """Return the refusal of text that cannot be a key; LiteLLM shows eight of its characters."""
     return AuthenticationError(
         "LiteLLM Virtual Key expected. The key that was sent does not start with 'sk-'."
     )
 
 
 def unknown_key() -> AuthenticationError:
-    """A key that nobody made, or that was deleted; LiteLLM shows its last characters and hash."""
+    """Return the refusal of a key that never existed, or was deleted.
+
+    LiteLLM shows its last characters and its hash.
+    """
     return AuthenticationError(
         "Authentication Error, Invalid proxy server token passed. Unable to find token in cache"
         " or `LiteLLM_VerificationTokenTable`",
@@ -48,12 +51,12 @@ def unknown_key() -> AuthenticationError:
 
 
 def no_database() -> AuthenticationError:
-    """A virtual key, where only the master key can be known."""
+    """Return the refusal of a virtual key where there is no database to look it up in."""
     return AuthenticationError("No connected db.", status=400, type="no_db_connection")
 
 
 def expired(at: float, now: float) -> AuthenticationError:
-    """The key's time is over; times are seconds since the epoch."""
+    """Return the refusal of an expired key; both times are seconds since the epoch."""
     return AuthenticationError(
         f"Authentication Error - Expired Key. Key Expiry time {_moment(at)} and current time"
         f" {_moment(now)}",
@@ -62,14 +65,14 @@ def expired(at: float, now: float) -> AuthenticationError:
 
 
 def key_blocked() -> AuthenticationError:
-    """An administrator blocked the key."""
+    """Return the refusal of a key that an administrator blocked."""
     return AuthenticationError(
         "Authentication Error, Key is blocked. Update via `/key/unblock` if you're an admin."
     )
 
 
 def team_blocked(team_id: str) -> AuthenticationError:
-    """An administrator blocked the key's team."""
+    """Return the refusal of a key whose team an administrator blocked."""
     return AuthenticationError(
         f"Authentication Error, Team={team_id} is blocked. Update via `/team/unblock` if you're"
         " an admin."
@@ -77,14 +80,14 @@ def team_blocked(team_id: str) -> AuthenticationError:
 
 
 def team_missing(team_id: str) -> GatewayError:
-    """The key's team was deleted: nothing says any more what it may do."""
+    """Return the refusal of a key whose team was deleted, so that its permissions are unknown."""
     return AuthenticationError(
         f"Team doesn't exist in db. Team={team_id}. Create team via `/team/new` call.", status=404
     )
 
 
 def user_deactivated(user_id: str) -> AuthenticationError:
-    """The key's owner was deactivated by SCIM."""
+    """Return the refusal of a key whose owner was deactivated by SCIM."""
     return AuthenticationError(
         f"Authentication Error, User={user_id} has been deactivated via SCIM. Keys owned by this"
         " user cannot be used."
@@ -92,21 +95,24 @@ def user_deactivated(user_id: str) -> AuthenticationError:
 
 
 def end_user_blocked(end_user_id: str) -> PermissionDeniedError:
-    """An administrator blocked the end user; LiteLLM refuses only with a callback for it."""
+    """Return the refusal of an end user that an administrator blocked.
+
+    LiteLLM refuses such an end user only with a callback for it.
+    """
     return PermissionDeniedError(
         f"User blocked from making LLM API Calls. User={end_user_id}", type="auth_error"
     )
 
 
 def wrong_end_user() -> InvalidRequestError:
-    """No database holds such an id."""
+    """Return the refusal of an end user's id that is too long, or that holds a NUL."""
     return InvalidRequestError(
         "user: at most 1024 characters, none of them NUL: shorten it", param="user"
     )
 
 
 def route_denied(route: str, allowed: tuple[str, ...]) -> PermissionDeniedError:
-    """The key's allowed_routes leave this one out."""
+    """Return the refusal of a route that is not among the key's allowed_routes."""
     return PermissionDeniedError(
         "Virtual key is not allowed to call this route. Only allowed to call routes:"
         f" {list(allowed)}. Tried to call route: {route}",
@@ -115,7 +121,7 @@ def route_denied(route: str, allowed: tuple[str, ...]) -> PermissionDeniedError:
 
 
 def model_denied(model: str, kind: str) -> PermissionDeniedError:
-    """The allow-list of a key, team, user or customer (an end user) leaves this model out."""
+    """Return the refusal of a model that a key, team, user or customer (end user) may not use."""
     message = (
         f"The requested model '{model}' is not in the allowed models for this customer. "
         "Check the models this customer can use and try again."
@@ -127,7 +133,7 @@ def model_denied(model: str, kind: str) -> PermissionDeniedError:
 
 
 def unknown_model(model: str, route: str) -> InvalidRequestError:
-    """Nobody configured this model."""
+    """Return the refusal of a model that is not configured."""
     return InvalidRequestError(
         f"{route}: Invalid model name passed in model={model}. Call `/v1/models` to view available"
         " models for your key."
@@ -135,7 +141,7 @@ def unknown_model(model: str, route: str) -> InvalidRequestError:
 
 
 def database_away() -> UnavailableError:
-    """Whose key this is cannot be looked up now."""
+    """Return the refusal of a key that cannot be looked up while the database is away."""
     return UnavailableError(
         "the database does not answer, and this key cannot be looked up; try again",
         type="no_db_connection",
@@ -144,7 +150,7 @@ def database_away() -> UnavailableError:
 
 
 def too_many_lookups() -> UnavailableError:
-    """More unknown keys wait than can be looked up."""
+    """Return the refusal of a key while too many other lookups wait."""
     return UnavailableError("too many keys are being looked up; try again", retry_after=1)
 
 

@@ -1,7 +1,7 @@
 """Whether a key's allowed_routes name a route: LiteLLM's rules, for the routes served here.
 
-litellm/proxy/auth/route_checks.py:94 and LiteLLMRoutes in _types.py:340 (1.106.2). Other routes
-are LiteLLM's own, and judged there.
+litellm/proxy/auth/route_checks.py:94 and LiteLLMRoutes in _types.py:340 (1.106.2). LiteLLM's proxy
+serves all other routes, and checks them itself.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ _MODELS = frozenset({"/models", "/v1/models"})
 
 
 def is_allowed(route: str, allowed: tuple[str, ...]) -> bool:
-    """Return whether a route is among those allowed, () for all.
+    """Return whether a route is allowed.
 
     Args:
-        route: the path as it was asked for, without its query.
-        allowed: exact paths, their beginnings, wildcards and names of LiteLLM's groups.
+        route: the path of the request, without its query.
+        allowed: exact paths, beginnings of paths, wildcards and names of LiteLLM's groups; () for
+            all routes.
     """
     return not allowed or any(
         route == each

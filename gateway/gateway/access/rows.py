@@ -1,4 +1,4 @@
-"""Rows of a statement by name, and single values of them as LiteLLM understands them."""
+"""A statement's rows by name, and their values read as LiteLLM reads them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOREVER = math.inf
 
 
 class Wanted(NamedTuple):
-    """Whom to look up: a key by its hash; a user and a team count where there is no such key."""
+    """What to look up: a key by its hash, or a user and a team where there is no such key."""
 
     token: str
     user_id: str | None = None
@@ -29,12 +29,12 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a statement said of one that was wanted.
+    """What a statement found for one caller or end user.
 
     Attributes:
         rows: by the names in `columns.py`; a row that does not exist is empty.
-        position: of this gateway's journal in the same snapshot; -1 for none.
-        access_groups: the access groups of the database that key or team have.
+        position: this gateway's journal position in the same snapshot; -1 for none.
+        access_groups: the rows of the access groups that the key or its team has.
     """
 
     rows: Mapping[str, Row]
@@ -52,7 +52,7 @@ class Common:
     Attributes:
         budgeted_tags: tags with a budget.
         budgeted_groups: model access groups with a budget.
-        end_user_default: the budget of end users that have none; {} for none.
+        end_user_default: the budget of end users that have none of their own; {} for no budget.
     """
 
     budgeted_tags: frozenset[str] = frozenset()
@@ -61,7 +61,7 @@ class Common:
 
 
 def by_name(values: Sequence[Any], pairs: Sequence[tuple[str, str]]) -> dict[str, Row]:
-    """Return the rows in the values of one line; a join that found nothing gives no row."""
+    """Return the rows, by name, in one line of a result; a join without a match gives no row."""
     rows: dict[str, dict[str, Any]] = {}
     for (name, column), value in zip(pairs, values, strict=False):
         rows.setdefault(name, {})[column] = value
@@ -74,7 +74,7 @@ def names(value: object) -> tuple[str, ...]:
 
 
 def name_map(value: object) -> dict[str, str]:
-    """Return names for names; LiteLLM has written them as an object and as its text."""
+    """Return what each name stands for; LiteLLM stores this as JSON, or as text that holds JSON."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -85,14 +85,14 @@ def name_map(value: object) -> dict[str, str]:
 
 
 def budget(value: object) -> float | None:
-    """Return a budget, None for none: LiteLLM takes one that is not finite for none."""
+    """Return a budget; None for no budget. LiteLLM takes one that is not finite as no budget."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     return None
 
 
 def moment(value: object) -> float | None:
-    """Return a time in seconds since the epoch; without a zone it is UTC."""
+    """Return a time in seconds since the epoch; a time without a zone is taken as UTC."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value.replace("Z", "+00:00"))

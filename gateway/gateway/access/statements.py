@@ -1,8 +1,7 @@
-"""What is read of LiteLLM's tables: everything behind a caller in one snapshot, many at a time.
+"""The statements that read LiteLLM's tables: all rows of many callers at once, in one snapshot.
 
-The same joins as LiteLLM's own, in one statement: proxy/utils.py:5522 (1.106.2), and what
-auth_checks.py reads of team, member, user and organization. A column is never named here that is
-not in `columns.py`.
+One statement has the joins of proxy/utils.py:5522 (1.106.2), and those with which auth_checks.py
+reads team, member, user and organization. It reads no column that is not in `columns.py`.
 """
 
 # ruff: noqa: S608 -- every name is a constant of ours; values are parameters
@@ -11,7 +10,7 @@ from __future__ import annotations
 from gateway.access.columns import selected, table
 
 POSITION_TABLE = "gateway_data.journal_position"
-"""How far each journal is in the database; its applier writes it with the spend."""
+"""How much of each journal is in the database; the applier writes this with the spend."""
 
 _NOW = "(now() AT TIME ZONE 'UTC')"
 _POSITION = f"LEFT JOIN {POSITION_TABLE} AS position ON position.journal = %(journal)s"
@@ -23,7 +22,7 @@ KEY_ROWS = (
 )
 _KEY_SELECTED, KEY_VALUES = selected(*KEY_ROWS)
 
-# An id of a user or a team counts only where there is no key: a session of LiteLLM's pages.
+# The wanted user and team count only where there is no key, as for a session of LiteLLM's pages.
 _CALLERS = f"""
 SELECT wanted.number, {{position}}, {_KEY_SELECTED},
     (SELECT jsonb_agg(jsonb_build_object(
@@ -90,18 +89,18 @@ LEFT JOIN {table("end_user_default")} ON end_user_default."budget_id" = wanted.b
 """What holds for everybody: tags and groups with a budget, and end users' default budget."""
 
 OTHERS = f"SELECT coalesce(sum(at), 0) FROM {POSITION_TABLE} WHERE journal <> %(journal)s"
-"""How far all other journals are together: changes with each cost that another gateway booked."""
+"""The sum of all other journals' positions: it changes with each cost that another one brings."""
 
 HAS_POSITIONS = f"SELECT to_regclass('{POSITION_TABLE}') IS NOT NULL"
 
 
 def callers(*, with_position: bool) -> str:
-    """Return the statement for keys, each one row, in `number`'s order from 1."""
+    """Return the statement for keys: one row for each, numbered from 1 in their order."""
     return _with_position(_CALLERS, with_position=with_position)
 
 
 def end_users(*, with_position: bool) -> str:
-    """Return the statement for end users, likewise."""
+    """Return the statement for end users, numbered likewise."""
     return _with_position(_END_USERS, with_position=with_position)
 
 
