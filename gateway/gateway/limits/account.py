@@ -1,4 +1,4 @@
-"""What is known of one key, team, user …: its spend, and what is open against it."""
+"""What is known about one key, team, user …: its spend, and its requests under way."""
 
 from __future__ import annotations
 
@@ -17,35 +17,37 @@ if TYPE_CHECKING:
     from gateway.limits.waiter import Waiter
 
 PRECISION = 1e-9
-"""Share of a budget that counts as nothing: sums of floating-point numbers are not exact."""
+"""The share of a budget that is ignored, because sums of floating-point numbers are not exact."""
 
 
 class Account:
-    """The spend of one entity, between two looks into the database.
+    """The spend of one entity, kept exact between two reads of the database.
 
-    `settled` is a snapshot's spend and the costs that this gateway has journaled since: those whose
-    position is later than the snapshot's. Both are exact for any order in which costs are
-    applied and snapshots are read, for a snapshot says how far the journal was when it was read.
+    `settled` is the spend of a snapshot plus the costs that this gateway has journaled since: those
+    whose position is later than the snapshot's. A snapshot says how much of the journal it
+    includes. So `settled` is exact, in whatever order costs are applied and snapshots are read.
 
     A snapshot that names no journal, or another one, cannot say which of this gateway's costs it
-    holds. Those not known to be applied when it is first seen count as missing in it, all others as
-    included: rather a cost counted twice for a moment than a budget that leaks.
+    includes. When it is first seen, costs that are not known to be applied count as missing from
+    it, and all others as included. It is better to count a cost twice for a moment than to let a
+    budget leak.
 
     Attributes:
         entity: the newest snapshot seen.
-        replaced: the one before it, which requests that began earlier may still show.
+        replaced: the snapshot before it, which requests that began earlier may still bring.
         settled: US dollars spent, as far as they are known.
-        reserved: US dollars, the bounds of the requests under way.
+        reserved: US dollars, the sum of the bounds of the requests under way.
         open: how many requests are under way.
-        costs: journaled costs that a snapshot still to come may lack: position, US dollars.
+        costs: journaled costs that a later snapshot may not include: position, US dollars.
         waiting: requests that wait for room, in the order in which they came.
-        spent_from: a budget counts as spent from here; infinite without one.
+        spent_from: the spend from which the budget counts as spent; infinite without a budget.
         top: what spend and reservations may reach together; infinite without a budget.
-        max_parallel: requests at once, this gateway's part; None for no limit.
+        max_parallel: this gateway's part of the limit of requests at once; None for no limit.
         window: the current minute; None when nothing is limited by the minute.
-        is_unlimited: whether nothing of it can refuse a request.
-        lease: its part of a budget that other gateways share; None for a budget of its own.
-        header: the beginning of the names of its response headers.
+        is_unlimited: whether the entity has no budget or limit that could refuse a request.
+        lease: this gateway's part of a budget that several gateways share; None for an unshared
+            budget.
+        header: the prefix of the entity's response headers.
     """
 
     __slots__ = (
@@ -69,7 +71,7 @@ class Account:
 
     def __init__(self, entity: Entity, part: Callable[[int], int], *, leases: bool) -> None:
         self._part = part
-        self.leases = leases  # whether it shares a budget, should it have one
+        self.leases = leases  # whether a budget, if there is one, is shared with other gateways
         self.lease: Lease | None = None
         self.settled = entity.spend
         self.reserved = 0.0
@@ -89,12 +91,12 @@ class Account:
         return now.journal != then.journal or now.at >= then.at
 
     def adopt(self, entity: Entity, journal: str, applied: int) -> None:
-        """Put a newer snapshot in the place of the one in use.
+        """Replace the snapshot in use with a newer one.
 
         Args:
-            entity: the snapshot.
-            journal: this gateway's journal, to which `costs` belong.
-            applied: how far that is known to be in the database.
+            entity: the newer snapshot.
+            journal: the id of this gateway's journal, to which `costs` belong.
+            applied: the position up to which this journal is known to be in the database.
         """
         position = entity.position
         included = position.at if position.journal == journal else applied
@@ -105,7 +107,7 @@ class Account:
         self._read(entity)
 
     def fold(self, applied: int) -> None:
-        """Forget the journaled costs up to a position that every snapshot to come includes."""
+        """Forget the journaled costs up to a position that every later snapshot includes."""
         costs = self.costs
         while costs and costs[0][0] <= applied:
             costs.popleft()
@@ -134,17 +136,17 @@ class Account:
         self.is_unlimited = not has_budget and self.window is None and entity.max_parallel is None
 
     def share_budget(self, *, leases: bool) -> None:
-        """Hold the budget with others, from now on, or alone."""
+        """Share the budget with other gateways from now on, or stop sharing it."""
         self.leases = leases
         if not leases or self.top == math.inf:
             self.lease = None
         elif self.lease is None:
             self.lease = Lease()
         else:
-            self.lease.spent_at = -math.inf  # a snapshot may tell of another budget
+            self.lease.spent_at = -math.inf  # the new snapshot may have a different budget
 
     def share_limits(self, part: Callable[[int], int]) -> None:
-        """Hold to this gateway's part of the limits by the minute and of parallel requests."""
+        """Apply this gateway's part of the limits by the minute and of parallel requests."""
         entity, self._part = self.entity, part
         self.max_parallel = None if entity.max_parallel is None else part(entity.max_parallel)
         if entity.rpm is None and entity.tpm is None:

@@ -1,4 +1,4 @@
-"""What a gateway asks for, and is granted, of a budget that it shares with others."""
+"""What a gateway requests, and is granted, from a budget that several gateways share."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
     from gateway.limits.account import Account
 
 AMPLE = 4
-"""Requests that a grant must be beyond what is wanted, for the budget to count as ample."""
+"""A budget counts as ample if the grant has room for this many requests beyond those wanted."""
 
 FRESH_SECONDS = 1.0
-"""So long a budget that was spent counts as spent without being asked for again."""
+"""How long a budget that was found spent counts as spent before the ledger is asked again."""
 
 
 class Purpose(Enum):
-    """What an account asks for."""
+    """Why the ledger is asked."""
 
-    ADMIT = auto()  # somebody waits
-    REFILL = auto()  # somebody will come soon
-    GIVE_BACK = auto()
+    ADMIT = auto()  # requests wait for room
+    REFILL = auto()  # the next requests will soon need room
+    GIVE_BACK = auto()  # room was not used
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What an account holds, and wants more.
+    """What an account holds of a shared budget, and how much more it wants.
 
     Attributes:
-        kind, id: whose budget it is.
+        kind, id: the entity that has the budget.
         budget: US dollars.
-        may_pass: whether one request may pass the budget, when nobody else is under way.
-        holds: US dollars for requests that are under way, and for those that may still be let in.
+        may_pass: whether one request may exceed the budget when no other request is under way.
+        holds: US dollars set aside for requests under way and for those still to be admitted.
         costs: US dollars that were journaled and may not be in the database.
-        upto: position of the last of these; -1 for none.
-        first: US dollars that the first who waits needs; 0 for nobody.
-        wanted: what all need who wait.
+        upto: the position of the last of these costs; -1 for none.
+        first: US dollars that the first waiting request needs; 0 when none waits.
+        wanted: US dollars that all waiting requests need.
     """
 
     kind: Kind
@@ -55,11 +55,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An answer.
+    """The ledger's answer.
 
     Attributes:
-        granted: US dollars more that may be spent.
-        spent: US dollars that the database has as spent.
+        granted: US dollars that this gateway may spend in addition.
+        spent: US dollars spent, according to the database.
         elsewhere: US dollars that other gateways hold.
     """
 
@@ -69,19 +69,21 @@ class Grant:
 
 
 class Lease:
-    """One account's part of a budget that is shared. All sums are US dollars.
+    """One account's part of a shared budget. All sums are US dollars.
 
-    `room + reserved`, and what was settled since the last call, is never more than the account's
-    row in the database says: room is taken back before that is told, and added once it is granted.
+    The sum of `room`, `reserved` and what was settled since the last call is never more than the
+    account's row in the database says. To that end room is taken away before a smaller sum is
+    reported to the ledger, and added only after it was granted.
 
     Attributes:
-        room: what may still be reserved without asking.
-        refill_below: with less room more is asked for.
-        is_ample: whether the last grant was more than anybody wanted.
-        idle_sweeps: how often it was seen since it was used.
-        lock: held while an answer is waited for.
-        spent_at: when its budget was seen to be spent, by the clock of the limits.
-        told: what the row says is held; NaN for what a call without an answer has left there.
+        room: what may still be reserved without asking the ledger.
+        refill_below: when `room` falls below this, the ledger is asked for more.
+        is_ample: whether the last grant was clearly more than was wanted; see AMPLE.
+        idle_sweeps: how many sweeps have passed since the lease was last used.
+        lock: held during a call to the ledger.
+        spent_at: when the ledger last reported the budget as spent, by the clock of the limits.
+        told: what the row says is held; NaN while that is unknown, because a call has not been
+            answered.
     """
 
     __slots__ = (
@@ -106,13 +108,15 @@ class Lease:
         self.told = 0.0
 
     def ask(self, account: Account, applied: int, purpose: Purpose, *, may_pass: bool) -> Ask:
-        """Return what to tell and to ask for; without REFILL no room is left until the answer.
+        """Return what to report to the ledger, and what to ask it for.
+
+        Unless the purpose is REFILL, this takes away all room until the answer.
 
         Args:
-            account: whose lease it is.
-            applied: how far the journal is known to be in the database.
-            purpose: why it is asked.
-            may_pass: whether one request may pass the budget.
+            account: the account that has this lease.
+            applied: the position up to which the journal is known to be in the database.
+            purpose: why the ledger is asked.
+            may_pass: whether one request may exceed the budget.
         """
         self.room = max(0.0, self.room) if purpose is Purpose.REFILL else 0.0
         waiting = [each.bound for each in account.waiting]
@@ -135,7 +139,7 @@ class Lease:
         )
 
     def take(self, ask: Ask, grant: Grant, spent_from: float, now: float) -> None:
-        """Take in an answer."""
+        """Apply the ledger's answer."""
         self.room += grant.granted
         self.told = ask.holds + grant.granted
         if ask.first:
@@ -144,5 +148,5 @@ class Lease:
         self.spent_at = now if grant.spent >= spent_from else -math.inf
 
     def is_spent(self, now: float) -> bool:
-        """Return whether the budget was seen to be spent a moment ago."""
+        """Return whether the budget was found spent within the last FRESH_SECONDS."""
         return now - self.spent_at < FRESH_SECONDS

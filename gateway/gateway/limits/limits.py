@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 FOLD_SECONDS = 30.0
-"""A cost that is in the database for so long is in every snapshot that is still on its way."""
+"""A cost that has been in the database this long is in every snapshot that may still arrive."""
 
 MOST_IDLE_ACCOUNTS = 10_000
-"""End users can be named by anybody: beyond this, accounts without limits are forgotten."""
+"""From this many accounts on, idle ones without limits are forgotten.
+
+Any caller can make up end users, so their number has no bound.
+"""
 
 
 def _never() -> bool:
@@ -41,27 +44,29 @@ def _whole(limit: int) -> int:
 
 
 class Limits:
-    """The budgets and limits of everybody.
+    """The budgets and limits of all callers.
 
-    A budget is reserved by an upper bound of what the request may cost. A request
-    - that fits beside what is spent and what is reserved is admitted;
-    - that does not fit is admitted all the same when nobody else is under way and the budget is not
-      spent: so a budget is passed by less than one request, and its last cents can be used;
-    - whose budget is spent is refused;
-    - that only the requests under way keep out waits for them, `wait_seconds` at most.
-    All of a request's entities are judged together, and it holds nothing while it waits, so no two
-    can wait for each other. Who waits is looked at in the order of coming, after every change and
-    before any newcomer; one that fits is not held up by one before it that does not.
+    Each request reserves an upper bound of its cost in every budget that it is charged to.
+    - A request that fits beside what is spent and reserved is admitted.
+    - A request that does not fit is admitted all the same if no other request is under way and the
+      budget is not spent. So a budget is exceeded by less than one request, and its last cents can
+      be used.
+    - A request whose budget is spent is refused.
+    - A request that is kept out only by requests under way waits for them, `wait_seconds` at most.
+    All of a request's entities are checked together, and a waiting request holds nothing, so no two
+    requests can wait for each other. After every change, waiting requests are checked in the order
+    in which they came, and before any new one. A request that fits is not held up by an earlier one
+    that does not.
 
-    Requests and tokens a minute and parallel requests refuse at once, as in LiteLLM. A request
-    that costs nothing (`bound` 0) is not held to budgets, as in LiteLLM.
+    Limits of requests and tokens a minute and of parallel requests refuse at once, as in LiteLLM.
+    A request that costs nothing (`bound` 0) is not held to budgets, as in LiteLLM.
 
     Args:
-        clock: seconds, monotonic.
-        wait_seconds: the longest wait for requests under way. Where a request does not say how
-            long its answer may be, a small budget is used up by a few answers after another.
-        refuse_what_might_not_fit: whether, now, no budget may be passed by anything:
-            DATABASE_DOWN_POLICY=refuse while the database is away.
+        clock: a monotonic clock, in seconds.
+        wait_seconds: the longest wait for requests under way. The wait matters where a request does
+            not limit its answer: a small budget then has room for one such bound at a time.
+        refuse_what_might_not_fit: returns whether, at the moment, no request may exceed a budget:
+            with DATABASE_DOWN_POLICY=refuse while the database is away.
     """
 
     def __init__(
@@ -77,7 +82,7 @@ class Limits:
         self._accounts: dict[tuple[Kind, str], Account] = {}
         self._by_snapshot: dict[int, Account] = {}  # by id() of the account's current entity
         self._numbers = count()
-        self._journal = ""  # this gateway's: that of the first cost
+        self._journal = ""  # the id of this gateway's journal, taken from the first cost
         self._applied = -1
         self._foldable = -1
         self._applied_at: deque[tuple[float, int]] = deque()
@@ -90,9 +95,9 @@ class Limits:
         """Admit a request, now or as soon as others have made room.
 
         Args:
-            caller: who asks.
-            bound: US dollars that it costs at most.
-            tokens: that it uses at most.
+            caller: the caller.
+            bound: the most that the request can cost, in US dollars.
+            tokens: the most tokens that it can use.
 
         Raises:
             BudgetExceededError: a budget is spent.
@@ -104,14 +109,14 @@ class Limits:
         return await self._wait(accounts, bound, tokens)
 
     def charge(self, caller: Caller, cost: float, tokens: int, position: Position | None) -> None:
-        """Add a cost that nothing was reserved for; arguments as of `Reservation.settle`."""
+        """Add a cost without a reservation; the arguments are those of `Reservation.settle`."""
         self.book(self._accounts_of(caller), cost, tokens, position)
 
     def applied(self, position: Position) -> None:
-        """Note that the journal is in the database up to a position.
+        """Record that the journal is in the database up to a position.
 
-        It moves no sum: a snapshot says itself how far it goes. It tells which costs no snapshot
-        to come can lack, so that they need not be kept.
+        This changes no sum, because each snapshot says itself how much of the journal it includes.
+        It shows which costs every later snapshot includes, so that they can be forgotten.
         """
         if self._journal and position.journal != self._journal:
             return
@@ -123,10 +128,11 @@ class Limits:
             self._foldable = noted.popleft()[1]
 
     def share(self, part: Callable[[int], int]) -> None:
-        """Hold everybody, from now on, to this gateway's part of each limit.
+        """Apply, from now on, only this gateway's part of each limit.
 
         Args:
-            part: returns the part of requests or tokens a minute, or of parallel requests.
+            part: returns this gateway's part of a limit of requests or tokens a minute, or of
+                parallel requests.
         """
         self._part = part
         for account in self._accounts.values():
@@ -135,12 +141,13 @@ class Limits:
     def share_budgets(
         self, want: Callable[[Account], None] | None, is_cut_off: Callable[[], bool] = _never
     ) -> list[Account]:
-        """Hold budgets with other gateways, from now on, or alone.
+        """Share budgets with other gateways from now on, or stop sharing them.
 
         Args:
-            want: has more asked for an account that has too little room, and `wake` called
-                afterwards; None for budgets of one's own.
-            is_cut_off: whether nothing can be asked for; a budget is then judged by what is known.
+            want: called with an account that has too little room. It has the ledger asked for more,
+                and `wake` called afterwards. None to stop sharing.
+            is_cut_off: returns whether the ledger cannot be asked. Budgets are then checked against
+                what this gateway knows.
 
         Returns:
             Every account with a budget.
@@ -151,29 +158,29 @@ class Limits:
         return [account for account in self._accounts.values() if account.top < math.inf]
 
     def ask(self, account: Account, lease: Lease, purpose: Purpose) -> Ask:
-        """Return what to ask for an account."""
+        """Return what to report to the ledger, and ask it for, about an account."""
         return lease.ask(account, self._applied, purpose, may_pass=not self._is_strict())
 
     def take(self, account: Account, ask: Ask, grant: Grant) -> None:
-        """Take in the answer, and look at who waits."""
+        """Apply the ledger's answer, and check the waiting requests."""
         if account.lease is not None:
             account.lease.take(ask, grant, account.spent_from, self._clock())
         self.wake((account,))
 
     def spend_of(self, kind: Kind, id: str) -> float | None:  # noqa: A002 -- an entity's `id`
-        """Return the settled US dollars of an entity; None when no request of it was seen."""
+        """Return the settled US dollars of an entity; None when it has made no request here."""
         account = self._accounts.get((kind, id))
         return None if account is None else account.settled
 
     def close(
         self, accounts: Sequence[Account], bound: float, held: Sequence[tuple[Window, int]]
     ) -> None:
-        """Take a reservation out of the accounts; for `Reservation` alone, as the two below."""
+        """Remove a reservation from the accounts; called by `Reservation`."""
         for account in accounts:
             account.open -= 1
             if account.lease is not None:
                 account.lease.room += bound
-            # Nothing open is exactly nothing reserved, whatever rounding left over.
+            # Without a request under way nothing is reserved, whatever rounding has left over.
             account.reserved = account.reserved - bound if account.open else 0.0
         for window, amount in held:
             window.held -= amount
@@ -187,7 +194,7 @@ class Limits:
         *,
         bound: float | None = None,
     ) -> None:
-        """Add what was used to the accounts, and wake who waits."""
+        """Add what was used to the accounts, and check the waiting requests."""
         entry = None
         if position is not None and cost:
             self._journal = self._journal or position.journal
@@ -212,7 +219,7 @@ class Limits:
         self.wake(accounts)
 
     def wake(self, accounts: Sequence[Account]) -> None:
-        """Admit who waits for one of these accounts and now fits; refuse whose budget is spent."""
+        """Admit the requests that wait for these accounts and now fit; refuse on a spent budget."""
         waiters: list[Waiter] = []
         for account in accounts:
             if account.waiting and not _is_full(account):
@@ -232,7 +239,7 @@ class Limits:
         return found
 
     def _account_of(self, entity: Entity) -> Account:
-        """Return the account of a snapshot that is not in use, which it may come to be."""
+        """Return the account of a snapshot not in use, and adopt the snapshot if it is newer."""
         key = (entity.kind, entity.id)
         account = self._accounts.get(key)
         if account is None:
@@ -250,10 +257,10 @@ class Limits:
         return account
 
     def _judge(self, accounts: Sequence[Account], bound: float, tokens: int) -> Account | None:
-        """Return the account whose open requests are in the way; None when the request fits.
+        """Return an account whose requests under way leave no room; None when the request fits.
 
         Raises:
-            BudgetExceededError, RateLimitError: it is refused.
+            BudgetExceededError, RateLimitError: the request is refused.
         """
         in_the_way = None
         for account in accounts:
@@ -269,7 +276,7 @@ class Limits:
         """Return whether a budget keeps a request out for now.
 
         Raises:
-            BudgetExceededError: it is spent, or nothing may pass it.
+            BudgetExceededError: the budget is spent, or no request may exceed it at the moment.
         """
         if account.settled >= account.spent_from:
             raise refusals.budget_exceeded(account)
@@ -337,7 +344,7 @@ class Limits:
         lease.last_bound = bound or lease.last_bound
         lease.idle_sweeps = 0
         if lease.room < lease.refill_below and self._want is not None:
-            lease.refill_below = 0.0  # once is enough
+            lease.refill_below = 0.0  # ask only once
             self._want(account)
 
     async def _wait(self, accounts: Sequence[Account], bound: float, tokens: int) -> Reservation:
@@ -361,7 +368,7 @@ class Limits:
             waiter.leave()
 
     def _answer(self, waiter: Waiter) -> Account | None:
-        """Admit or refuse a waiter if its time has come; else return what is in its way."""
+        """Admit or refuse a waiting request if possible; else return the account in its way."""
         if waiter.future.done():
             return None
         try:
@@ -392,7 +399,7 @@ class Limits:
 
 
 def _is_full(account: Account) -> bool:
-    """Return whether nobody can be admitted or refused, so that looking at them is no use."""
+    """Return whether no waiting request can be admitted or refused, so none need be checked."""
     return (
         account.lease is None
         and account.open > 0

@@ -1,4 +1,4 @@
-"""The words in which a request is refused: LiteLLM's, which clients may look for.
+"""The errors that refuse a request, in LiteLLM's words, because clients may look for them.
 
 Sources in LiteLLM 1.106.2: proxy/auth/auth_checks.py, the `*_max_budget_check` functions, and
 proxy/hooks/parallel_request_limiter_v3.py, `_handle_rate_limit_error`.
@@ -25,13 +25,13 @@ SCOPES = {
     Kind.ORGANIZATION_MEMBER: "organization_member",
     Kind.END_USER: "end_user",
 }
-"""LiteLLM's names of those who have limits, in headers and messages."""
+"""LiteLLM's names, in headers and messages, for what can have limits."""
 
 REQUESTS, TOKENS, PARALLEL = "requests", "tokens", "max_parallel_requests"
-"""LiteLLM's names of the limits."""
+"""LiteLLM's names for the limits."""
 
 RETRY_SECONDS = 1
-"""When a request under way may have ended."""
+"""The advised wait, after which a request under way may have ended."""
 
 
 def over_limit(
@@ -40,7 +40,7 @@ def over_limit(
     """Return the refusal of a request that is over a limit.
 
     Args:
-        account: whose limit it is.
+        account: the account that has the limit.
         limit: the limit.
         used: how much of it is used.
         limit_type: REQUESTS, TOKENS or PARALLEL.
@@ -64,7 +64,7 @@ def budget_exceeded(account: Account) -> BudgetExceededError:
 
 
 def might_not_fit(account: Account, bound: float) -> BudgetExceededError:
-    """Return the refusal of a request that the budget's rest might not pay for."""
+    """Return the refusal of a request that may cost more than is left of the budget."""
     return BudgetExceededError(
         f"{_spent(account)}; this request may cost up to {bound:.6f}, and nothing that might pass "
         "a budget is answered while the database is away. Lower max_tokens, or try again later"
@@ -72,7 +72,7 @@ def might_not_fit(account: Account, bound: float) -> BudgetExceededError:
 
 
 def held_by_others(account: Account, seconds: float) -> RateLimitError:
-    """Return the refusal of a request that waited in vain for others to end."""
+    """Return the refusal of a request that waited for others to end, without getting room."""
     entity = account.entity
     return RateLimitError(
         f"What is left of the budget of {SCOPES[entity.kind]} {entity.name or entity.id} is "

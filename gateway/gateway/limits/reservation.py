@@ -1,4 +1,4 @@
-"""What a request that was admitted holds, until it has ended."""
+"""What an admitted request holds of budgets and limits until it ends."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Reservation:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What is left of the limits as they are now, by the names of LiteLLM's response headers.
+        """LiteLLM's response headers for the limits: what is left now, and the limit itself.
 
-        For a caller without limits there are none. LiteLLM: parallel_request_limiter_v3.py,
+        A caller without limits gets none. LiteLLM: parallel_request_limiter_v3.py,
         `_merge_ratelimit_statuses_into_additional_headers`.
         """
         found: dict[str, str] = {}
@@ -55,14 +55,14 @@ class Reservation:
         return found
 
     def settle(self, cost: float, tokens: int, position: Position | None) -> None:
-        """Put the exact cost in the place of the bound, and let in who waits for the difference.
+        """Replace the bound with the exact cost, and admit requests that wait for the difference.
 
-        Once more, and after `release`, it does nothing.
+        A second call does nothing, nor does a call after `release`.
 
         Args:
             cost: US dollars.
-            tokens: that were used.
-            position: of the cost in the journal; None when it stands in none.
+            tokens: the number of tokens used.
+            position: the cost's position in the journal; None when it is not in a journal.
         """
         limits, self._limits = self._limits, None
         if limits is not None:
@@ -70,7 +70,10 @@ class Reservation:
             limits.book(self._accounts, cost, tokens, position, bound=self._bound)
 
     def release(self) -> None:
-        """Give everything back: nothing was produced. The request still counts for its minute."""
+        """Give everything back, because nothing was produced.
+
+        The request still counts towards the requests of its minute.
+        """
         limits, self._limits = self._limits, None
         if limits is not None:
             limits.close(self._accounts, self._bound, self._held)

@@ -1,4 +1,4 @@
-"""A request that waits until others have ended."""
+"""A request that waits for others to end."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Waiter:
     """A place in the queue of every account of a request.
 
     Attributes:
-        accounts: of everybody who would be charged.
-        bound: the most that the request may cost, in US dollars.
-        tokens: the most that it may use.
-        number: grows with each that comes: the order in which they are looked at.
-        future: done with the reservation, or with the refusal.
+        accounts: the accounts that the request would be charged to.
+        bound: the most that the request can cost, in US dollars.
+        tokens: the most tokens that it can use.
+        number: grows with each request; waiting requests are checked in this order.
+        future: resolved with the reservation or with the refusal.
     """
 
     __slots__ = ("accounts", "bound", "future", "number", "tokens")
@@ -42,6 +42,6 @@ class Waiter:
             account.waiting[self] = None
 
     def leave(self) -> None:
-        """Leave all queues; once more does nothing."""
+        """Leave all queues; a second call does nothing."""
         for account in self.accounts:
             account.waiting.pop(self, None)

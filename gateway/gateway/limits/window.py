@@ -10,25 +10,25 @@ WINDOW_SECONDS = 60.0
 class Window:
     """Count the requests and tokens of one minute, as LiteLLM's limiter does.
 
-    A window begins with the first request after the last one ended, and ends 60 s later
+    A window begins with the first request after the previous window ended, and ends 60 s later
     (litellm/proxy/hooks/parallel_request_limiter_v3.py, `in_memory_cache_sliding_window`, which is
-    a fixed window in spite of its name). Other than there, a request that is refused is not
-    counted, and none of several limits counts a request that another one refuses.
+    a fixed window in spite of its name). Unlike LiteLLM's, it does not count a refused request, and
+    none of several limits counts a request that another limit refuses.
 
-    Tokens are judged by those used in this window and those held for requests under way. The
-    upper bound of a request that names no `max_tokens` is the model's longest answer, often more
-    than the whole limit. LiteLLM then assumes a quarter of the limit at most and cuts the answer
-    there. Requests are not changed here: one holds its bound or a quarter of the limit, whichever
-    is less, and its true tokens count when they are known. So no more than four requests at once
-    can take a limit past its end, and a request that is alone is refused only when the minute's
-    tokens are used up.
+    The limit of tokens applies to the tokens used in this window plus those held for requests under
+    way. For a request that names no `max_tokens` the upper bound is the model's longest answer,
+    often more than the whole limit. LiteLLM then assumes a quarter of the limit at most, and cuts
+    the answer there. Here requests are not changed. A request holds its bound or a quarter of the
+    limit, whichever is less, and its true tokens count once they are known. So no more than four
+    requests at once can exceed a limit, and a lone request is refused only when the minute's tokens
+    are used up.
 
     Attributes:
         rpm: requests a minute; None for no limit.
         tpm: tokens a minute; None for no limit.
-        requests: admitted in this window.
-        tokens: used by requests that ended in this window.
-        held: tokens for requests under way, whichever window they began in.
+        requests: how many were admitted in this window.
+        tokens: how many were used by requests that ended in this window.
+        held: how many tokens requests under way hold, whichever window they began in.
     """
 
     __slots__ = ("_started", "held", "requests", "rpm", "tokens", "tpm")
@@ -49,11 +49,11 @@ class Window:
             self.tokens = 0
 
     def seconds_left(self, now: float) -> int:
-        """Return how many whole seconds the window lasts, at least 1."""
+        """Return the whole seconds that are left of the window, at least 1."""
         return max(1, math.ceil(self._started + WINDOW_SECONDS - now))
 
     def is_idle(self, now: float) -> bool:
-        """Return whether nothing would be lost with this object."""
+        """Return whether this object could be dropped without losing a count."""
         return self.held == 0 and now - self._started >= WINDOW_SECONDS
 
     def share(self, tokens: int) -> int:
@@ -65,13 +65,13 @@ class Window:
         return self.rpm is not None and self.requests >= self.rpm
 
     def refuses_tokens(self, tokens: int) -> bool:
-        """Return whether a request with this bound has no room; `roll` first."""
+        """Return whether there is no room for a request with this bound; `roll` first."""
         if self.tpm is None or self.tokens + self.held + self.share(tokens) <= self.tpm:
             return False
         return self.held > 0 or self.tokens >= self.tpm
 
     def take(self, tokens: int) -> int:
-        """Count a request; return the tokens that it holds until `give_back`."""
+        """Count a request; return the tokens that it holds until its reservation is closed."""
         self.requests += 1
         held = self.share(tokens)
         self.held += held
