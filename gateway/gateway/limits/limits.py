@@ -63,8 +63,9 @@ class Limits:
 
     Args:
         clock: a monotonic clock, in seconds.
-        wait_seconds: the longest wait for requests under way. The wait matters where a request does
-            not limit its answer: a small budget then has room for one such bound at a time.
+        wait_seconds: the longest wait for requests under way. Requests that do not limit their
+            answers have large bounds. They use up a small budget a few at a time, and so have to
+            wait for each other.
         refuse_what_might_not_fit: returns whether, at the moment, no request may exceed a budget:
             with DATABASE_DOWN_POLICY=refuse while the database is away.
     """

@@ -38,12 +38,12 @@ TOKEN_FIELDS = (
 
 @dataclass(slots=True)
 class Answer:
-    """What a request gets.
+    """The answer to a request.
 
     Attributes:
-        attempt: which answered.
-        reply: of a plain answer.
-        stream: of a streamed one.
+        attempt: the attempt that was answered.
+        reply: the provider's reply for a plain answer; None for a stream.
+        stream: the stream for a streamed answer; None for a plain one.
     """
 
     attempt: Attempt
@@ -52,15 +52,15 @@ class Answer:
 
 
 class AnswerStream:
-    """A stream that has begun: its chunks, the held ones first.
+    """A stream that has begun: the chunks held back first, then the rest.
 
-    Iterate to its end, or close it. At its end, when it breaks, and when it is closed, the attempt
-    has its bill, its failure and its end, and the deployment's state has moved. A chunk with usage
-    also says what the answer cost: `usage.cost`, in USD, as OpenRouter does.
+    Iterate to its end, or close it. Once it has ended, broken or been closed, the attempt has its
+    bill, its failure and its end, and the deployment's state is up to date. A chunk with usage also
+    has the answer's cost: `usage.cost`, in USD, as OpenRouter does.
 
     Args:
-        attempts: are told how it ended.
-        call: which this is.
+        attempts: records how the stream ended.
+        call: the attempt that this stream answers.
         source: the provider's stream.
 
     Attributes:
@@ -89,10 +89,10 @@ class AnswerStream:
         self._whole = WholeAnswer() if attempts.keeps_answers else None
 
     async def open(self, *, to_the_end: bool) -> None:
-        """Read up to the first token, or all of it, and hold that back for the caller.
+        """Read up to the first token, or to the end, and hold these chunks back for the caller.
 
         Raises:
-            AttemptFailedError: it broke before.
+            AttemptFailedError: the stream broke before that.
         """
         try:
             while to_the_end or not self._has_token:
@@ -101,7 +101,7 @@ class AnswerStream:
             pass
 
     def text(self) -> str | None:
-        """Return the text of the chunks held; None when they call a tool or refuse."""
+        """Return the text of the chunks held back; None when they call a tool or refuse."""
         pieces: list[str] = []
         for chunk in self._held:
             for choice in (chunk.get("choices") or ())[:1]:
@@ -125,7 +125,7 @@ class AnswerStream:
         return await self._next()
 
     async def close(self) -> None:
-        """End it: the caller wants no more. What was produced has its bill."""
+        """End the stream, because the caller wants no more, and bill what was produced."""
         self._held.clear()
         if self._ended:
             return
@@ -164,7 +164,10 @@ class AnswerStream:
         return self._with_cost(chunk) if chunk.get("usage") else chunk
 
     def _with_cost(self, chunk: Chunk) -> Chunk:
-        """Return a chunk with the cost in its usage, which may be the provider's own object."""
+        """Return a chunk with the cost in its usage.
+
+        The chunk is copied, because its usage may be an object of the provider's reply.
+        """
         bill = self._attempts.set_bill(self._call, self._source.usage)
         if not bill.priced:
             return chunk
@@ -176,7 +179,7 @@ class AnswerStream:
         return self._attempts.end_badly(self._call, failure)
 
     def _bill_what_was_produced(self) -> None:
-        """Set the bill of a stream that did not come whole: nothing before its first token."""
+        """Set the bill of an incomplete stream; before its first token there is none."""
         self._store()
         if self._has_token:
             self._attempts.set_bill(self._call, self._source.usage)
@@ -189,7 +192,7 @@ class AnswerStream:
 
 
 def has_token(chunk: Chunk) -> bool:
-    """Return whether a chunk holds something of the answer."""
+    """Return whether a chunk holds part of the answer."""
     for choice in chunk.get("choices") or ():
         delta = choice.get("delta")
         if delta:

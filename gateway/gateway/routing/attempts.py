@@ -1,4 +1,4 @@
-"""One attempt: one call to one deployment, with its bill, and what it says about the deployment."""
+"""One attempt: a call to a deployment, with its bill, and what it shows about the deployment."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ OUR_FAULT = Failure(FailureKind.REQUEST, 500, message="the gateway could not mak
 
 @dataclass(slots=True)
 class Call:
-    """An attempt that is being made.
+    """An attempt under way.
 
     Attributes:
-        tracked: who is asked.
-        attempt: as the request knows it.
-        request: for whom.
-        configured: the timeouts without the caller's wish.
-        used: the timeouts with it.
+        tracked: the deployment that is asked.
+        attempt: the attempt, as the request lists it.
+        request: the request that is answered.
+        configured: the configured timeouts.
+        used: the timeouts in use, which the caller may have shortened.
     """
 
     tracked: TrackedDeployment
@@ -55,12 +55,12 @@ class Attempts:
 
     Args:
         models: the configuration.
-        deployments: are told what came of each attempt.
-        budgets: are told what each answer cost.
-        bill: says what an answer cost.
+        deployments: record the outcome of each attempt.
+        budgets: record the cost of each answer.
+        bill: returns what an answer cost.
 
     Attributes:
-        keeps_answers: whether answers are kept for spend rows.
+        keeps_answers: whether answers are kept for spend logs.
     """
 
     def __init__(
@@ -79,15 +79,15 @@ class Attempts:
     async def ask(
         self, tracked: TrackedDeployment, request: Request, *, to_the_end: bool = False
     ) -> Answer:
-        """Ask a deployment once; the attempt is added to the request's.
+        """Ask a deployment once, and add the attempt to the request's list.
 
         Args:
-            tracked: whom.
-            request: what.
-            to_the_end: whether a stream is read to its end first, not only to its first token.
+            tracked: the deployment.
+            request: the request.
+            to_the_end: whether to read a stream to its end first, not only to its first token.
 
         Raises:
-            AttemptFailedError: it gave no answer; the attempt says so.
+            AttemptFailedError: the deployment gave no answer; the attempt has the failure.
         """
         deployment = tracked.deployment
         configured = self._timeouts.configured(deployment, stream=request.stream)
@@ -122,10 +122,10 @@ class Attempts:
     async def ask_canary(
         self, tracked: TrackedDeployment, request: Request, timeouts: Timeouts
     ) -> None:
-        """Ask a deployment for a token, and leave it to the caller what a failure means.
+        """Ask a deployment for one token; the calling code decides what a failure means.
 
         Raises:
-            AttemptFailedError: it gave no answer.
+            AttemptFailedError: the deployment gave no answer.
         """
         attempt = Attempt(tracked.deployment, 1)
         request.attempts.append(attempt)
@@ -146,7 +146,7 @@ class Attempts:
         return bill
 
     def end_well(self, call: Call, usage: Usage) -> None:
-        """Record an answer that came whole."""
+        """Record a complete answer."""
         bill = self.set_bill(call, usage)
         tracked, attempt = call.tracked, call.attempt
         attempt.ended = now = CLOCK()
@@ -163,9 +163,9 @@ class Attempts:
         self._deployments.record_success(tracked, now)
 
     def end_badly(self, call: Call, failure: Failure) -> Failure:
-        """Record a failure, and return it as it is judged: some are the request's own doing.
+        """Record a failure; return it, or the request's own failure if that caused it.
 
-        What a stream produced before it broke has its bill already.
+        What a stream produced before it broke has been billed already.
         """
         attempt = call.attempt
         seconds = CLOCK() - attempt.started
@@ -177,7 +177,7 @@ class Attempts:
         return judged
 
     def abandon(self, call: Call) -> None:
-        """Record that an attempt is over, which alone says nothing about its deployment."""
+        """Record that an attempt is over, without any conclusion about its deployment."""
         call.attempt.ended = now = CLOCK()
         bill = call.attempt.bill
         if bill is not None:
@@ -186,5 +186,5 @@ class Attempts:
 
 
 def _absence(error: UnavailableError) -> Failure:
-    """Return the failure of a part of the gateway, which is no deployment's doing."""
+    """Return the failure of a part of the gateway, which is not the deployment's fault."""
     return Failure(FailureKind.REQUEST, error.status, error.retry_after, error.message)

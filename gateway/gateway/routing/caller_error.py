@@ -1,8 +1,8 @@
-"""What a caller is told when nobody answered: soon, clearly, and when to ask again.
+"""The error for a caller when no deployment answered: what happened, and when to try again.
 
-What it says is about the alias that was asked for, unless the last one refused the request: that is
-something that a caller can act on. A provider's 401 is never handed on, a caller would take it for
-a refusal of its own key.
+The error is about the alias that the caller named. Only if the last alias tried refused the request
+itself is it about that one, because the caller can act on such a refusal. A provider's 401 is never
+passed on: the caller would take it for a refusal of its own key.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ NO_MODEL_KEPT_THE_SCHEMA = "no model kept to the requested JSON schema"
 """The backend knows this error by these words (backend-stub/backend_stub/failures.py)."""
 
 PASSES = frozenset({Obstacle.BUSY, Obstacle.AT_LIMIT, Obstacle.OVER_BUDGET})
-"""Obstacles that are a limit, and end by themselves."""
+"""Obstacles that are limits, and that pass with time."""
 
 
 def caller_error(
     request: Request, ends: Sequence[NoAnswer], deployments: Sequence[TrackedDeployment]
 ) -> GatewayError:
-    """Return what to tell the caller.
+    """Return the error for the caller.
 
     Args:
-        request: which nobody answered.
-        ends: of each alias that was tried, in order; at least one.
-        deployments: of all of these.
+        request: the request that no deployment answered.
+        ends: how each alias ended, in the order in which they were tried; at least one.
+        deployments: the deployments of all these aliases.
     """
     first, last = ends[0], ends[-1]
     for end in (first, last):
@@ -65,7 +65,7 @@ def caller_error(
 
 
 def _own_fault(end: NoAnswer) -> GatewayError | None:
-    """Return what is about the request itself, or about its answers; None if nothing is."""
+    """Return the error if the request itself or its answers caused it; None if they did not."""
     if end.broken:
         message = f"{NO_MODEL_KEPT_THE_SCHEMA}: {end.alias} did not answer in it: {end.broken}"
         return GatewayError(message, status=BAD_GATEWAY)
@@ -111,10 +111,11 @@ def _refused(failure: Failure) -> GatewayError:
 
 
 def _passing(request: Request, ends: Sequence[NoAnswer]) -> GatewayError:
-    """Return what to tell of deployments that gave no answer and are in use nevertheless.
+    """Return the error for deployments that gave no answer although they are not in cooldown.
 
-    They answered 5xx, but not often enough to be in cooldown; or broke the connection, and a health
-    check reached them again before the caller was told; or are at a limit of ours.
+    There are three causes. They answered 5xx, but not often enough for a cooldown. Or the
+    connection broke, and a health check reached them again before the caller got this error. Or
+    they are at a limit that the gateway keeps.
     """
     failures = [(each.deployment.alias, each.failure) for each in request.attempts if each.failure]
     limits = [

@@ -1,8 +1,9 @@
 """A canary request: one token, to see whether a deployment answers again.
 
-A list of models is answered by other machines than a chat; after a hang or 500s only a chat shows
-the end of it, and a user's request should not be the one that finds out. It is booked as LiteLLM
-books its own health checks, on the account `litellm-internal-health-check`.
+At a provider other machines answer a list of models than a chat. So after a hang or 500s only a
+chat shows that the trouble is over, and a user's request should not have to find out. A canary
+request is booked as LiteLLM books its own health checks: on the account
+`litellm-internal-health-check`.
 """
 
 from __future__ import annotations
@@ -21,21 +22,24 @@ if TYPE_CHECKING:
     from gateway.routing.settings import CanaryRequests
 
 SECONDS = 30.0
-"""How long one may take. The next begins before, so a deployment that is back is seen by that."""
+"""How long one may take.
+
+The next one begins earlier than that, so it may find the deployment back while this one hangs.
+"""
 
 AT_ONCE = 6
-"""Canary requests to one deployment that may be under way."""
+"""How many canary requests to one deployment may be under way at once."""
 
 CHATTING = frozenset({"chat", "responses"})
-"""LiteLLM's modes of models that its chat endpoint reaches."""
+"""LiteLLM's modes for models that its chat endpoint reaches."""
 
 
 def takes_canary_requests(deployment: Deployment, allowed: CanaryRequests) -> bool:
-    """Return whether a deployment may be asked for a token.
+    """Return whether canary requests to a deployment are allowed.
 
     Args:
-        deployment: which; one that does not chat (embeddings) is never asked.
-        allowed: `all`, `free` (those whose price is set to 0) or `off`.
+        deployment: the deployment; one that does not chat, such as embeddings, gets none.
+        allowed: `all`, `free` (only deployments whose price is set to 0) or `off`.
     """
     return deployment.mode in CHATTING and (
         allowed == "all" or (allowed == "free" and deployment.is_free)
@@ -61,9 +65,9 @@ def canary_request(deployment: Deployment) -> Request:
 
 
 def changes_nothing(failure: Failure) -> bool:
-    """Return whether a canary request's failure only says that what it looks for has not ended.
+    """Return whether a canary request's failure only shows that the deployment is not back yet.
 
-    A refused key, a rate limit or a Retry-After says more, and is believed like any other's.
+    A refused key, a rate limit or a Retry-After says more, and counts as in any other attempt.
     """
     still_out = UNSEEN_BY_HEALTH_CHECKS | {FailureKind.UNREACHABLE}
     return failure.kind in still_out and failure.retry_after is None

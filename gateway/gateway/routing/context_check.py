@@ -1,4 +1,4 @@
-"""Whether a prompt has room in a deployment's context, before anybody is asked."""
+"""Whether a prompt fits into a deployment's context, checked before any deployment is asked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHARACTERS_PER_TOKEN = 4
 
 
 def prompt_tokens(request: Request) -> int:
-    """Return about how many tokens a request's texts have; files and images are not counted."""
+    """Return roughly how many tokens a request's texts have; files and images are not counted."""
     body = request.body
     texts = (body.get("messages"), body.get("prompt"), body.get("input"))
     return sum(map(_characters, texts)) // CHARACTERS_PER_TOKEN

@@ -1,10 +1,10 @@
-"""Whether one deployment is in use, and what brings it back: a state machine without a clock.
+"""Whether one deployment is in use, and what ends its cooldown: a state machine without a clock.
 
     up ──failure──▶ down / limited / unauthorised ──its time is up, and a health check is good──▶ up
 
-Of a failure that no health check can see the end of (it hung, it answered 500s) the answer to a
-canary request is the end. A deployment that gets no canary requests comes back on trial: its next
-failure puts it in cooldown at once, whatever is allowed otherwise.
+A health check cannot show that a hang or 500s are over. Such a cooldown ends when a canary request
+is answered. A deployment that gets no canary requests comes back on trial: its next failure puts it
+in cooldown at once, whatever number of failures is allowed otherwise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Condition(str, Enum):
-    """How a deployment is; only one that is up is asked."""
+    """The condition of a deployment; only one that is up is asked."""
 
     UP = "up"
     DOWN = "down"
@@ -36,22 +36,22 @@ CONDITIONS = {
 UNSEEN_BY_HEALTH_CHECKS = frozenset(
     {FailureKind.UNRESPONSIVE, FailureKind.FAILING, FailureKind.MISSING}
 )
-"""What only a real request shows the end of: a list of models is answered by other machines."""
+"""Failures whose end only a real request shows: other machines answer a list of models."""
 
 
 @dataclass(slots=True)
 class DeploymentState:
-    """The state of one deployment. Times are seconds of any one monotonic clock.
+    """The state of one deployment. All times are seconds of the same monotonic clock.
 
     Attributes:
-        settings: of failover.
-        takes_canary_requests: whether it is asked for a token, where a health check is not enough.
-        condition: how it is.
-        failure: what put it in cooldown last.
+        settings: the settings of failover.
+        takes_canary_requests: whether it gets canary requests where a health check is not enough.
+        condition: its present condition.
+        failure: the failure that last put it in cooldown.
         since: when its condition began.
-        not_before: it is not used, nor checked, before this time.
-        fails: failures in a row that were allowed so far.
-        hangs: times that it hung in a row.
+        not_before: the time before which it is neither used nor checked.
+        fails: how many failures in a row were allowed so far.
+        hangs: how many times in a row it hung.
         on_trial: whether its next failure puts it in cooldown at once.
         last_success: when it last answered.
     """
@@ -69,21 +69,21 @@ class DeploymentState:
 
     @property
     def in_cooldown(self) -> bool:
-        """Whether it is not asked."""
+        """Whether it is in cooldown, and so is not asked."""
         return self.condition is not Condition.UP
 
     def record_failure(self, failure: Failure, *, started: float, now: float) -> bool:
-        """Record a failed attempt and return whether it began, or prolonged, a cooldown.
+        """Record a failed attempt; return whether it began or prolonged a cooldown.
 
         Args:
             failure: what happened.
-            started: when the attempt was made.
+            started: when the attempt began.
             now: the time.
         """
         if failure.kind is FailureKind.REQUEST:
             return False
         if failure.kind is FailureKind.UNRESPONSIVE and self.last_success >= started:
-            return False  # it answered others meanwhile: that one request was too much for it
+            return False  # it answered other requests meanwhile: only this one was too much for it
         if failure.kind is FailureKind.FAILING and failure.retry_after is None:
             self.fails += 1
             if self.fails <= self.settings.allowed_fails and not self.on_trial:
@@ -92,7 +92,7 @@ class DeploymentState:
         return True
 
     def record_success(self, now: float) -> bool:
-        """Record an answer and return whether it ended a cooldown."""
+        """Record an answer; return whether it ended a cooldown."""
         self.last_success = now
         self.fails = self.hangs = 0
         self.on_trial = False
@@ -102,7 +102,7 @@ class DeploymentState:
         return True
 
     def hear_of_cooldown(self, failure: Failure, *, seconds: float, now: float) -> None:
-        """Record that another gateway has it in cooldown, for so many seconds at least."""
+        """Record that another gateway has it in cooldown, for at least `seconds`."""
         if not self.in_cooldown:
             self.since = now
         self.condition = CONDITIONS.get(failure.kind, Condition.DOWN)
@@ -111,9 +111,10 @@ class DeploymentState:
         self.not_before = max(self.not_before, now + seconds)
 
     def hear_of_end(self, now: float) -> bool:
-        """Record that another gateway has found it to be back; return whether that is news.
+        """Record that another gateway found it to be back; return whether that ended a cooldown.
 
-        Whether it can be reached from here only a check from here tells.
+        An unreachable deployment stays in cooldown: only a check from here can show that it can be
+        reached from here.
         """
         if not self.in_cooldown or self.failure is None:
             return False
@@ -124,9 +125,9 @@ class DeploymentState:
         return True
 
     def begin_attempt(self, now: float) -> bool:
-        """Record that an attempt begins and return whether others have to wait for its end.
+        """Record that an attempt begins; return whether other requests have to wait for its end.
 
-        A deployment that hung before is tried by one request at a time, not by all that come.
+        A deployment that hung before is tried with one request at a time.
         """
         if not (self.on_trial and self.hangs and self.condition is Condition.UP):
             return False
@@ -136,11 +137,11 @@ class DeploymentState:
         return True
 
     def is_due(self, now: float) -> bool:
-        """Return whether it is time to check whether it is back."""
+        """Return whether it is time to check a deployment in cooldown."""
         return self.in_cooldown and now >= self.not_before
 
     def record_health_check(self, now: float, *, good: bool) -> bool:
-        """Record a health check and return whether it ended the cooldown."""
+        """Record a health check; return whether it ended the cooldown."""
         if not good or not self.is_due(now):
             return False
         self.on_trial = self.failure is not None and self.failure.kind in UNSEEN_BY_HEALTH_CHECKS
@@ -148,11 +149,14 @@ class DeploymentState:
         return True
 
     def begin_canary_request(self, now: float) -> None:
-        """Record that a canary request begins; the next begins a cooldown later, ended or not."""
+        """Record that a canary request begins.
+
+        The next one begins a cooldown later, even if this one has not ended by then.
+        """
         self.not_before = now + self.settings.cooldown
 
     def retry_in(self, now: float) -> float:
-        """Return the seconds until it can be back at the earliest."""
+        """Return the seconds until the deployment can be back at the earliest."""
         if not self.in_cooldown:
             return 0.0
         return max(self.not_before - now, self.settings.health_check_interval)
@@ -169,17 +173,17 @@ class DeploymentState:
         self.on_trial = False
         if failure.kind is FailureKind.UNRESPONSIVE:
             self.hangs += 1
-        # Requests that began before may still report a shorter time than was already promised.
+        # An earlier request may fail later with a shorter pause: keep the longer one.
         self.not_before = max(self.not_before, now + self._pause(failure))
 
     def _pause(self, failure: Failure) -> float:
-        """Return the seconds that the deployment is left alone after a failure."""
+        """Return how many seconds a deployment is left alone after a failure."""
         settings = self.settings
         kind = failure.kind
         if failure.retry_after is not None and kind is not FailureKind.UNAUTHORISED:
             return min(failure.retry_after, settings.retry_after_cap)
         if kind is FailureKind.UNREACHABLE:
-            return 0.0  # a health check sees when this ends
+            return 0.0  # a health check shows when this ends
         if kind is FailureKind.UNAUTHORISED:
             return settings.recheck_key
         if kind is FailureKind.UNRESPONSIVE and not self.takes_canary_requests:

@@ -1,4 +1,4 @@
-"""All deployments: what their attempts say about them, and what is told about that in the log."""
+"""All deployments with their state, which attempts and checks change; changes are logged here."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Deployments:
 
     Args:
         models: the configuration.
-        providers: who asks deployments, by their protocol.
-        settings: of failover.
+        providers: the providers that ask deployments, by protocol.
+        settings: the settings of failover.
 
     Attributes:
-        in_trouble: is called when a deployment is in cooldown, to see when it is back.
-        changed: is called with the id of a deployment whose cooldown began, went on or ended here.
-        suspect: is called with a deployment that another gateway cannot reach, to see for oneself.
+        in_trouble: called when a deployment is in cooldown, so that checks begin.
+        changed: called with the id of a deployment whose cooldown began, went on or ended here.
+        suspect: called with a deployment that another gateway cannot reach, to check it from here.
     """
 
     def __init__(
@@ -71,9 +71,10 @@ class Deployments:
         return {alias: tuple(deployments) for alias, deployments in found.items()}
 
     def tracked(self, found: Sequence[Deployment]) -> tuple[TrackedDeployment, ...]:
-        """Return deployments with their state, under the alias that each is given.
+        """Return deployments with their state, each under its own alias.
 
-        What a wildcard takes in shares its state with the wildcard's entry: one provider, one key.
+        A deployment that a wildcard matches shares the state of the wildcard's entry, because both
+        have the same provider and key.
         """
         by_id = {each.deployment.id: each for each in self._all}
         return tuple(replace(by_id[each.id], deployment=each) for each in found if each.id in by_id)
@@ -81,7 +82,7 @@ class Deployments:
     def record_failure(self, tracked: TrackedDeployment, failure: Failure, started: float) -> None:
         """Record a failed attempt that began at `started`.
 
-        What cannot be reached is out of reach for every alias that lives at the same base URL.
+        An unreachable deployment makes every deployment with the same base URL unreachable.
         """
         if failure.kind is FailureKind.REQUEST:
             return
@@ -103,15 +104,15 @@ class Deployments:
             self._record_end(tracked)
 
     def record_health_check(self, tracked: TrackedDeployment, *, good: bool) -> None:
-        """Record what a health check found."""
+        """Record the result of a health check."""
         if tracked.state.record_health_check(CLOCK(), good=good):
             self._record_end(tracked)
 
     def hear_of_cooldown(self, deployment_id: str, failure: Failure, seconds: float) -> None:
-        """Take note that another gateway has a deployment in cooldown, for so long at least.
+        """Record that another gateway has a deployment in cooldown, for at least `seconds`.
 
-        What the provider answered to one, it answers to all. That another gateway cannot connect
-        may be its own trouble: that is seen for oneself first.
+        What a provider answers to one gateway, it answers to all. But if another gateway cannot
+        connect, the trouble may be its own: then the deployment is checked from here first.
         """
         for each in self._all:
             if each.deployment.id == deployment_id:
@@ -123,7 +124,7 @@ class Deployments:
                 self.in_trouble()
 
     def record_suspicion(self, tracked: TrackedDeployment) -> None:
-        """Record that what another gateway could not reach cannot be reached from here either."""
+        """Record that a deployment which another gateway cannot reach is unreachable here, too."""
         failure, now = Failure(FailureKind.UNREACHABLE), CLOCK()
         if not tracked.state.in_cooldown:
             tracked.state.record_failure(failure, started=now, now=now)
@@ -131,7 +132,7 @@ class Deployments:
             self.in_trouble()
 
     def hear_of_end(self, deployment_id: str) -> None:
-        """Take note that another gateway has found a deployment to be back."""
+        """Record that another gateway has found a deployment to be back."""
         for each in self._all:
             if each.deployment.id == deployment_id and each.state.hear_of_end(CLOCK()):
                 LOG.info("%s is back in use, as another gateway found", each)
@@ -143,7 +144,7 @@ class Deployments:
             self.in_trouble()
 
     def status(self) -> list[dict[str, Any]]:
-        """Return one entry for each deployment: which it is, and how it is."""
+        """Return one entry for each deployment, with its names and its condition."""
         return [_status(each) for each in self._all]
 
     def _record_end(self, tracked: TrackedDeployment) -> None:
@@ -151,7 +152,7 @@ class Deployments:
         self.changed(tracked.deployment.id)
 
     def _log_cooldown(self, tracked: TrackedDeployment) -> None:
-        """Log that a deployment is in cooldown; of a refused key once, and never the key."""
+        """Log that a deployment is in cooldown; log a refused key only once, without its value."""
         state = tracked.state
         if state.condition is not Condition.UNAUTHORISED:
             LOG.warning("%s is in cooldown: %s", tracked, state.failure)
@@ -169,7 +170,7 @@ class Deployments:
 
 
 def key_variable(deployment: Deployment, variables: Mapping[str, str]) -> str | None:
-    """Return the name of the variable that holds a deployment's key, which a log may name."""
+    """Return the name of the variable with a deployment's key; unlike the key, it may be logged."""
     if not deployment.key:
         return None
     names = sorted(name for name, value in variables.items() if value == deployment.key)
@@ -178,7 +179,7 @@ def key_variable(deployment: Deployment, variables: Mapping[str, str]) -> str | 
 
 
 def earliest_return(deployments: Iterable[TrackedDeployment], now: float) -> float:
-    """Return the seconds until one of the deployments can be back; 0 when one is in use."""
+    """Return the seconds until the first of the deployments can be back; 0 when one is in use."""
     return min((each.state.retry_in(now) for each in deployments), default=0.0)
 
 

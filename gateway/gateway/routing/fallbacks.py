@@ -1,9 +1,9 @@
 """Which aliases are tried after one that did not answer.
 
 Source: LiteLLM 1.106.2, router.py `async_function_with_fallbacks_common_utils` and
-router_utils/fallback_event_handlers.py. A request's own list holds for every kind of failure.
-Where there are chains for prompts that are too long (or that a filter refuses), only these hold for
-such a failure, for every alias; else the general ones do.
+router_utils/fallback_event_handlers.py. A request's own list holds for every kind of failure. If
+there are chains for prompts that are too long, only these hold for such a failure, whatever the
+alias. The same is true of prompts that a filter refuses. Otherwise the general chains hold.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class FallbackRules:
     """The configured chains.
 
     Args:
-        router: where they are.
+        router: the settings that have the chains.
     """
 
     def __init__(self, router: RouterSettings) -> None:
@@ -38,11 +38,12 @@ class FallbackRules:
         }
 
     def after(self, alias: str, request: Request, refusal: Refusal | None) -> tuple[str, ...]:
-        """Return the aliases to try after one, in order.
+        """Return the aliases to try after another one, in order.
 
         Args:
-            alias: which did not answer; if it has no chain, the request's first one's holds.
-            request: whose.
+            alias: the alias that did not answer. If it has no chain, the chain of the alias that
+                the request named holds.
+            request: the request.
             refusal: why a provider refused the request; None for every other failure.
         """
         controls = request.controls
@@ -62,7 +63,7 @@ def _found(chains: Mapping[str, tuple[str, ...]], *names: str) -> tuple[str, ...
 
 
 def reachable(models: Models, request: Request) -> frozenset[str]:
-    """Return every alias that may answer a request: its own, and all fallbacks of any kind."""
+    """Return every alias that may answer a request: the one it names, and all its fallbacks."""
     router = models.router
     controls = request.controls
     if controls.disable_fallbacks:

@@ -1,8 +1,8 @@
 """A health check of a deployment in cooldown, at an endpoint that costs nothing.
 
-Never a completion. Ollama lists its models, so one whose model is not pulled yet stays out; servers
-that speak OpenAI's protocol list theirs, and say at once whether they take the key; of the rest, a
-connection is all there is to see.
+It never asks for a completion. Ollama lists its models, so a deployment whose model is not pulled
+yet stays in cooldown. Servers that speak OpenAI's protocol also list their models, and show at once
+whether they accept the key. For all others the check can only connect.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ KEY_HEADERS = {
     "anthropic": ("/v1/models", "x-api-key"),
     "gemini": ("/v1beta/models", "x-goog-api-key"),
 }
-"""Where the others list their models, and the header of the key."""
+"""Where other providers list their models, and the header for the key."""
 NO_SUCH_ENDPOINT = frozenset({404, 405, 501})
 UNAUTHORISED = frozenset({401, 403})
 SERVER_ERROR = 500
 
 
 class HealthChecker:
-    """Makes health checks; to be closed.
+    """Makes health checks; close it after use.
 
     Args:
-        seconds: that one may take.
+        seconds: the time that one check may take.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -55,7 +55,7 @@ class HealthChecker:
         """Return whether a deployment could be back.
 
         Args:
-            deployment: which.
+            deployment: the deployment.
             reason: why it is in cooldown.
         """
         if reason is FailureKind.LIMITED or deployment.base is None:
@@ -85,7 +85,10 @@ class HealthChecker:
         return status < SERVER_ERROR or status in NO_SUCH_ENDPOINT
 
     async def _ollama_has_model(self, base: str, deployment: Deployment) -> bool:
-        """https://github.com/ollama/ollama/blob/main/docs/api.md#list-local-models."""
+        """Return whether Ollama has a deployment's model.
+
+        https://github.com/ollama/ollama/blob/main/docs/api.md#list-local-models
+        """
         async with self._session.get(f"{base}/api/tags", headers=deployment.headers) as response:
             if response.status in NO_SUCH_ENDPOINT:
                 return True  # something between us and Ollama lets only chats pass

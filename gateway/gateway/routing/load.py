@@ -1,4 +1,4 @@
-"""What a deployment is doing, as far as strategies and limits ask; it is counted in memory."""
+"""A deployment's load, for strategies and limits; it is counted in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 MINUTE = 60.0
 REQUESTS_PER_1000_TOKENS = 6
-"""Azure's formula, with which LiteLLM makes a limit of parallel requests of tokens a minute.
+"""Azure's formula, by which LiteLLM derives a limit of parallel requests from tokens a minute.
 
 LiteLLM 1.106.2, utils.py `calculate_max_parallel_requests`.
 """
@@ -20,15 +20,15 @@ class Load:
     """The load of one deployment. Times are seconds of a monotonic clock.
 
     Attributes:
-        rpm: requests a minute that it takes.
-        tpm: tokens a minute that it takes.
-        max_parallel: requests at once that it takes.
-        in_flight: requests that it is answering.
-        requests: begun in this minute.
-        tokens: of the answers that ended in this minute.
-        latencies: seconds of the last answers, for each token where tokens were counted.
+        rpm: the limit of requests a minute.
+        tpm: the limit of tokens a minute.
+        max_parallel: the limit of requests at once.
+        in_flight: how many requests it is answering.
+        requests: how many requests began in this minute.
+        tokens: how many tokens were used by requests that ended in this minute.
+        latencies: seconds that the last answers took, per token where tokens were counted.
         first_tokens: seconds to the first token of the last streams.
-        measured: when a latency was last noted.
+        measured: when a latency was last recorded.
     """
 
     __slots__ = (
@@ -59,11 +59,11 @@ class Load:
 
     @property
     def is_limited(self) -> bool:
-        """Whether it has a limit at all."""
+        """Whether it has any limit."""
         return min(self.rpm, self.tpm, self.max_parallel) != float("inf")
 
     def roll(self, now: float) -> None:
-        """Begin a new minute when the last is over."""
+        """Begin a new minute when the last one is over."""
         minute = int(now // MINUTE)
         if minute != self._minute:
             self._minute = minute
@@ -88,8 +88,8 @@ class Load:
 
         Args:
             now: the time.
-            seconds: for the whole of it.
-            tokens: of the answer; 0 when that is no measure.
+            seconds: the time for the whole answer.
+            tokens: the number of its tokens; 0 to record the time itself, not the time per token.
             first_token: seconds to a stream's first token; None for a plain answer.
         """
         self.latencies.append(seconds / tokens if tokens else seconds)
@@ -103,7 +103,7 @@ class Load:
 
 
 def _max_parallel(deployment: Deployment) -> float:
-    """Return how many requests at once a deployment takes, as LiteLLM derives it."""
+    """Return how many requests at once a deployment may have, by LiteLLM's rule."""
     if deployment.max_parallel is not None:
         return deployment.max_parallel
     if deployment.rpm is not None:

@@ -1,4 +1,4 @@
-"""How the search for an answer ended at one alias."""
+"""How an alias failed to answer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """An alias that gave no answer; one of the three says why.
+    """An alias that gave no answer; `failure`, `nobody` or `broken` says why.
 
     Attributes:
-        alias: which.
-        failure: of its last attempt.
+        alias: the alias.
+        failure: the failure of its last attempt.
         nobody: why no deployment could be asked.
         broken: how its last answer broke the JSON schema, in words.
     """
@@ -31,7 +31,7 @@ class NoAnswer:
 
     @property
     def refusal(self) -> Refusal | None:
-        """Why a provider refused the request, where that decides about fallbacks."""
+        """Why the request was refused, if that decides which fallbacks are tried."""
         if self.nobody is not None and self.nobody.obstacle is Obstacle.CONTEXT:
             return Refusal.CONTEXT_WINDOW
         return self.failure.refusal if self.failure is not None else None

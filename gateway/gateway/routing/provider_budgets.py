@@ -1,7 +1,7 @@
-"""What each provider may cost in a window of time, under whatever strategy.
+"""Budgets for what each provider may cost in a window of time, under every strategy.
 
 Spend is counted in this process from its start, as LiteLLM counts it without Redis (1.106.2,
-router_strategy/budget_limiter.py): a window begins with the first cost after the last one's end.
+router_strategy/budget_limiter.py). A window begins with the first cost after the last window ended.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ProviderBudgets:
         window.spend += cost
 
     def is_spent(self, provider: str, now: float) -> bool:
-        """Return whether a provider has to wait for its next window; a budget of 0 is none."""
+        """Return whether a provider's budget is spent for this window; a budget of 0 means none."""
         window = self._windows.get(provider)
         return window is not None and 0 < window.limit <= window.spend and now < window.ends
 

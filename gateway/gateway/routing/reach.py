@@ -1,4 +1,4 @@
-"""Whether a deployment's provider can be reached now, seen at an endpoint that costs nothing."""
+"""Whether a deployment's provider can be reached now, checked at an endpoint that costs nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Reach(str, Enum):
-    """What a free health check showed."""
+    """Whether a free health check reached a provider."""
 
     YES = "yes"
     NO = "no"
@@ -30,11 +30,11 @@ class Reach(str, Enum):
 
 @dataclass(frozen=True)
 class Reached:
-    """What a free health check showed.
+    """The result of a free health check.
 
     Attributes:
-        reachable: whether it answers; an Ollama has to have the model.
-        context: tokens, of a model that Ollama holds in memory; None elsewhere.
+        reachable: whether the provider answers; an Ollama must also have the model.
+        context: the context, in tokens, of a model that Ollama holds in memory; None otherwise.
     """
 
     reachable: Reach
@@ -42,7 +42,10 @@ class Reached:
 
 
 async def check_all(deployments: Sequence[Deployment], seconds: float) -> list[Reached]:
-    """Return whether each deployment answers; one or two free requests each, `seconds` for one."""
+    """Return whether each deployment answers.
+
+    This takes one or two free requests for each, and at most `seconds` for one request.
+    """
     checker = HealthChecker(seconds)
     limit = aiohttp.ClientTimeout(total=seconds)
     try:
@@ -68,12 +71,15 @@ async def _check(
 
 
 async def _loaded_context(deployment: Deployment, client: aiohttp.ClientSession) -> int | None:
-    """https://github.com/ollama/ollama/blob/main/docs/api.md#list-running-models."""
+    """Return the context, in tokens, of a model that Ollama holds in memory; None if unknown.
+
+    https://github.com/ollama/ollama/blob/main/docs/api.md#list-running-models
+    """
     try:
         async with client.get(f"{deployment.base}/api/ps") as response:
             loaded = (await response.json(content_type=None))["models"]
         lengths = {model["name"]: model.get("context_length") for model in loaded}
     except (aiohttp.ClientError, asyncio.TimeoutError, ValueError, KeyError, TypeError):
-        return None  # an older Ollama, or something between that lets only chats pass
+        return None  # an older Ollama, or a proxy in between that lets only chats pass
     found = lengths.get(deployment.model, lengths.get(f"{deployment.model}:latest"))
     return found if isinstance(found, int) else None

@@ -1,4 +1,4 @@
-"""Finds out when a deployment in cooldown is back: in the background, never on a request's way."""
+"""Find out in the background when a deployment in cooldown is back, without delaying requests."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Recovery:
     """Checks deployments in cooldown, as long as there are any.
 
     Args:
-        deployments: all of them.
+        deployments: all deployments.
         attempts: makes canary requests.
-        settings: of failover.
-        connect: seconds for a canary request's connection.
-        record_canary: is told of each canary request that was answered, to have it billed.
+        settings: the settings of failover.
+        connect: the seconds that a canary request's connection may take.
+        record_canary: called with each canary request that was answered, to record its cost.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Recovery:
         self._is_closed = False
 
     def watch(self) -> None:
-        """Begin to check, unless that is done already."""
+        """Begin to check, unless checks are running already."""
         idle = self._watching is None or self._watching.done()
         if idle and not self._is_closed:
             self._watching = asyncio.get_running_loop().create_task(self._until_all_are_up())
 
     def suspect(self, tracked: TrackedDeployment) -> None:
-        """See whether a deployment that another gateway cannot reach can be reached from here."""
+        """Check whether a deployment that another gateway cannot reach is reachable from here."""
         if not self._is_closed and not tracked.state.in_cooldown:
             task = asyncio.get_running_loop().create_task(self._see(tracked))
             self._seeing.add(task)
@@ -78,7 +78,7 @@ class Recovery:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _until_all_are_up(self) -> None:
-        # Nobody needs an HTTP client of the gateway's own while every deployment is well.
+        # While no deployment is in cooldown, the client for health checks need not be imported.
         from gateway.routing.health_check import HealthChecker  # noqa: PLC0415 -- as said
 
         checker = HealthChecker(self._settings.health_check_timeout)
@@ -89,11 +89,11 @@ class Recovery:
                 due = [each for each in self._deployments if each.state.is_due(now)]
                 await asyncio.gather(*(self._check(each, checker) for each in due))
         finally:
-            self._watching = None  # what fails while the checker closes is watched by the next task
+            self._watching = None  # a failure while the checker closes starts the next task
             await checker.close()
 
     async def _see(self, tracked: TrackedDeployment) -> None:
-        from gateway.routing.health_check import HealthChecker  # noqa: PLC0415 -- as below
+        from gateway.routing.health_check import HealthChecker  # noqa: PLC0415 -- as above
 
         checker = HealthChecker(self._settings.health_check_timeout)
         try:
@@ -105,7 +105,7 @@ class Recovery:
             await checker.close()
 
     def _until_next_check(self) -> float:
-        """Return the seconds until the next one is due, one interval at most."""
+        """Return the seconds until the next check is due, one interval at most."""
         now = CLOCK()
         waits = (
             each.state.not_before - now for each in self._deployments if each.state.in_cooldown
@@ -126,7 +126,10 @@ class Recovery:
             self._deployments.record_health_check(tracked, good=good)
 
     def _begin_canary_request(self, tracked: TrackedDeployment) -> None:
-        """Do not wait for it: one to what still hangs must not keep the next from being made."""
+        """Begin a canary request, if one is due, without waiting for it.
+
+        If the deployment still hangs, this request must not delay the next one.
+        """
         now = CLOCK()
         if not tracked.state.is_due(now) or len(tracked.canaries) >= AT_ONCE:
             return
@@ -136,7 +139,7 @@ class Recovery:
         task.add_done_callback(tracked.canaries.discard)
 
     async def _ask(self, tracked: TrackedDeployment) -> None:
-        """Ask for a token; that the provider calls the request a bad one is an answer, too."""
+        """Ask for one token; a refusal of the request also shows that the deployment is back."""
         request = canary_request(tracked.deployment)
         try:
             await self._attempts.ask_canary(tracked, request, self._timeouts)

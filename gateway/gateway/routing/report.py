@@ -1,4 +1,4 @@
-"""The response headers that say which deployment answered, and how it came to that."""
+"""The response headers that say which deployment answered, and after which attempts."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ if TYPE_CHECKING:
 
 
 def response_headers(request: Request) -> dict[str, str]:
-    """Return the headers of a response, whether somebody answered or not.
+    """Return the headers of a response, whether a deployment answered or not.
 
-    x-gateway-alias, -model and -deployment are those asked last; -fallback is `false`, or
-    `true; from=ALIAS` with the alias that the caller named; -attempts counts every call, repairs
-    too; -outcomes says what came of each, in order. -cost is what the answer cost in USD: 0 for one
-    that is free, and no header where no price is known, or not yet (a stream). -wasted-cost is what
-    the other attempts cost.
+    The gateway's own headers:
+    - x-gateway-alias, -model and -deployment name what was asked last.
+    - -fallback is `false`, or `true; from=ALIAS` with the alias that the caller named.
+    - -attempts counts every call, including repairs; -outcomes has the outcome of each, in order.
+    - -cost is what the answer cost in USD: 0 if it is free. There is no header if no price is
+      known, or if the cost is not known yet, as for a stream.
+    - -wasted-cost is what the other attempts cost.
 
-    Those of LiteLLM 1.106.2 (proxy/common_request_processing.py `get_custom_headers`, router.py
-    `set_response_headers`, router_utils/add_retry_fallback_headers.py): -model-id and the like only
-    of an answer, -response-cost only where it is known and not 0, or 0 of an error.
+    LiteLLM's headers follow LiteLLM 1.106.2 (proxy/common_request_processing.py
+    `get_custom_headers`, router.py `set_response_headers`,
+    router_utils/add_retry_fallback_headers.py). Only an answer has -model-id and the like.
+    -response-cost is there if the cost is known and not 0; for an error it is 0.
     """
     attempts = request.attempts
     if not attempts:
@@ -74,7 +77,7 @@ def _outcomes(attempts: list[Attempt]) -> str:
 
 
 def _retries(attempts: list[Attempt]) -> str:
-    """Return the failed attempts at the alias that answered: LiteLLM counts each alias's own."""
+    """Return how many attempts failed at the alias that answered, as LiteLLM counts retries."""
     if len(attempts) == 1:
         return "0"
     alias = attempts[-1].deployment.alias
@@ -83,14 +86,14 @@ def _retries(attempts: list[Attempt]) -> str:
 
 
 def _fallbacks(request: Request) -> str:
-    """Return how many other aliases were asked; those all in cooldown are not among them."""
+    """Return how many other aliases were asked; an alias in cooldown was not."""
     if len(request.attempts) == 1:
         return "1" if request.fell_back else "0"
     return str(len({request.alias, *(each.deployment.alias for each in request.attempts)}) - 1)
 
 
 def _ascii(value: str) -> str:
-    """Return what a header may hold: an alias need not be ASCII, and comes from the caller."""
+    """Return text that a header may hold: an alias comes from the caller, and need not be ASCII."""
     if value.isascii() and value.isprintable():
         return value if len(value) <= 1000 else value[:1000]  # noqa: PLR2004 -- what a client reads
     return "".join(c if c.isprintable() and c.isascii() else "?" for c in value[:1000])

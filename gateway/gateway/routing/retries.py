@@ -1,4 +1,4 @@
-"""How often an alias is asked again after a failure, and how long is waited before.
+"""How often an alias is asked again after a failure, and how long the pauses before are.
 
 Source: LiteLLM 1.106.2, router.py `async_function_with_retries`, `_time_to_sleep_before_retry`.
 """
@@ -24,7 +24,7 @@ LONGEST_RETRY_AFTER = 60.0
 """Seconds; LiteLLM's constants.py, and utils.py `calculate_retry_after`."""
 
 WORTH_ANOTHER_TRY = frozenset({408, 409})
-"""Statuses of a refusal that another try can mend (LiteLLM's utils.py `should_retry`)."""
+"""Statuses of a refusal after which a retry can succeed (LiteLLM's utils.py `should_retry`)."""
 
 NAMES_BY_STATUS = {
     400: "BadRequestError",
@@ -46,7 +46,7 @@ class RetryRules:
     """The configured numbers of retries.
 
     Args:
-        router: where they are.
+        router: the settings that have them.
     """
 
     def __init__(self, router: RouterSettings) -> None:
@@ -57,10 +57,10 @@ class RetryRules:
         }
 
     def retries(self, request: Request, deployment: Deployment, failure: Failure) -> int:
-        """Return how often to try again, given the first failure at an alias.
+        """Return the number of retries, given the first failure at an alias.
 
-        A policy wins over everything but a request that wants no retries at all, and may retry
-        what another try would not be expected to mend.
+        A retry policy overrides everything except a request that wants no retries. It may also
+        retry failures that a retry is not expected to cure.
         """
         named = self._named(request, deployment.alias, failure)
         if named is not None:
@@ -74,16 +74,16 @@ class RetryRules:
         return self._router.num_retries if own is None else int(own)
 
     def go_on(self, request: Request, alias: str, failure: Failure) -> bool:
-        """Return whether the retries left are worth making after a later failure."""
+        """Return whether the remaining retries are worth making after a later failure."""
         return _can_be_mended(failure) or self._named(request, alias, failure) is not None
 
     def waits(self, request: Request) -> int:
-        """Return how often to wait for room where every deployment is busy."""
+        """Return how often to wait for room when every deployment is busy."""
         wanted = request.controls.num_retries
         return self._router.num_retries if wanted is None else wanted
 
     def _named(self, request: Request, alias: str, failure: Failure) -> int | None:
-        """Return the number that a policy names for a failure."""
+        """Return the number of retries that a policy names for a failure; None if it names none."""
         policy = self._alias_policies.get(alias, self._policy)
         if not policy or request.controls.num_retries == 0:
             return None
@@ -93,7 +93,7 @@ class RetryRules:
         """Return the seconds to wait before asking the only deployment in use again.
 
         Args:
-            failure: of the attempt before.
+            failure: the failure of the previous attempt.
             retry: 0 before the first retry.
         """
         if failure.retry_after is not None and 0 < failure.retry_after <= LONGEST_RETRY_AFTER:
@@ -101,7 +101,7 @@ class RetryRules:
         return self.pause_for_room(retry)
 
     def pause_for_room(self, retry: int) -> float:
-        """Return the seconds to wait where the provider did not say: twice as long each time."""
+        """Return the seconds to wait if the provider named none: twice as long each time."""
         growing: float = FIRST_PAUSE * 2.0 ** min(retry, 16)
         return min(max(growing, self._router.retry_after), LONGEST_PAUSE) + _jitter()
 
@@ -115,7 +115,7 @@ def _can_be_mended(failure: Failure) -> bool:
 
 
 def _by_error(policy: Mapping[str, int]) -> dict[str, int]:
-    """Return a policy by LiteLLM's name of the error, such as TimeoutError, and Default."""
+    """Return a policy's numbers by LiteLLM's name of the error, such as TimeoutError or Default."""
     return {
         name.removesuffix("Retries"): number
         for name, number in policy.items()
@@ -124,7 +124,7 @@ def _by_error(policy: Mapping[str, int]) -> dict[str, int]:
 
 
 def _names(failure: Failure) -> Iterator[str]:
-    """Yield LiteLLM's names for a failure, the most special first.
+    """Yield LiteLLM's names for a failure, the most specific first.
 
     LiteLLM's router_utils/get_retry_from_policy.py.
     """

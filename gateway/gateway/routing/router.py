@@ -1,4 +1,4 @@
-"""From a request to an answer: an alias's deployments, again where it helps, then fallbacks."""
+"""From a request to an answer: an alias's deployments, with retries, and then its fallbacks."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Router:
 
     Args:
         models: the configuration.
-        providers: who asks deployments, by their protocol.
-        settings: of failover.
-        bill: says what an answer cost.
-        record_canary: is told of each canary request that was answered, to have it billed.
+        providers: the providers that ask deployments, by protocol.
+        settings: the settings of failover.
+        bill: returns what an answer cost.
+        record_canary: called with each canary request that was answered, to record its cost.
 
     Attributes:
-        deployments: all of them, with their state.
+        deployments: all deployments, with their state.
     """
 
     def __init__(
@@ -77,15 +77,15 @@ class Router:
 
     @property
     def states(self) -> Iterator[tuple[Deployment, DeploymentState]]:
-        """Every deployment, and how it is."""
+        """Every deployment with its state."""
         return ((each.deployment, each.state) for each in self.deployments)
 
     def status(self) -> list[dict[str, Any]]:
-        """Return one entry for each deployment: which it is, and how it is."""
+        """Return one entry for each deployment, with its names and its condition."""
         return self.deployments.status()
 
     def start(self) -> None:
-        """Begin to check deployments in cooldown; a running event loop is needed."""
+        """Begin to check deployments in cooldown; this needs a running event loop."""
         if any(state.in_cooldown for _, state in self.states):
             self._recovery.watch()
 
@@ -94,10 +94,10 @@ class Router:
         await self._recovery.close()
 
     async def answer(self, request: Request) -> Answer:
-        """Return an answer; the request's attempts tell how it came to it, whatever happens.
+        """Return an answer. The request lists all attempts, whether one of them succeeds or not.
 
         Raises:
-            GatewayError: nobody answered.
+            GatewayError: no deployment answered.
         """
         alias = self._alias(request.alias)
         found = await self._ask_alias(alias, request)
@@ -111,7 +111,7 @@ class Router:
         return other[name][0] if other and name in other and name not in self._groups else name
 
     def _group(self, alias: str) -> Group | None:
-        """Return the deployments of an alias or an id, or of a name that a wildcard takes in."""
+        """Return the deployments of an alias, of an id, or of a name that a wildcard matches."""
         group = self._groups.get(alias)
         if group is None:
             found = self.deployments.tracked(self._models.match(alias))
@@ -122,14 +122,14 @@ class Router:
         """Return another alias's answer: depth first, each alias once.
 
         Raises:
-            GatewayError: nobody answered.
+            GatewayError: no deployment answered.
         """
         ends = [first]
         seen = {first.alias}
         waiting = self._next(first, request)
         while waiting and len(ends) <= self._router.max_fallbacks:
             alias = waiting.pop(0)
-            if alias in seen or self._group(alias) is None:  # a request may name any
+            if alias in seen or self._group(alias) is None:  # a request may list unknown aliases
                 continue
             seen.add(alias)
             found = await self._ask_alias(alias, request)
@@ -151,7 +151,7 @@ class Router:
         ]
 
     async def _ask_alias(self, alias: str, request: Request) -> Answer | NoAnswer:
-        """Return an answer of an alias, its deployments of the lowest order first."""
+        """Return an alias's answer; deployments of the lowest order are asked first."""
         group = self._group(alias)
         if group is None:
             return NoAnswer(alias, nobody=Nobody(Obstacle.UNKNOWN))
@@ -169,7 +169,7 @@ class Router:
     async def _ask_group(
         self, group: Group, request: Request, above: int | None
     ) -> Answer | NoAnswer:
-        """Return an answer of a group: attempts, as many as retries are allowed."""
+        """Return a group's answer, with as many attempts as retries are allowed."""
         choose = self._selection.choose
         chosen = choose(group, request, CLOCK(), (), above)
         if isinstance(chosen, Nobody) and chosen.obstacle is Obstacle.BUSY:
@@ -205,7 +205,7 @@ class Router:
     async def _wait_for_room(
         self, group: Group, request: Request, above: int | None, found: Nobody
     ) -> TrackedDeployment | Nobody:
-        """Return a deployment that has room after all, if no other alias could answer instead."""
+        """Wait for a deployment to have room; do not wait if another alias could answer instead."""
         if self._fallbacks.after(group.alias, request, None):
             return found
         for retry in range(self._retries.waits(request)):
@@ -232,7 +232,10 @@ class Router:
         tracked: TrackedDeployment,
         request: Request,
     ) -> Answer | NoAnswer:
-        """Return an answer in the schema: this one's, its repair, or another deployment's."""
+        """Return an answer that keeps to the schema.
+
+        This is the deployment's answer, else its repair, else another deployment's answer.
+        """
         asked = {tracked}
         while True:
             asking = request

@@ -1,8 +1,8 @@
-"""Callers' JSON schemas, checked so that none can keep the gateway busy.
+"""Checks against callers' JSON schemas, bounded so that no schema can keep the gateway busy.
 
 A schema may hold a regular expression that takes ages on some text, references that double with
-each level, or thousands of alternatives for each item of a list. What costs too much is taken as
-kept.
+each level, or thousands of alternatives for each item of a list. An answer whose check costs too
+much counts as keeping to the schema.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 NOTHING_FROM_THE_NET: Registry[Any] = Registry()
-"""By default jsonschema would fetch a `$ref` that is a URL; a caller could make it fetch any."""
+"""By default jsonschema fetches a `$ref` that is a URL, so a caller could have any URL fetched."""
 
 MOST_STEPS = 1_000_000
-"""Steps of a regular expression's search, at most, by its form and the text's length."""
+"""The most steps that a regular expression's search may take, by its form and the text's length."""
 MOST_CHOICES = 16
-"""Alternatives and optional parts of a regular expression, each of which may double the steps."""
+"""From this many alternatives and optional parts on, an expression is not checked.
+
+Each of them may double the steps.
+"""
 
 UNBOUNDED_PATTERN = re.compile(r"\\[1-9]|\(\?P=|\)[*+{]")
 """Backreferences, and groups that repeat: their cost may grow exponentially."""
@@ -41,10 +44,12 @@ class TooMuchError(Exception):
 
 
 class Budget(jsonschema.FormatChecker):
-    """The keywords that one check may look at; a validator carries it as its format checker.
+    """The number of keywords that one check may evaluate.
+
+    It is passed to a validator in the place of its format checker.
 
     Args:
-        keywords: how many.
+        keywords: the number.
     """
 
     def __init__(self, keywords: int) -> None:
@@ -52,7 +57,7 @@ class Budget(jsonschema.FormatChecker):
         self._left = keywords
 
     def spend(self) -> None:
-        """Count one more.
+        """Count one more keyword.
 
         Raises:
             TooMuchError: that was one too many.
@@ -63,7 +68,7 @@ class Budget(jsonschema.FormatChecker):
 
 
 def is_cheap(pattern: str, length: int) -> bool:
-    """Return whether a regular expression is searched quickly in any text of this length.
+    """Return whether a search for a regular expression is quick in any text of this length.
 
     Without groups that repeat, backtracking is bounded by the text's length to the power of the
     number of repetitions (and of the places where a match may begin), times two for each choice.
@@ -78,12 +83,12 @@ def is_cheap(pattern: str, length: int) -> bool:
 
 
 def bounded_class_for(schema: Schema) -> Any:  # noqa: ANN401 -- jsonschema makes its classes
-    """Return the validator of a schema's draft, held to a `Budget`."""
+    """Return the validator class for a schema's draft, limited by a `Budget`."""
     return _bounded(validators.validator_for(schema, default=jsonschema.Draft202012Validator))
 
 
 def holds(schema: object, names: frozenset[str]) -> bool:
-    """Return whether a schema has one of these keywords anywhere."""
+    """Return whether one of these keywords occurs anywhere in a schema."""
     waiting = [schema]
     while waiting:
         value = waiting.pop()

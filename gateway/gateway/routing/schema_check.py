@@ -1,4 +1,4 @@
-"""Whether an answer keeps to the JSON schema that its request asked for.
+"""Whether an answer keeps to the JSON schema that its request names.
 
 https://platform.openai.com/docs/guides/structured-outputs
 """
@@ -27,32 +27,32 @@ Message = dict[str, Any]
 LONGEST_VALUE = 200
 LONGEST_SCHEMA = 32 << 10
 LONGEST_ANSWER = 1 << 20
-"""In bytes; what is longer is not checked."""
+"""In bytes; anything longer is not checked."""
 
 SHORT = 2 << 10
-"""Bytes of a schema and an answer that are checked in a moment."""
+"""Up to this many bytes, a schema and an answer together are checked on the event loop first."""
 KEYWORDS_AT_ONCE = 300
 KEYWORDS = 5_000
-"""Keywords that a check may look at on the event loop, and beside it: some ms, about a second."""
+"""Keywords that a check may evaluate: on the event loop (some ms) and in the thread (about 1 s)."""
 
 UNBOUNDED = frozenset({"patternProperties", "$dynamicRef", "$recursiveRef"})
-"""Keywords whose cost is not bounded here; a schema that has one is the provider's to keep to."""
+"""Keywords whose cost has no bound here; schemas with one of them are not checked."""
 
 MOST_KNOWN = 64
 _KNOWN: dict[bytes, RequestedSchema | None] = {}
-"""Schemas by their JSON: reading one takes far longer than checking an answer, and callers ask for
-the same again and again."""
+"""Known schemas by their JSON: reading one takes far longer than checking an answer, and callers
+send the same ones repeatedly."""
 
 _BESIDE = ThreadPoolExecutor(1, "schema")
-"""One thread for all, so that schemas never take more than half of the interpreter's time."""
+"""A single thread, so that schemas never take more than half of the interpreter's time."""
 
 
 class RequestedSchema:
     """A schema that an answer has to keep to.
 
     Args:
-        schema: a valid one.
-        size: in bytes, as JSON.
+        schema: a valid schema.
+        size: its size in bytes, as JSON.
     """
 
     def __init__(self, schema: Schema, size: int) -> None:
@@ -61,7 +61,7 @@ class RequestedSchema:
         self._class = bounded_class_for(schema)
 
     async def violation(self, answer: str) -> str | None:
-        """Return how an answer breaks the schema, in words that a model understands, or None."""
+        """Return how an answer breaks the schema, in words for a model; None if it does not."""
         if len(answer) > LONGEST_ANSWER:
             return None
         if self._size + len(answer) <= SHORT:
@@ -86,14 +86,14 @@ class RequestedSchema:
         try:
             worst = best_match(validator.iter_errors(value))
         except (Unresolvable, RecursionError):
-            return None  # what the schema asks for is not known here
+            return None  # the schema refers to something that is not known here
         if worst is None:
             return None
         return f"at {worst.json_path}: {_shortened(worst.message)}"
 
 
 async def requested_schema(response_format: object) -> RequestedSchema | None:
-    """Return the schema in a request's response_format, or None when there is none to keep to."""
+    """Return the schema in a request's response_format; None when there is none to check."""
     if not isinstance(response_format, dict) or response_format.get("type") != "json_schema":
         return None
     wrapper = response_format.get("json_schema")
@@ -102,7 +102,7 @@ async def requested_schema(response_format: object) -> RequestedSchema | None:
         return None
     try:
         text = orjson.dumps(schema)
-    except TypeError:  # deeper than orjson goes
+    except TypeError:  # nested deeper than orjson allows
         return None
     if len(text) > LONGEST_SCHEMA:
         return None
@@ -116,7 +116,7 @@ async def requested_schema(response_format: object) -> RequestedSchema | None:
 
 
 def _read(text: bytes) -> RequestedSchema | None:
-    """Return a schema; one that is none is the provider's to refuse."""
+    """Return a schema to check; None for an invalid one, which the provider is left to refuse."""
     schema = orjson.loads(text)
     if holds(schema, UNBOUNDED):
         return None

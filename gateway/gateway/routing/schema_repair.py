@@ -1,4 +1,4 @@
-"""Sends an answer that breaks its JSON schema back to its model."""
+"""Send an answer that breaks its JSON schema back to its model."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from gateway.routing.tracked import TrackedDeployment
 
 MOST_PAID = 2
-"""Answers of one deployment that a request pays for: no more are reserved (costs/bound.py)."""
+"""The most answers of one deployment that a request pays for; costs/bound.py reserves as many."""
 
 
 async def schema_of(request: Request) -> RequestedSchema | None:
-    """Return the schema that a request wants its answer in; None for any answer."""
+    """Return the schema that a request's answer has to keep to; None when it names none."""
     wanted = request.body.get("response_format")
     if request.operation is not Operation.CHAT or not isinstance(wanted, dict):
         return None
     if wanted.get("type") != "json_schema":
         return None
-    # A tenth of a second to import: not for a start, and not for those who want no schema.
+    # The import takes a tenth of a second, so it waits for the first request with a schema.
     from gateway.routing.schema_check import requested_schema  # noqa: PLC0415 -- as said
 
     return await requested_schema(wanted)
 
 
 def is_paid_out(request: Request, tracked: TrackedDeployment) -> bool:
-    """Return whether a deployment may not be asked again: the request has paid it twice."""
+    """Return whether a request has paid a deployment MOST_PAID times, and may not ask it again."""
     attempts = request.attempts
     paid = sum(e.bill is not None and e.deployment is tracked.deployment for e in attempts)
     return paid >= MOST_PAID
@@ -52,12 +52,12 @@ def text_of(answer: Answer) -> str | None:
 
 
 def repair_request(request: Request, text: str, broken: str) -> Request:
-    """Return a request that asks for another answer; its attempts are the first one's.
+    """Return a request that asks for a corrected answer; it shares the caller's list of attempts.
 
     Args:
-        request: as the caller made it.
+        request: the caller's request.
         text: the answer that broke the schema.
-        broken: how, in words that a model understands.
+        broken: how it broke the schema, in words that a model understands.
     """
     from gateway.routing.schema_check import repair_messages  # noqa: PLC0415 -- as above
 

@@ -1,4 +1,4 @@
-"""Which deployment of an alias is asked next, or why none is."""
+"""Which deployment of an alias is asked next, or why none can be asked."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Nobody:
     """No deployment can be asked.
 
     Attributes:
-        obstacle: why.
-        wait: seconds until that may change; 0 when time changes nothing.
+        obstacle: the reason.
+        wait: seconds until the reason may be gone; 0 when waiting does not help.
     """
 
     obstacle: Obstacle
@@ -52,11 +52,11 @@ class Group:
     """The deployments of one alias.
 
     Attributes:
-        alias: which.
-        deployments: all of them.
-        is_plain: whether nothing but their state decides who can be asked.
+        alias: the alias.
+        deployments: all its deployments.
+        is_plain: whether only their state decides which of them can be asked.
         orders: the distinct orders, the lowest first.
-        by_tag: whether they are chosen by tag.
+        by_tag: whether deployments are chosen by tag.
     """
 
     alias: str
@@ -70,9 +70,9 @@ class Selection:
     """Chooses deployments.
 
     Args:
-        router: what is configured.
-        strategy: picks one of those that can be asked.
-        budgets: of the providers.
+        router: the settings of routing.
+        strategy: picks one of the deployments that can be asked.
+        budgets: the budgets of the providers.
     """
 
     def __init__(
@@ -112,11 +112,12 @@ class Selection:
         """Return the deployment to ask.
 
         Args:
-            group: of the alias.
-            request: for whom.
+            group: the deployments of the alias.
+            request: the request.
             now: the time.
-            avoid: those that failed this request already, which are asked only if nobody else is.
-            above: only deployments of a higher order than this; None for all.
+            avoid: deployments that already failed this request; they are asked only if no other can
+                be.
+            above: only deployments of a higher order than this are asked; None for all.
         """
         deployments = group.deployments
         in_use: Sequence[TrackedDeployment] = [
@@ -143,7 +144,10 @@ class Selection:
         now: float,
         above: int | None,
     ) -> Sequence[TrackedDeployment] | Nobody:
-        """Return the deployments that may take a request; budgets first, the order last."""
+        """Return the deployments that may take a request.
+
+        Provider budgets are checked first, then context, tags, order and limits.
+        """
         if self._budgets:
             everyone = found
             spent = self._budgets.is_spent
@@ -193,10 +197,10 @@ class Selection:
 
 
 def _with_room(found: Sequence[TrackedDeployment], request: Request) -> Sequence[TrackedDeployment]:
-    """Return the deployments whose context is large enough, as far as that can be told."""
+    """Return the deployments whose context is large enough, estimating the prompt's tokens."""
     limits = [each.deployment.max_input_tokens for each in found]
     if all(limit is None or request.size <= limit for limit in limits):
-        return found  # no prompt has more tokens than bytes
+        return found  # certain without an estimate: no prompt has more tokens than bytes
     tokens = prompt_tokens(request)
     return [
         each for each, limit in zip(found, limits, strict=True) if limit is None or tokens <= limit

@@ -1,4 +1,4 @@
-"""What can be set about failover; `config` fills it from the environment."""
+"""The settings of failover; `config` reads them from the environment."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ class FailoverSettings:
     """The settings of failover.
 
     Attributes:
-        allowed_fails: answers of 500 to 599 in a row that a deployment may give and stay in use.
-        cooldown: seconds that one which gave more, or hung, or sent a 429 without Retry-After, is
-            left alone.
-        hang_cooldown_cap: seconds; a deployment that hangs again and again is left alone for twice
-            as long each time, up to this.
-        retry_after_cap: seconds; the longest Retry-After that is believed.
-        recheck_key: seconds after which a provider that refused its key is asked, at a free
-            endpoint, whether it still does.
-        health_check_interval: seconds between two health checks of a deployment in cooldown.
-        health_check_timeout: seconds that a health check may take.
-        canary_requests: which deployments that hung or answered 500s are asked for a token, to see
-            when that ends: `all`, `free` (those whose price is set to 0) or `off`.
-        schema_repair: whether an answer is held against the JSON schema that the request asked for.
+        allowed_fails: how many answers of 500 to 599 in a row a deployment may give and stay in
+            use.
+        cooldown: the seconds that a deployment is left alone after more such answers, after a hang,
+            or after a 429 without Retry-After.
+        hang_cooldown_cap: the most seconds that a deployment is left alone for hangs; each hang in
+            a row doubles the time.
+        retry_after_cap: the longest Retry-After, in seconds, that is obeyed.
+        recheck_key: the seconds after which a provider that refused its key is asked again, at a
+            free endpoint.
+        health_check_interval: the seconds between two health checks of a deployment in cooldown.
+        health_check_timeout: the seconds that a health check may take.
+        canary_requests: which deployments get canary requests after a hang or 500s: `all`, `free`
+            (those whose price is set to 0) or `off`.
+        schema_repair: whether answers are checked against the JSON schema that a request names, and
+            sent back to the model if they break it.
     """
 
     allowed_fails: int = 2

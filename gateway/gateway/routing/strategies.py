@@ -1,6 +1,6 @@
 """LiteLLM's routing strategies: which of the deployments that can take a request gets it.
 
-Sources: LiteLLM 1.106.2, router_strategy/. What they look at is counted in `load.py`.
+Sources: LiteLLM 1.106.2, router_strategy/. The numbers that they compare are counted in `load.py`.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ class Strategy(ABC):
     """Picks a deployment.
 
     Attributes:
-        keeps_minute_limits: whether it leaves out deployments at their requests or tokens a minute.
+        keeps_minute_limits: whether it leaves out deployments that have reached their limit of
+            requests or tokens a minute.
     """
 
     keeps_minute_limits = False
 
     @abstractmethod
     def pick(self, candidates: Sequence[TrackedDeployment], request: Request) -> TrackedDeployment:
-        """Return one of at least one deployment."""
+        """Return one of the candidates, of which there is at least one."""
 
 
 class SimpleShuffle(Strategy):
     """At random, by the deployments' weights, else by their rpm, else by their tpm."""
 
     def pick(self, candidates: Sequence[TrackedDeployment], request: Request) -> TrackedDeployment:
-        """Return any; one without a weight gets none where another has one."""
+        """Return a random one by weight; one without a weight is left out if others have one."""
         del request
         for name in ("weight", "rpm", "tpm"):
             weights = [getattr(each.deployment, name) or 0.0 for each in candidates]
@@ -60,12 +61,13 @@ class LeastBusy(Strategy):
 
 
 class LowestLatency(Strategy):
-    """The fastest of late; one that was not asked lately counts as the fastest.
+    """The one that was fastest recently; one that was not asked recently counts as the fastest.
 
     Args:
         window: seconds after which latencies are forgotten.
-        buffer: how much slower than the fastest is as good, as a share of its latency.
-        percentile: of the seconds to the first token that counts for streams; None for the mean.
+        buffer: how much slower than the fastest still counts as equal, as a share of its latency.
+        percentile: the percentile of the seconds to the first token that counts for streams; None
+            for the mean.
     """
 
     keeps_minute_limits = True
@@ -78,7 +80,7 @@ class LowestLatency(Strategy):
         self._percentile = percentile
 
     def pick(self, candidates: Sequence[TrackedDeployment], request: Request) -> TrackedDeployment:
-        """Return any of those that are about as fast as the fastest."""
+        """Return a random one of those that are about as fast as the fastest."""
         oldest = time.monotonic() - self._window
         found = [
             (self._latency(each.load, stream=request.stream, oldest=oldest), each)
@@ -114,7 +116,7 @@ class LowestUsage(Strategy):
     """The one that used the fewest tokens in this minute.
 
     Args:
-        shuffle: whether one of several that are equal is taken at random, not the first.
+        shuffle: whether a random one of several equal deployments is taken, instead of the first.
     """
 
     keeps_minute_limits = True

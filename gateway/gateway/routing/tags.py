@@ -1,9 +1,9 @@
 """Deployments by a request's tags, when tag filtering is on.
 
-A tag asks for deployments with it, `&tag` demands it, `!tag` excludes it; without tags those tagged
-`default` are asked, if there are any. Source: LiteLLM 1.106.2,
-router_strategy/tag_based_routing.py; its tag_regex, tag_routing_prefix, tag_filtering_match_any and
-allow_fail_open are not among this.
+`tag` asks for deployments that have any of the tags, `&tag` demands one, `!tag` excludes one.
+Without tags, deployments tagged `default` are asked, if there are any. Source: LiteLLM 1.106.2,
+router_strategy/tag_based_routing.py. Its tag_regex, tag_routing_prefix, tag_filtering_match_any and
+allow_fail_open are not implemented.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def with_tags(
     everyone: Sequence[TrackedDeployment],
     tags: Sequence[str],
 ) -> Sequence[TrackedDeployment]:
-    """Return the deployments that may answer a request with these tags; none if none may.
+    """Return the deployments that may answer a request with these tags; it may be none.
 
     Args:
-        candidates: those in use.
-        everyone: all of the alias, which decide whether a tag is known.
-        tags: the request's.
+        candidates: the deployments in use.
+        everyone: all deployments of the alias, which decide whether a tag is known.
+        tags: the tags of the request.
     """
     required = {tag[1:] for tag in tags if tag.startswith("&") and len(tag) > 1}
     excluded = {tag[1:] for tag in tags if tag.startswith("!") and len(tag) > 1}

@@ -1,4 +1,4 @@
-"""How long an attempt may take, and whether that was the caller's own wish."""
+"""How long an attempt may take, and whether the caller's own timeout ended it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TimeoutRules:
     """The timeouts of every deployment.
 
     Args:
-        router: the settings that hold where a deployment has none of its own.
+        router: the settings for deployments without timeouts of their own.
     """
 
     def __init__(self, router: RouterSettings) -> None:
@@ -26,7 +26,7 @@ class TimeoutRules:
         self._known: dict[tuple[str, bool], Timeouts] = {}
 
     def configured(self, deployment: Deployment, *, stream: bool) -> Timeouts:
-        """Return what is configured: a stream's own timeout, else that of plain answers."""
+        """Return the configured timeouts; a stream may have its own, else that of plain answers."""
         found = self._known.get((deployment.id, stream))
         if found is None:
             router = self._router
@@ -39,7 +39,7 @@ class TimeoutRules:
 
 
 def shortened(timeouts: Timeouts, wish: float | None) -> Timeouts:
-    """Return the timeouts with the caller's wish, which can only shorten them."""
+    """Return the timeouts, shortened to the caller's own timeout if that is shorter."""
     if wish is None or wish >= timeouts.answer:
         return timeouts
     return Timeouts(min(timeouts.connect, wish), wish)
@@ -48,13 +48,13 @@ def shortened(timeouts: Timeouts, wish: float | None) -> Timeouts:
 def without_blame(
     failure: Failure, configured: Timeouts, used: Timeouts, seconds: float
 ) -> Failure:
-    """Return a failure, put down to the request if it only came of the caller's short timeout.
+    """Return a failure, or the request's own failure if only the caller's short timeout caused it.
 
     Args:
-        failure: as the provider reported it.
-        configured: without the caller's wish.
-        used: with it.
-        seconds: that the attempt took.
+        failure: the failure, as the provider reported it.
+        configured: the configured timeouts.
+        used: the timeouts in use, which the caller may have shortened.
+        seconds: how long the attempt took.
     """
     if used is configured:
         return failure

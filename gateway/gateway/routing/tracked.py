@@ -1,4 +1,4 @@
-"""A deployment with all that is known of it while the process runs."""
+"""A deployment with everything that the running process knows about it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class TrackedDeployment:
-    """A deployment, how it is and what it is doing.
+    """A deployment with its state and its load.
 
     Attributes:
-        deployment: as configured.
-        provider: asks it.
-        state: whether it is in use.
-        load: what it is doing.
+        deployment: the deployment, as configured.
+        provider: the provider that asks it.
+        state: whether it is in use or in cooldown.
+        load: its load.
         canaries: canary requests to it that are under way.
     """
 
@@ -44,5 +44,5 @@ class TrackedDeployment:
 
     @property
     def reason(self) -> FailureKind:
-        """What put it in cooldown."""
+        """The kind of failure that put it in cooldown."""
         return self.state.failure.kind if self.state.failure else FailureKind.UNREACHABLE

@@ -1,15 +1,15 @@
-"""A streamed answer put together, for spend rows that hold answers."""
+"""A streamed answer put together from its chunks, for spend logs that hold answers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 JOINED = ("content", "reasoning_content", "refusal")
-"""Fields of a delta whose pieces are one text."""
+"""Fields of a delta whose pieces are joined into one text."""
 
 
 class WholeAnswer:
-    """Puts chunks together as they pass; https://platform.openai.com/docs/api-reference/chat."""
+    """Joins chunks as they pass; https://platform.openai.com/docs/api-reference/chat."""
 
     def __init__(self) -> None:
         self._first: dict[str, Any] = {}
