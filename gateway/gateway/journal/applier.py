@@ -2,10 +2,10 @@
 
     python -m gateway.journal.applier FD
 
-FD is a socket to its gateway. The first message from there is the task (`messages.py`); after it,
-how far the gateway has written. The process ends when the gateway does, whichever way: a batch that
-is under way is finished, which is harmless, because a batch says in the database, in its own
-transaction, up to where its journal is applied.
+FD is a socket to its gateway. The first message from the gateway is the task (`messages.py`); later
+ones say how far the gateway has written. The process ends when the gateway ends, for whatever
+reason, but finishes a batch that is under way. That is harmless: the transaction of each batch also
+stores the position up to which its journal is applied.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ CONNECTION: dict[str, Any] = {
     "application_name": "gateway-journal",
 }
 
-# What Postgres says of data it cannot take; everything else is worth another try.
+# Postgres' errors for data that it cannot store; after any other error the batch is tried again.
 _DATA = (psycopg.DataError, psycopg.IntegrityError)
 
 
 class GatewayGoneError(Exception):
-    """The gateway has ended, or wants the applier to."""
+    """The gateway has ended, or wants the applier to end."""
 
 
 class Applier:
     """Applies the journals of a task.
 
     Args:
-        channel: to the gateway.
-        task: what is to be applied.
+        channel: the socket to the gateway.
+        task: what to apply.
     """
 
     def __init__(self, channel: Channel, task: Task) -> None:
@@ -73,10 +73,10 @@ class Applier:
         self._stop_at: float | None = None
 
     def run(self) -> None:
-        """Apply what is there and what comes, until the gateway is gone.
+        """Apply existing and new records until the gateway is gone.
 
         Raises:
-            GatewayGoneError: always, in the end.
+            GatewayGoneError: always, at the end.
         """
         while True:
             while self._left:
@@ -109,7 +109,7 @@ class Applier:
             raise GatewayGoneError
 
     def _try_to_apply(self, batch: Batch, folder: Path) -> bool:
-        """Apply a batch; return whether it is done with."""
+        """Apply a batch; return whether that succeeded."""
         try:
             connection = self._connected()
             try:
@@ -124,10 +124,10 @@ class Applier:
         return True
 
     def _listen(self, seconds: float | None) -> None:
-        """Take in what the gateway says; wait for it so long, None for as long as it takes.
+        """Receive the gateway's messages; wait up to `seconds` for one, None for no bound.
 
         Raises:
-            GatewayGoneError: it says nothing more, ever.
+            GatewayGoneError: the gateway has closed the socket.
         """
         written = self._channel.receive(seconds)
         if written is None:

@@ -1,6 +1,6 @@
-"""The applier as the gateway sees it.
+"""The gateway's side of the applier.
 
-A process that is started, told how far it may read, and started again when it dies.
+The gateway starts the process, tells it how far it may read, and starts it again when it dies.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ LOG = logging.getLogger(__name__)
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 LONG_LIFE = 60.0
-"""Seconds after which an applier that dies is started again without a pause that has grown."""
+"""An applier that ran for this many seconds before it died is started again after FIRST_PAUSE."""
 
 CONNECT_SECONDS = 1.0
-"""How long a gateway that stops waits for a process that it is just starting, or starting again."""
+"""How long a gateway that stops waits for an applier that is just being started."""
 
 COMMAND = (sys.executable, "-m", "gateway.journal.applier")
 
@@ -38,8 +38,8 @@ class ApplierProcess:
     """Keeps an applier running.
 
     Args:
-        task: returns what an applier that starts now is to do.
-        on_progress: is called with each of its messages.
+        task: returns the task for an applier that starts now.
+        on_progress: called with each message of the applier.
     """
 
     def __init__(self, task: Callable[[], Task], on_progress: Callable[[Progress], None]) -> None:
@@ -49,30 +49,33 @@ class ApplierProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._running: asyncio.Task[None] | None = None
         self._stopping = False
-        self._is_heard = asyncio.Event()  # there is somebody to tell
+        self._is_heard = asyncio.Event()  # set while a process receives messages
 
     @property
     def pid(self) -> int | None:
-        """The process that runs now; None when there is none."""
+        """The id of the process that runs now; None when none runs."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start it, unless it runs, and again whenever it dies; to be called on the event loop."""
+        """Start the applier if it is not running, and again whenever it dies.
+
+        To be called on the event loop.
+        """
         if self._running is None:
             self._running = asyncio.get_running_loop().create_task(self._keep_running())
 
     def tell(self, news: Written) -> None:
-        """Send news; without a process they are part of the next one's task."""
+        """Send a message; without a process its content is part of the next one's task."""
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(encoded(news))
 
     async def stop(self, seconds: float) -> None:
-        """Have it apply what is left, for so long at most, and end it."""
+        """Have the applier apply what is left, for at most `seconds`, and end it."""
         if self._running is None:
             return
         with contextlib.suppress(
             asyncio.TimeoutError
-        ):  # one that is just being started is told too
+        ):  # an applier that is just being started gets the message, too
             await asyncio.wait_for(self._is_heard.wait(), CONNECT_SECONDS)
         self._stopping = True
         self.tell(Written(stop_within=seconds))
@@ -102,7 +105,7 @@ class ApplierProcess:
         """Run one process to its end."""
         ours, theirs = socket.socketpair()
         with theirs:
-            # A session of its own: Ctrl-C in a terminal ends the gateway, and the applier after it.
+            # In a session of its own, Ctrl-C does not end the applier before the gateway stops it.
             self._process = process = subprocess.Popen(  # noqa: ASYNC220 -- takes a millisecond
                 [*COMMAND, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
@@ -134,7 +137,7 @@ class ApplierProcess:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment, in which this package is found however it was found here."""
+    """Return the environment for the applier, with the path that this package was found on."""
     parent = str(Path(gateway.__file__).resolve().parent.parent)
     paths = [parent, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,4 +1,4 @@
-"""Applies a batch of records: rows, totals and the journal's position in one transaction."""
+"""Apply a batch of records: rows, totals and the journal's position in one transaction."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ _DAYS = {
 def apply_records(
     connection: Connection, records: Sequence[Record], journal: str | None, at: int
 ) -> list[Record]:
-    """Write what is not in the database yet; all of it or nothing.
+    """Write the records that are not in the database yet: all of them or none.
 
     Args:
-        connection: commits each statement by itself.
-        records: of one journal, in their order.
-        journal: its id; None for one of version 0.1, which had none.
-        at: its position when they are applied.
+        connection: a connection that commits each statement by itself.
+        records: records of one journal, in their order.
+        journal: the journal's id; None for a journal of version 0.1, which has no id.
+        at: the journal's position once these records are applied.
 
     Returns:
         The records that were new to the database.
 
     Raises:
-        psycopg.Error: nothing was written; or, when the connection broke, that is not known.
+        psycopg.Error: nothing was written; if the connection broke, something may have been.
     """
     with connection.transaction():
         connection.execute(statements.SETTINGS)
@@ -76,7 +76,11 @@ def apply_records(
 
 
 def _insert_rows(connection: Connection, records: list[Record]) -> list[Record]:
-    """Insert the rows of records that have none yet; those without rows are new by position."""
+    """Insert the rows that are not in the database yet; return the records that were new.
+
+    A record that has no row is always new here: the journal's position has already excluded
+    records that were applied before.
+    """
     with_row = [record for record in records if record.has_row]
     if not with_row:
         return records
@@ -87,7 +91,7 @@ def _insert_rows(connection: Connection, records: list[Record]) -> list[Record]:
     written = _copy(connection, [(entry, name) for name, entry in first.items()])
     left = [record for record in with_row if record.id not in written]
     if left:
-        # Providers repeat their ids: a row of another record is no reason to lose this one.
+        # Providers repeat ids: a record whose id another record's row has gets a longer id.
         names = [record.row["request_id"] for record in left]
         names += [_second_name(record) for record in left]
         owners = {row[0] for row in connection.execute(statements.OWNERS, [names])}
@@ -109,7 +113,7 @@ def _second_name(record: Record) -> str:
 
 
 def _copy(connection: Connection, rows: Sequence[tuple[Record, str]]) -> set[str]:
-    """Insert rows under the ids given; return the records whose row was new."""
+    """Insert rows under the given request ids; return the ids of the records whose row was new."""
     lines = "".join([copied(record, name) for record, name in rows]).encode()
     with connection.cursor() as cursor:
         with cursor.copy(statements.COPY_ROWS) as copy:
@@ -174,7 +178,7 @@ def _charge(connection: Connection, kind: str, costs: dict[str, float]) -> None:
 
 
 def _charge_team_members(connection: Connection, costs: dict[str, float]) -> None:
-    """Add to the members of teams as LiteLLM does, teams in the order of their ids."""
+    """Add costs to team members as LiteLLM does, locking teams in the order of their ids."""
     rows = sorted((name.split("::")[1], name.split("::")[3], cost) for name, cost in costs.items())
     cursor = psycopg.RawCursor(connection)
     for team in dict.fromkeys(team for team, _, _ in rows):

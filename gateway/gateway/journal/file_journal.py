@@ -1,13 +1,13 @@
 """The journal: lines are appended by the event loop, and made durable in groups.
 
 One flush serves every line that was appended before it, so a slow disk costs each request one
-flush, not a queue of them. As long as the disk is quick, the event loop flushes, once for all that
-wait: to hand over to a thread and back takes several times longer than the flush itself. When it is
-slow, the thread does it, and nobody else's request waits.
+flush, not a queue of them. While the disk is quick, the event loop flushes once for all requests
+that wait: a handover to a thread and back takes several times longer than the flush itself. When
+the disk is slow, a thread flushes, so that other requests do not wait.
 
-Each file begins with a line that names the journal, which is new with each start of a gateway: a
-place (file and offset) in a journal of one id stands for the same records for ever, whatever folder
-is copied or brought back from a backup.
+Each file begins with a line that names the journal. A gateway begins a new journal at each start.
+So a place (file and offset) in a journal with a given id always stands for the same records, even
+when its folder is copied or restored from a backup.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ LOG = logging.getLogger(__name__)
 SEGMENT_BYTES = 8 << 20
 SEGMENTS_AT_LEAST = 4
 RETRY_SECONDS = 2.0
-"""How long a full disk is left alone before room is looked for again, and so long at most is a line
-not durable that nobody waits for."""
+"""The seconds after which a full disk is tried again.
+
+It is also the longest time that a line which no request waits for may stay in memory only.
+"""
 
 LONGEST_HEADER = 4096
 
@@ -51,16 +53,16 @@ class Journal:
     """One gateway's journal.
 
     Args:
-        folder: this gateway's own; see folder.py.
-        max_bytes: what all its files may take.
-        sync: whether a record counts as written only when the disk has it. Without, it survives
-            the death of every process, but not of the machine.
+        folder: this gateway's own folder; see folder.py.
+        max_bytes: the bytes that all its files may take.
+        sync: whether a record counts as written only once it is on the disk. Otherwise it survives
+            the death of every process, but not a crash of the machine.
 
     Attributes:
-        id: of the journal.
+        id: the journal's id.
         first: the number of its first file.
-        max_bytes: what all its files may take.
-        records: how many were appended.
+        max_bytes: the bytes that all its files may take.
+        records: how many records were appended.
     """
 
     def __init__(self, folder: Path, max_bytes: int, *, sync: bool = True) -> None:
@@ -72,7 +74,7 @@ class Journal:
         self._segment_bytes = min(SEGMENT_BYTES, max_bytes // SEGMENTS_AT_LEAST)
         self._sync = sync
         self._wake = threading.Condition()
-        self._making = threading.Lock()  # two files of one number would be one too many
+        self._making = threading.Lock()  # so that two threads never make a file of one number
         self._waiters: list[Waiter] = []
         self._filled: list[Segment] = []
         self._stopping = False
@@ -83,8 +85,8 @@ class Journal:
         segments.trim(folder)
         numbers = [*segments.numbers(folder), stored_place(folder).number]
         self.first = max(numbers) + 1
-        # Beyond the bound, if it must be: a gateway that did not start would never bring in what
-        # fills the journal. Without room for a spare file it takes no request.
+        # This file may exceed the bound: a gateway that did not start could never apply the records
+        # that fill the journal. Without room for a spare file it accepts no requests.
         self._active = segments.make_segment(
             folder, self.first, self._segment_bytes, begin=self._header
         )
@@ -96,17 +98,17 @@ class Journal:
 
     @property
     def stopped_because(self) -> str | None:
-        """Why no new request may be taken; None as long as there is room."""
+        """Why new requests are refused; None as long as there is room."""
         return self._failure
 
     @property
     def tail(self) -> Place:
-        """Where the next line will stand."""
+        """The place where the next line begins."""
         with self._wake:
             return Place(self._active.number, self._offset)
 
     def has_left_records(self) -> bool:
-        """Return whether files of the gateway before hold what was not applied yet."""
+        """Return whether files of the previous gateway hold records that are not applied yet."""
         read = stored_place(self.folder)
         return any(
             _holds_records(
@@ -120,20 +122,20 @@ class Journal:
         """Write a line; to be called on the event loop.
 
         Args:
-            body: of the line.
-            wake: whether the thread is to make it durable now. Otherwise `flush` does, or the
-                thread when the disk is slow, or in a while.
+            body: the line's JSON.
+            wake: whether the thread is to make the line durable now. Otherwise `flush` makes it
+                durable, or the thread does: at once if the disk is slow, else after RETRY_SECONDS.
 
         Returns:
-            Where it ends, and what is done when it is durable.
+            The place where the line ends, and a future that is done when the line is durable.
 
         Raises:
-            JournalFullError: there is no room left, not even the reserve.
-            OSError: the disk fails otherwise.
+            JournalFullError: there is no room left, not even the spare file.
+            OSError: the disk failed in another way.
         """
         line = encode(body)
         with self._wake:
-            if self._stopping:  # the descriptor may be somebody else's by now
+            if self._stopping:  # the descriptor may belong to another file by now
                 raise OSError(errno.EBADF, "the spend journal is closed")
             if self._offset + len(line) > self._active.size:
                 self._rotate(len(line))
@@ -146,23 +148,23 @@ class Journal:
             return Place(self._active.number, self._offset), done
 
     def flush(self) -> None:
-        """Make durable what was appended, once for all who ask in this turn of the event loop."""
+        """Make appended lines durable, once for all calls in this turn of the event loop."""
         if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self.flush_now)
 
     def flush_now(self) -> None:
-        """Make durable what was appended, or have the thread do so when the disk is slow.
+        """Make appended lines durable, or have the thread do so when the disk is slow.
 
         To be called on the event loop.
         """
         self._flushing = False
         with self._wake:
             if not self._quick:
-                if self._waiters:  # it was quick a moment ago, and nobody woke the thread
+                if self._waiters:  # the disk was quick when they came, so the thread is asleep
                     self._wake.notify()
                 return
-            # Files that are full are the thread's, which closes them.
+            # The thread flushes full files, because it closes them.
             mine = [waiter for waiter in self._waiters if waiter.segment is self._active]
             if not mine:
                 return
@@ -170,7 +172,7 @@ class Journal:
         self._make_durable(mine)
 
     def close(self) -> None:
-        """Make everything durable and end the thread; may be called again."""
+        """Make everything durable and end the thread; a second call does nothing."""
         with self._wake:
             if self._stopping:
                 return
@@ -184,7 +186,7 @@ class Journal:
             segments.remove_segment(self.folder, self._spare.number)
 
     def room_was_made(self) -> None:
-        """Tell that a file was removed: a full journal looks for room at once."""
+        """Notify the thread that a file was removed, so that a full journal tries again at once."""
         with self._wake:
             self._wake.notify()
 
@@ -194,7 +196,7 @@ class Journal:
         return done
 
     def _rotate(self, least: int) -> None:
-        """Go on in the file that was made ahead, or in one made now."""
+        """Continue in the spare file, or in a new one."""
         least += len(self._header)
         with self._making:
             following = self._spare or self._make(self._active.number + 1, least)
@@ -235,7 +237,7 @@ class Journal:
             for descriptor in {waiter.segment.descriptor for waiter in waiters}:
                 self._sync_data(descriptor)
         except OSError as error:
-            # What could not be written may be gone from memory too: nothing here can be trusted.
+            # After a failed flush the data may be gone from memory, too, so nothing can be trusted.
             self._stop(f"its disk fails: {error.strerror}")
             tell(waiters, error)
         else:
@@ -250,7 +252,7 @@ class Journal:
             self._quick = sorted(self._took)[len(self._took) // 2] < QUICK_SECONDS
 
     def _prepare_spare(self) -> None:
-        """Make the next file ahead; say so when there is no room, and when there is again."""
+        """Make the next file ahead of time; log when there is no room, and when there is again."""
         try:
             with self._making:
                 self._spare = self._spare or self._make(self._active.number + 1)
@@ -268,7 +270,7 @@ class Journal:
 
 
 def _holds_records(path: Path, offset: int) -> bool:
-    """Return whether a file holds more than its header, from an offset on."""
+    """Return whether a file holds more than its header from an offset on."""
     with path.open("rb") as file:
         file.seek(offset)
         start = file.read(LONGEST_HEADER).rstrip(b"\0")

@@ -1,7 +1,7 @@
-"""Who writes where: each running gateway has a folder of its own, held by a lock.
+"""The journal's folders: each running gateway has one of its own, held by a lock.
 
-Replicas may share one volume. A gateway that starts takes the first folder that nobody holds, and
-with it what the gateway before has left there.
+Several gateways may share one volume. A gateway that starts takes the first folder that no process
+holds, and with it the records that the previous gateway left there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_WRITERS = 64
 OWNER = "owner"
-"""The file that names the journal of the gateway whose folder it is, or was last."""
+"""The file that names the journal of the gateway that has the folder, or had it last."""
 
 
 class JournalFolderError(Exception):
@@ -26,7 +26,7 @@ class JournalFolderError(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """A folder that this process alone writes to; `release` gives it back.
+    """A folder that only this process writes to; `release` gives it back.
 
     Attributes:
         path: the folder.
@@ -37,12 +37,12 @@ class Claim:
     lock: int
 
     def release(self) -> None:
-        """Give the folder back; the end of the process does so too."""
+        """Give the folder back; it is also given back when the process ends."""
         os.close(self.lock)
 
 
 def claim(root: Path) -> Claim:
-    """Return the first folder of `root` that nobody holds.
+    """Return the first folder of `root` that no process holds.
 
     Raises:
         JournalFolderError: `root` cannot be written to, or every folder is held.
@@ -64,10 +64,10 @@ def claim(root: Path) -> Claim:
 
 
 def succeed(path: Path, journal: str) -> str:
-    """Note whose a folder is now; return the id of the journal whose it was, "" for nobody's.
+    """Record the folder's new journal; return the id of its previous one, "" if there was none.
 
-    It only spares the other gateways to wait for the silence of one that is gone, so what cannot
-    be written is left.
+    A failure to write is ignored. The record only spares the other gateways a wait, until they
+    would notice the silence of a gateway that is gone.
     """
     before = owner_of(path)
     with contextlib.suppress(OSError):
@@ -76,7 +76,7 @@ def succeed(path: Path, journal: str) -> str:
 
 
 def owner_of(path: Path) -> str:
-    """Return the id of the journal whose a folder is, or was; "" for nobody's."""
+    """Return the id of the journal that has a folder, or had it last; "" if there was none."""
     try:
         return (path / OWNER).read_text(encoding="ascii")
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
 """The journal's lines: a checksum, a space, JSON, a newline.
 
-A file is longer than what was written into it (see `segments.py`): the rest is zero bytes.
+A file is longer than what was written into it (see `segments.py`); the rest is zero bytes.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Damage:
-    """Bytes that are no line.
+    """Bytes that are not a valid line.
 
     Attributes:
         start: their offset in the file.
         raw: the bytes.
-        unfinished: whether nothing follows, as when a write was cut off.
+        unfinished: whether nothing follows them, as after a write that was cut off.
     """
 
     start: int
@@ -45,7 +45,7 @@ class Damage:
 
     @property
     def end(self) -> int:
-        """The offset after them."""
+        """The offset in the file after these bytes."""
         return self.start + len(self.raw)
 
 
@@ -53,7 +53,7 @@ def encode(body: bytes) -> bytes:
     """Return the line that holds `body`, which is JSON without line breaks.
 
     Raises:
-        ValueError: it holds a line break or a zero byte, which JSON in one line cannot.
+        ValueError: `body` holds a line break or a zero byte, which JSON on one line cannot hold.
     """
     if b"\n" in body or b"\0" in body:
         raise ValueError("a line of the journal cannot hold a line break or a zero byte")
@@ -61,11 +61,11 @@ def encode(body: bytes) -> bytes:
 
 
 def scan(data: bytes, base: int = 0) -> Iterator[Line | Damage]:
-    """Yield every line of `data` and everything between them that is none, in order.
+    """Yield every valid line of `data`, and all other bytes as damage, in order.
 
     Args:
         data: a file's content from `base` on.
-        base: the offset of its first byte in the file.
+        base: the offset of the first byte of `data` in the file.
     """
     at = 0
     while (found := _WRITTEN.search(data, at)) is not None:
@@ -85,6 +85,6 @@ def scan(data: bytes, base: int = 0) -> Iterator[Line | Damage]:
 
 
 def _body(text: bytes) -> bytes | None:
-    """Return a line's JSON; None when its checksum is another."""
+    """Return a line's JSON; None when its checksum is wrong."""
     checksum, space, body = text.partition(b" ")
     return body if space and checksum == b"%08x" % zlib.crc32(body) else None

@@ -1,9 +1,9 @@
-"""Makes the records of a request: what LiteLLM's pages, its API and our reports read of a row.
+"""Make the records of a request, with all that LiteLLM's pages, its API and our reports read.
 
-LiteLLM's own rows come from get_logging_payload in
-litellm/proxy/spend_tracking/spend_tracking_utils.py. What is left out of them, and why, stands in
-docs/decisions.md: `model_map_information` (7.5 kB of prices, the same in every row) and keys whose
-value is null.
+LiteLLM makes its own spend logs in get_logging_payload of
+litellm/proxy/spend_tracking/spend_tracking_utils.py. Two things are left out here, for reasons in
+docs/decisions.md: `model_map_information` (7.5 kB of prices, the same in every spend log) and keys
+whose value is null.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from gateway.request import Attempt, Bill, Request
 
 MASTER_KEY = "litellm_proxy_master_key"
-"""Stands in rows for the master key: LITELLM_PROXY_MASTER_KEY_ALIAS in litellm/constants.py."""
+"""The master key's name in rows: LITELLM_PROXY_MASTER_KEY_ALIAS in litellm/constants.py."""
 
 MASTER_USER = "default_user_id"
 """The master key's user: litellm_proxy_admin_name in litellm/proxy/proxy_server.py."""
 
 CANARY_ACCOUNT = "litellm-internal-health-check"
-"""Key, team and tag of LiteLLM's own health checks, and of our canary requests:
+"""The key, team and tag of LiteLLM's own health checks and of our canary requests:
 LITTELM_INTERNAL_HEALTH_SERVICE_ACCOUNT_NAME in litellm/constants.py."""
 
 UNKNOWN_MODEL = "unknown-model"
-"""What stands in the row of a request for a model that nobody configured, so that no caller's text
+"""The model in the row of a request for a model that is not configured, so that no caller's text
 gets into totals: UNKNOWN_MODEL_SPEND_LOG_MODEL in litellm/constants.py."""
 
 _NAMES_A_MODEL = 429
-"""A refusal below this status may be about a model's name that a caller made up."""
+"""Below this status the model's name may be made up: the refusal may be about the name itself."""
 
 _ROW_SAYS = {Kind.KEY, Kind.TEAM, Kind.TEAM_MEMBER, Kind.ORGANIZATION, Kind.ORGANIZATION_MEMBER}
 
@@ -53,13 +53,13 @@ def records_of(
 ) -> list[Record]:
     """Return a record for each attempt that has a bill, and one for a request that failed.
 
-    The row of the first attempt that was answered has the request's id as its litellm_call_id,
-    each other one that id and the attempt's number.
+    In the row of the first attempt that was answered, litellm_call_id is the request's id. In every
+    other row it is that id with the attempt's number.
 
     Args:
-        request: with its attempts.
-        status: HTTP's of the answer.
-        error: what the caller was told; None when it got an answer.
+        request: the request, with its attempts.
+        status: the HTTP status of the answer.
+        error: the error that the caller got; None when it got an answer.
         has_rows: False when only totals are kept (disable_spend_logs).
     """
     billed = [attempt for attempt in request.attempts if attempt.bill is not None]
@@ -143,7 +143,7 @@ def _record(
 
 
 def _failure(request: Request, status: int, error: GatewayError | None, *, has_row: bool) -> Record:
-    """Return the record of a request that nobody was paid for."""
+    """Return the record of a failed request that cost nothing."""
     last = request.last
     now, seconds = time.time(), time.monotonic() - request.started
     row: dict[str, Any] = {
@@ -179,7 +179,7 @@ def _failure(request: Request, status: int, error: GatewayError | None, *, has_r
 
 
 def _common(row: dict[str, Any], request: Request) -> dict[str, Any]:
-    """Fill in who asked and from where; return the row's metadata, to be gone on with."""
+    """Fill in who the caller was and from where it asked; return the row's metadata to add to."""
     caller, client, controls = request.caller, request.client, request.controls
     metadata: dict[str, Any] = {MARK: {}}
     row["metadata"] = metadata
@@ -238,7 +238,7 @@ def _whose(row: dict[str, Any], metadata: dict[str, Any], caller: Caller) -> Non
 
 
 def _besides(caller: Caller) -> list[tuple[str, str]]:
-    """Return who is charged and not named by the row, such as the user of the proxy's budget."""
+    """Return what is charged but not named in the row, such as the user of the proxy's budget."""
     return [
         (entity.kind.value, entity.id)
         for entity in caller.entities

@@ -1,4 +1,4 @@
-"""What a gateway and its applier tell each other: one JSON object a line, over a socket."""
+"""The messages between a gateway and its applier: one JSON object a line, over a socket."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What an applier is to do; its first message.
+    """The gateway's first message: what the applier is to do.
 
     Attributes:
-        url: of the database.
-        folder: the gateway's own.
-        tail: how far the gateway has written there.
+        url: the URL of the database.
+        folder: the gateway's own folder.
+        tail: how far the gateway has written in this folder.
         left: folders of gateways that are gone.
     """
 
@@ -35,12 +35,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """News from the gateway.
+    """A later message from the gateway.
 
     Attributes:
-        tail: how far it has written; None for no news of that.
-        left: more folders of gateways that are gone.
-        stop_within: seconds after which the applier is to end, at once when all is applied.
+        tail: how far the gateway has written; None if that has not changed.
+        left: further folders of gateways that are gone.
+        stop_within: seconds within which the applier is to end, earlier if everything is applied;
+            None for no end.
     """
 
     tail: Place | None = None
@@ -50,14 +51,15 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """News from the applier.
+    """A message from the applier.
 
     Attributes:
-        place: up to where the gateway's own folder is in the database; None for no news of that.
+        place: up to where the gateway's own folder is in the database; None if that has not
+            changed.
         records: how many records have been applied since the last message.
         is_idle: whether nothing is left to apply.
-        done_with: a folder of a gateway that is gone, which has nothing left.
-        level: of a log line; 0 for none.
+        done_with: a folder of a gateway that is gone, all of which is applied now; "" for none.
+        level: the level of a log line; 0 for no log line.
         text: the log line.
     """
 
@@ -88,7 +90,7 @@ class Channel:
     """The applier's end of the socket.
 
     Args:
-        end: the socket, which blocks.
+        end: the socket, in blocking mode.
     """
 
     def __init__(self, end: socket.socket) -> None:
@@ -104,7 +106,7 @@ class Channel:
         self._end.sendall(encoded(message))
 
     def receive_task(self) -> Task | None:
-        """Return the task, which comes first; None when the gateway is gone already."""
+        """Return the task, which is the first message; None when the gateway is gone already."""
         while b"\n" not in self._buffer:
             more = self._end.recv(1 << 16)
             if not more:
@@ -115,10 +117,10 @@ class Channel:
         return Task(**{**fields, "tail": Place(**fields["tail"])})
 
     def receive(self, seconds: float | None) -> Written | None:
-        """Return everything that was sent since as one message; None when the gateway is gone.
+        """Return all messages since the last call as one message; None when the gateway is gone.
 
         Args:
-            seconds: to wait for something at most; None for as long as it takes.
+            seconds: how long to wait for a message at most; None for as long as it takes.
         """
         if b"\n" not in self._buffer:
             ready, _, _ = select.select([self._end], [], [], seconds)
@@ -140,10 +142,10 @@ class Channel:
 
 
 class ChannelHandler(logging.Handler):
-    """Sends log lines to the gateway, which has the log.
+    """Sends log lines to the gateway, which writes them to its log.
 
     Args:
-        channel: to the gateway.
+        channel: the socket to the gateway.
     """
 
     def __init__(self, channel: Channel) -> None:

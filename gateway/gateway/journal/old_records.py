@@ -1,9 +1,11 @@
-"""Reads what a gateway of version 0.1 has left in its journal, or a backup of it.
+"""Read what a gateway of version 0.1 left in its journal, or what a backup of it holds.
 
-Its lines are of three kinds: records, with all their totals; notes, written before LiteLLM had
-accounted for an answer; and the word that no record will complete a note. A note's record has its
-id. A note without one (the gateway was killed in between) is made a record here, and its row is
-marked as reconciled.
+Its lines are of three kinds:
+- a record, with all its totals;
+- a note, written before LiteLLM had accounted for an answer;
+- a line which says that no record will follow for a note.
+The record that follows for a note has the note's id. If there is none, because the gateway was
+killed in between, a record is made here from the note, and its row is marked as reconciled.
 """
 
 from __future__ import annotations
@@ -39,15 +41,15 @@ _ROW_HAS = {
     "deployment",
     ACCESS_GROUPS,
 }
-"""Of a note's metadata what stands in columns."""
+"""Keys of a note's metadata whose values are in columns of the row."""
 
 
 class OldLines:
     """The lines of one folder.
 
     Args:
-        folder: of one gateway.
-        put_aside: keeps what makes no record.
+        folder: the folder of one gateway.
+        put_aside: keeps lines from which no record can be made.
     """
 
     def __init__(self, folder: Path, put_aside: Callable[[dict[str, Any]], None]) -> None:
@@ -56,15 +58,15 @@ class OldLines:
         self._completed: set[str] | None = None
 
     def record(self, fields: dict[str, Any], body: bytes, number: int) -> Record | None:
-        """Return the record of a line; None when it has none, or a later line has it.
+        """Return the record of a line; None when the line has none, or a later line has it.
 
         Args:
-            fields: the line's.
-            body: the same, undecoded.
-            number: of the file.
+            fields: the line, decoded.
+            body: the line, not decoded.
+            number: the number of the file.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no line of version 0.1.
+            KeyError, TypeError, ValueError: it is not a line of version 0.1.
         """
         if _GIVEN_UP in fields:
             return None
@@ -84,7 +86,10 @@ class OldLines:
             return None
 
     def _ids(self, number: int) -> set[str]:
-        """Return the ids of all records from a file on: nobody writes lines of 0.1 any more."""
+        """Return the ids of all records from a file on.
+
+        They are read only once, because no gateway writes lines of version 0.1 any more.
+        """
         if self._completed is None:
             self._completed = set()
             for each in segments.numbers(self._folder):
@@ -104,10 +109,10 @@ def _record_ids(path: Path) -> set[str]:
 
 
 def old_record(fields: dict[str, Any]) -> Record:
-    """Return a whole record of version 0.1, to be applied as it is.
+    """Return a complete record of version 0.1, to be applied as it is.
 
     Raises:
-        KeyError, TypeError, ValueError: it is none.
+        KeyError, TypeError, ValueError: the fields are not such a record.
     """
     row = fields["row"]
     if not isinstance(row["request_id"], str):
@@ -122,10 +127,10 @@ def old_record(fields: dict[str, Any]) -> Record:
 
 
 def record_of_note(note: dict[str, Any]) -> Record:
-    """Return the record of a note that is all there is.
+    """Return a record made from a note that has no record of its own.
 
     Raises:
-        KeyError, TypeError, ValueError: it is no note.
+        KeyError, TypeError, ValueError: it is not a note.
     """
     call = note["call"]
     known = call["litellm_params"]["metadata"]
@@ -171,7 +176,7 @@ def record_of_note(note: dict[str, Any]) -> Record:
 
 
 def _utc(text: str) -> datetime:
-    """Return a moment; LiteLLM's have the local time and do not say so."""
+    """Return a time in UTC; LiteLLM writes local times without their zone."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
 
 

@@ -1,4 +1,4 @@
-"""Places in a journal, as numbers that grow, and how far a folder was read."""
+"""Places in a journal, also as numbers that grow, and how far a folder was read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OFFSET_BITS = 40
-"""A file has less than a terabyte, and there are 2²³ of them before a number is full."""
+"""A file is smaller than a terabyte, and 2²³ files fit before a position overflows."""
 
 _POSITION = "position"
 
@@ -21,8 +21,8 @@ class Place:
     """A place between two lines.
 
     Attributes:
-        number: of the file.
-        offset: in it.
+        number: the number of the file.
+        offset: the offset in the file.
     """
 
     number: int
@@ -30,7 +30,7 @@ class Place:
 
     @property
     def at(self) -> int:
-        """The same as one number, which grows from record to record."""
+        """The place as one number, which grows from record to record."""
         return self.number << _OFFSET_BITS | self.offset
 
 
@@ -40,12 +40,12 @@ def header(journal: str) -> bytes:
 
 
 def is_header(line: bytes) -> bool:
-    """Return whether a line, behind its checksum, is what a file begins with."""
+    """Return whether a line, after its checksum, is the header of a file."""
     return line.partition(b" ")[2].startswith(b'{"journal": ')
 
 
 def stored_place(folder: Path) -> Place:
-    """Return where the next reading of a folder begins; what is lost means: at the front."""
+    """Return where the next reading of a folder begins: at its front if nothing is stored."""
     try:
         stored = json.loads((folder / _POSITION).read_text(encoding="ascii"))
         return Place(int(stored["number"]), int(stored["offset"]))
@@ -54,7 +54,7 @@ def stored_place(folder: Path) -> Place:
 
 
 def store_place(folder: Path, place: Place) -> None:
-    """Note where the next reading begins. Losing it is harmless: nothing is applied twice."""
+    """Store where the next reading begins. Losing this is harmless: nothing is applied twice."""
     path = folder / _POSITION
     temporary = folder / f"{_POSITION}.new.{os.getpid()}"
     temporary.write_text(

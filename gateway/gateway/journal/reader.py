@@ -1,4 +1,4 @@
-"""Reads a folder's journal where the last reading ended, and removes what is in the database."""
+"""Read a folder's journal from where the last reading ended, and remove what is applied."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ DAMAGED = "damaged.jsonl"
 
 @dataclass(slots=True)
 class Batch:
-    """Records that follow each other.
+    """Consecutive records.
 
     Attributes:
-        journal: the id of their journal; None for one of version 0.1.
+        journal: the id of their journal; None for a journal of version 0.1.
         end: where the next batch begins.
-        records: the records; none when there was only damage, or the end of a file.
+        records: the records; [] when there was only damage, or the end of a file.
     """
 
     journal: str | None
@@ -45,13 +45,13 @@ class Reader:
     """Reads one folder.
 
     Args:
-        folder: of one gateway.
-        tail: how far its gateway has written; everything before it is whole. None when nobody
-            writes there any more.
+        folder: the folder of one gateway.
+        tail: how far its gateway has written; every line before that is complete. None when no
+            gateway writes there any more.
 
     Attributes:
         place: up to where everything is in the database.
-        tail: as above, to be moved on.
+        tail: as above; to be updated when the gateway has written more.
     """
 
     def __init__(self, folder: Path, tail: Place | None = None) -> None:
@@ -62,7 +62,7 @@ class Reader:
         self._old = OldLines(folder, self._put_aside)
 
     def next_batch(self) -> Batch | None:
-        """Return the records that come next; None when there is none yet."""
+        """Return the next records; None when there are none yet."""
         while True:
             present = [n for n in segments.numbers(self._folder) if n >= self.place.number]
             if not present or (self.tail is not None and present[0] > self.tail.number):
@@ -74,7 +74,7 @@ class Reader:
             batch = self._read(self.tail.offset if self.tail is not None and is_active else None)
             if batch.records:
                 return batch
-            if batch.end != self.place:  # a header, or damage that was passed over
+            if batch.end != self.place:  # a header, or damage that was skipped
                 self.done(batch)
             elif is_active:
                 return None
@@ -83,7 +83,7 @@ class Reader:
                 self._remove_read_files()
 
     def done(self, batch: Batch) -> None:
-        """Take note that a batch is in the database."""
+        """Record that a batch is in the database."""
         self.place = batch.end
         if self.place != self._saved:
             store_place(self._folder, self.place)
@@ -91,7 +91,7 @@ class Reader:
         self._remove_read_files()
 
     def _read(self, limit: int | None) -> Batch:
-        """Return what stands from the place on, up to `limit` in the file."""
+        """Return the records from `place` on, up to the offset `limit` in its file."""
         number, start = self.place.number, self.place.offset
         batch = Batch(self._journal_of(number), self.place)
         for found in scan(self._chunk(number, start, limit), start):
@@ -108,7 +108,7 @@ class Reader:
         return batch
 
     def _chunk(self, number: int, start: int, limit: int | None) -> bytes:
-        """Return whole lines from a place on, about as much as a batch needs."""
+        """Return whole lines from an offset on, about as many as a batch needs."""
         with segments.path_of(self._folder, number).open("rb") as file:
             file.seek(start)
             most = -1 if limit is None else max(0, limit - start)
@@ -116,14 +116,14 @@ class Reader:
             end = data.rfind(b"\n") + 1
             if len(data) < CHUNK_BYTES or (data[-1] == 0 and not end):
                 return data
-            if end and data[-1] != 0:  # the last line goes on behind the chunk
+            if end and data[-1] != 0:  # the last line continues after the chunk
                 return data[:end]
             if end:
                 return data
             return data + (file.read() if most < 0 else file.read(most - len(data)))
 
     def _journal_of(self, number: int) -> str | None:
-        """Return the id that a file begins with; None for a file of version 0.1."""
+        """Return the journal's id from a file's header; None for a file of version 0.1."""
         if self._journal[0] != number:
             with segments.path_of(self._folder, number).open("rb") as file:
                 first = next(iter(scan(file.readline(200))), None)
@@ -146,7 +146,7 @@ class Reader:
             return None
 
     def _report(self, damage: Damage, number: int) -> None:
-        """Keep what cannot be read, and say what it means."""
+        """Keep bytes that cannot be read, and log what that means."""
         name = segments.path_of(self._folder, number).name
         if damage.unfinished:
             LOG.warning("%s ends in an unfinished record, whose answer never left", name)

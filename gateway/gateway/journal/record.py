@@ -1,8 +1,8 @@
-"""One record of the journal: a row of LiteLLM_SpendLogs, and whatever it does not say itself.
+"""One record of the journal: a row of LiteLLM_SpendLogs, and what else is needed to apply it.
 
-A line of the journal is a record as JSON. It holds each fact once: columns with LiteLLM's default
-are left out (`tables.SPEND_LOG_DEFAULTS`), and what a row repeats, and all totals, are worked out
-when it is applied (`row_values.py`, `totals.py`).
+A line of the journal is a record as JSON. It holds each fact only once. Columns with LiteLLM's
+default are left out (`tables.SPEND_LOG_DEFAULTS`). Values that a row repeats, and all totals, are
+worked out when the record is applied (`row_values.py`, `totals.py`).
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any
 import orjson
 
 MARK = "gateway"
-"""The key in a row's metadata under which the gateway's own facts stand."""
+"""The key in a row's metadata that holds the gateway's own facts."""
 
 RECONCILED = "reconciled"
-"""Among the gateway's facts: the row was made of a note of version 0.1."""
+"""One of the gateway's facts: the row was made from a note of version 0.1."""
 
 
 @dataclass(slots=True)
 class OldTotals:
-    """What a record of version 0.1 adds up to, as LiteLLM itself had worked it out.
+    """The totals of a record of version 0.1, as LiteLLM itself had worked them out.
 
     Attributes:
-        spend: whom it is charged to: LiteLLM's name of a kind (key, user, team …) and an id.
-        daily: what it adds to the daily tables, by LiteLLM's name of their kind.
+        spend: what the cost is charged to: LiteLLM's name of a kind (key, user, team …) and an id.
+        daily: what the record adds to the daily tables, by LiteLLM's name of their kind.
         model_usage: what it adds to LiteLLM_DailyModelUsage; None for nothing.
         tools: what it adds to the tables of tool use; None for nothing.
     """
@@ -43,17 +43,17 @@ class Record:
     """What one call to a provider leaves in the database.
 
     Attributes:
-        row: the row's columns that have not LiteLLM's default; `metadata` only with what no other
+        row: the row's columns that differ from LiteLLM's default; `metadata` has only what no other
             column says.
-        charged: whom it is charged to besides those that the row names: a kind and an id.
-        tools: names of the tools that the answer called.
+        charged: what the cost is charged to besides what the row names: a kind and an id.
+        tools: the names of the tools that the answer called.
         saved: US dollars that the provider's prompt cache saved; below 0 when it cost more.
         has_row: False when only totals are kept (disable_spend_logs).
-        is_counted: whether its request is counted with it: in one of its records, and in none where
-            LiteLLM's own server counts it or nobody asked (a canary request).
-        id: of the record; it stands in the row's metadata, so that a row tells whose it is.
-        old: the totals of a record of version 0.1, whose row is whole; else None.
-        at: its place in its journal; see `access.caller.Position`.
+        is_counted: whether this record counts its request. Only one record of a request does. None
+            does if LiteLLM's own server counts the request, or if it is a canary request.
+        id: the record's id; it is also in the row's metadata, so that a row names its record.
+        old: the totals of a record of version 0.1, whose row is complete; else None.
+        at: the record's place in its journal; see `access.caller.Position`.
     """
 
     row: dict[str, Any]
@@ -68,11 +68,11 @@ class Record:
 
     @property
     def cost(self) -> float:
-        """US dollars."""
+        """The cost in US dollars."""
         return float(self.row.get("spend") or 0.0)
 
     def encoded(self) -> bytes:
-        """Return it as one line of JSON; not for records of version 0.1."""
+        """Return the record as one line of JSON; not for records of version 0.1."""
         line: dict[str, Any] = {"v": 2, "id": self.id, "row": self.row}
         if self.charged:
             line["charged"] = self.charged
@@ -88,10 +88,10 @@ class Record:
 
 
 def decoded(line: dict[str, Any]) -> Record:
-    """Return the record of a line's fields.
+    """Return the record that a line's fields describe.
 
     Raises:
-        KeyError, TypeError, ValueError: it is none.
+        KeyError, TypeError, ValueError: the fields are not a record.
     """
     row = line["row"]
     if not isinstance(row, dict) or not isinstance(row["request_id"], str):

@@ -1,4 +1,4 @@
-"""What Postgres will not take: whatever a provider or caller put in, the money is written down."""
+"""Records that Postgres refuses: whatever text a caller or provider sent, the cost is not lost."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _DATA = (psycopg.DataError, psycopg.IntegrityError)
 
 
 def apply_singly(connection: Connection, batch: Batch, folder: Path) -> None:
-    """Apply each record of a batch by itself, and one that is refused without its texts.
+    """Apply each record of a batch by itself; if one is refused, apply it without its texts.
 
     Raises:
-        psycopg.Error: of another kind than the data's; what was applied by then stays.
+        psycopg.Error: an error other than refused data; what was applied by then stays.
     """
     for record in batch.records:
         at = record.at
@@ -62,7 +62,7 @@ def _refusal(
 
 
 def _bare(record: Record) -> Record:
-    """Return the record with nothing but what is counted."""
+    """Return the record with only the values that count towards costs and totals."""
     kept = {column: value for column, value in record.row.items() if column not in _TEXTS}
     plain = json.loads(json.dumps(kept).encode("ascii", "ignore"))
     return replace(record, row={**plain, "metadata": {}})

@@ -1,4 +1,4 @@
-"""Parts of a row that are worked out."""
+"""Parts of a row that have to be computed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SECONDS: dict[int, str] = {}
 
 
 def agent_tags(user_agent: str) -> list[str]:
-    """Return what LiteLLM adds: _get_user_agent_tags in litellm_core_utils/litellm_logging.py."""
+    """Return LiteLLM's tags: _get_user_agent_tags in litellm_core_utils/litellm_logging.py."""
     whole = f"User-Agent: {user_agent}"
     name, slash, _ = user_agent.partition("/")
     return [f"User-Agent: {name}", whole] if slash else [whole]
 
 
 def trace_id(traceparent: str) -> str:
-    """Return the trace's id: https://www.w3.org/TR/trace-context/#traceparent-header."""
+    """Return the id of a trace: https://www.w3.org/TR/trace-context/#traceparent-header."""
     parts = traceparent.split("-")
     return parts[1] if len(parts) > 3 else ""  # noqa: PLR2004 -- version, trace, parent, flags
 
@@ -44,7 +44,7 @@ def usage_object(bill: Bill) -> dict[str, Any]:
 
 
 def cost_breakdown(bill: Bill) -> dict[str, float]:
-    """Return what LiteLLM's pages show of a cost, US dollars."""
+    """Return the parts of a cost that LiteLLM's pages show, in US dollars."""
     known = {"total_cost": bill.cost, "original_cost": bill.cost}
     if bill.input_cost is not None:
         known["input_cost"] = bill.input_cost
@@ -55,8 +55,9 @@ def cost_breakdown(bill: Bill) -> dict[str, float]:
 def cache_savings(attempt: Attempt, bill: Bill) -> float:
     """Return what the prompt cache saved: the discount on reads less the premium on writes.
 
-    As calculate_prompt_caching_savings in litellm/litellm_core_utils/llm_cost_calc/utils.py, at the
-    deployment's ordinary prices: tiers by length and hour are left out of this one statistic.
+    This follows calculate_prompt_caching_savings in
+    litellm/litellm_core_utils/llm_cost_calc/utils.py, at the deployment's ordinary prices. This one
+    statistic ignores price tiers by length and hour.
     """
     price = attempt.deployment.price
     base = price.get("input_cost_per_token") or 0.0

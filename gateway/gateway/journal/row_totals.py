@@ -1,4 +1,4 @@
-"""What one row adds to, derived as LiteLLM derives it; the sources are named in `totals.py`."""
+"""The totals that one row adds to, derived as in LiteLLM; the sources are named in `totals.py`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENDPOINTS = {
     "aspeech": "/audio/speech",
     "atranscription": "/audio/transcriptions",
 }
-"""What stands in daily tables for a call_type: ROUTE_ENDPOINT_MAPPING in
+"""The endpoint in daily tables for each call_type: ROUTE_ENDPOINT_MAPPING in
 litellm/proxy/route_llm_request.py."""
 
 NO_TASK = "uncategorized"
@@ -37,17 +37,17 @@ _CACHE_SAVINGS_AT = _SPEND_AT + DAILY_SPEND.index("prompt_caching_savings_spend"
 
 
 def team_member(team: str, user: str) -> str:
-    """Return how LiteLLM writes a team's member; both as they are (_update_team_db)."""
+    """Return LiteLLM's name for a team's member; both ids are unchanged (_update_team_db)."""
     return f"team_id::{team}::user_id::{user}"
 
 
 def organization_member(organization: str, user: str) -> str:
-    """Return how LiteLLM writes an organisation's member (_org_member_transaction_key)."""
+    """Return LiteLLM's name for an organisation's member (_org_member_transaction_key)."""
     return f"organization_id::{quote(organization, safe='')}::user_id::{quote(user, safe='')}"
 
 
 def charged(record: Record) -> Iterator[tuple[str, str]]:
-    """Yield whom a record is charged to, as LiteLLM names them: a kind and an id."""
+    """Yield everything that a record's cost is charged to: LiteLLM's name of a kind, and an id."""
     row = record.row
     metadata = row.get("metadata")
     project = metadata.get("user_api_key_project_id") if isinstance(metadata, dict) else None
@@ -73,7 +73,10 @@ def charged(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def days(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield whose days a row is part of; a row of no user or team is one of the user or team ''."""
+    """Yield each entity whose day a row adds to: a kind and an id.
+
+    A row without a user adds to the user '', and one without a team to the team ''.
+    """
     yield "user", row.get("user") or ""
     yield "team", row.get("team_id") or ""
     for kind, column in (
@@ -115,7 +118,7 @@ def day_sums(record: Record) -> list[float]:
 
 
 def task(tags: Iterable[object]) -> str:
-    """Return the task that a tag names, of those that LiteLLM knows."""
+    """Return the first task that a tag names and LiteLLM knows; NO_TASK if there is none."""
     for tag in tags:
         if isinstance(tag, str) and tag.startswith(TASK_TAG):
             name = tag[len(TASK_TAG) :]
@@ -126,7 +129,7 @@ def task(tags: Iterable[object]) -> str:
 
 @functools.cache
 def _tasks() -> frozenset[str]:
-    """Return the tasks of LiteLLM's page of model insights, without importing LiteLLM."""
+    """Return the tasks on LiteLLM's page of model insights, without importing LiteLLM."""
     spec = find_spec("litellm")
     if spec is None or not spec.submodule_search_locations:
         return frozenset()

@@ -1,4 +1,4 @@
-"""A record's row as a line of COPY: LiteLLM's defaults and what a row repeats are put in here."""
+"""A record's row as a line of COPY, with LiteLLM's defaults and the values that a row repeats."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _REPEATED = (
     ("requester_ip_address", "requester_ip_address"),
     ("litellm_call_id", "litellm_call_id"),
 )
-"""Keys of the metadata, and the column that says the same."""
+"""Keys of the metadata, each with the column that has the same value."""
 
 _NOT_ADDITIONAL = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def _escaped(text: str) -> str:
-    """Return a text as COPY takes it: https://www.postgresql.org/docs/17/sql-copy.html."""
+    """Return a text escaped for COPY: https://www.postgresql.org/docs/17/sql-copy.html."""
     if "\\" in text:
         text = text.replace("\\", "\\\\")
     if "\n" in text or "\t" in text or "\r" in text:
@@ -44,7 +44,7 @@ def _escaped(text: str) -> str:
 
 def _as_copied(column: str, value: Any) -> str:  # noqa: ANN401 -- JSON
     if column in _JSON:
-        if isinstance(value, str):  # of version 0.1, which kept what it could not read as it was
+        if isinstance(value, str):  # from version 0.1, which kept text that it could not read
             value = {} if value in ("", "{}") else value
         return as_line_of(value).replace("\\", "\\\\")
     if value is None:
@@ -68,8 +68,8 @@ def copied(record: Record, request_id: str) -> str:
     """Return a record's row as one line of COPY.
 
     Args:
-        record: its row may leave out columns.
-        request_id: the row's, which is not always the record's own.
+        record: the record; its row may leave out columns.
+        request_id: the id for the row, which may differ from the one in the record.
     """
     row = record.row
     values = []
@@ -86,7 +86,7 @@ def copied(record: Record, request_id: str) -> str:
 
 
 def _metadata(record: Record) -> dict[str, Any]:
-    """Return the metadata with what LiteLLM repeats there, and with the record's id."""
+    """Return the metadata with the values that LiteLLM repeats there, and with the record's id."""
     row = record.row
     given = row.get("metadata")
     metadata = dict(given) if isinstance(given, dict) else {}
@@ -101,7 +101,7 @@ def _metadata(record: Record) -> dict[str, Any]:
 
 
 def additional_usage(usage: object) -> dict[str, Any]:
-    """Return what LiteLLM shows of a usage beside the three sums (get_logging_payload)."""
+    """Return what LiteLLM shows of a usage besides its three sums (get_logging_payload)."""
     if not isinstance(usage, dict):
         return {}
     more = {key: value for key, value in usage.items() if key not in _NOT_ADDITIONAL}
@@ -114,9 +114,9 @@ def additional_usage(usage: object) -> dict[str, Any]:
 
 
 def cached_tokens(usage: object) -> tuple[int, int]:
-    """Return tokens read from and written into the provider's cache.
+    """Return how many tokens were read from, and written into, the provider's cache.
 
-    As extract_cache_read_tokens and extract_cache_creation_tokens in
+    This follows extract_cache_read_tokens and extract_cache_creation_tokens in
     litellm/proxy/spend_tracking/savings.py, whatever form the provider's usage has.
     """
     if not isinstance(usage, dict):

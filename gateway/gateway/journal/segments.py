@@ -1,9 +1,9 @@
-"""The journal's files: numbered, of one size, filled with zeros before they are written to.
+"""The journal's files: numbered, of one size, and filled with zeros before they are written to.
 
-A file whose blocks exist needs one flush of the device to be safe instead of two (its length does
-not change), and a disk that is full shows while the next file is made, never in the middle of a
-record. So one file is always made ahead; when it cannot be, there is still a whole file for the
-answers that are under way.
+Filling a file ahead of time has two reasons. Its length does not change later, so a write needs one
+flush of the device instead of two. And a full disk is noticed while the next file is made, never in
+the middle of a record. So one file is always made ahead. When that fails, the answers under way
+still have a whole file.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Segment:
     """One file that is written to.
 
     Attributes:
-        number: its place in the order.
-        descriptor: of the open file.
-        size: bytes it can hold.
+        number: its place in the order of files.
+        descriptor: the descriptor of the open file.
+        size: the bytes that it can hold.
     """
 
     number: int
@@ -41,7 +41,7 @@ class Segment:
     size: int
 
     def close(self) -> None:
-        """Make it durable and closes it."""
+        """Make the file durable and close it."""
         os.fdatasync(self.descriptor)
         os.close(self.descriptor)
 
@@ -52,30 +52,30 @@ def path_of(folder: Path, number: int) -> Path:
 
 
 def numbers(folder: Path) -> list[int]:
-    """Return the numbers of the files that are there, in order."""
+    """Return the numbers of the existing files, in order."""
     return sorted(int(path.name.removesuffix(SUFFIX)) for path in folder.glob(f"*{SUFFIX}"))
 
 
 def used_bytes(folder: Path) -> int:
-    """Return what all files take together."""
+    """Return the bytes that all files take together."""
     return sum(size_of(path) for path in folder.glob(f"*{SUFFIX}"))
 
 
 def make_segment(
     folder: Path, number: int, size: int, *, limit: int | None = None, begin: bytes = b""
 ) -> Segment:
-    """Return a new file, its blocks allocated and durable.
+    """Return a new file whose blocks are allocated and durable.
 
     Args:
-        folder: where.
-        number: of the file.
-        size: in bytes.
-        limit: bytes that all files may take together; None for as many as the disk has.
-        begin: what it begins with.
+        folder: the folder for it.
+        number: its number.
+        size: its size in bytes.
+        limit: the bytes that all files may take together; None for as many as the disk has.
+        begin: the bytes that it begins with.
 
     Raises:
-        JournalFullError: with the reason.
-        OSError: the disk fails otherwise.
+        JournalFullError: the limit is reached, or the disk is full; the error says which.
+        OSError: the disk failed in another way.
     """
     if limit is not None and used_bytes(folder) + size > limit:
         raise JournalFullError(f"it has reached JOURNAL_MAX_MB, {limit >> 20} MB")
@@ -97,10 +97,10 @@ def make_segment(
 
 
 def trim(folder: Path) -> None:
-    """Cut the zeros off files that nobody writes to any more: a death leaves two of them.
+    """Cut the zeros off files that are not written to any more; a killed gateway leaves two.
 
-    Otherwise a gateway that dies again and again, while the database is away, would fill its
-    journal with room made ahead.
+    Otherwise a gateway that dies repeatedly while the database is away would fill its journal with
+    unused room.
     """
     for number in numbers(folder):
         with contextlib.suppress(FileNotFoundError), path_of(folder, number).open("r+b") as file:
@@ -126,7 +126,7 @@ def remove_segment(folder: Path, number: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make new and removed names of a folder durable."""
+    """Make a folder's new and removed names durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -141,7 +141,7 @@ def _fill(descriptor: int, size: int) -> None:
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, 0 when the applier has just removed it."""
+    """Return the size of a file in bytes; 0 when the applier has just removed it."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Ties the parts together: one object for the life of the gateway."""
+"""The journal as the rest of the gateway uses it: one object for the life of the gateway."""
 
 from __future__ import annotations
 
@@ -29,40 +29,41 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 CATCH_UP_SECONDS = 8.0
-"""How long a start waits for what was left from before to be in the database."""
+"""How long a start waits until records from previous gateways are in the database."""
 
 STOP_SECONDS = 8.0
-"""How long a gateway that stops tries to bring the rest into the database; the next start does."""
+"""How long a gateway that stops tries to apply its records; the next start applies the rest."""
 
 LINGER_SECONDS = 0.1
 """Records that come within this time share a transaction."""
 
 BUSY_LINGER_SECONDS = 1.0
 BUSY_RECORDS_PER_SECOND = 200.0
-"""From so many on, a transaction of a second's records takes a third less of the processor."""
+"""Above this rate, one transaction a second takes a third less processor time."""
 
 LOOK_SECONDS = 60.0
-"""How often folders of gateways that are gone are looked for."""
+"""The seconds between two searches for folders of gateways that are gone."""
 
 
 def linger(records: int, seconds: float) -> float:
-    """Return for how many seconds records are gathered, after so many in so many seconds."""
+    """Return for how many seconds to gather records, after `records` came in `seconds`."""
     is_busy = records > BUSY_RECORDS_PER_SECOND * seconds
     return BUSY_LINGER_SECONDS if is_busy else LINGER_SECONDS
 
 
 @dataclass(frozen=True)
 class JournalState:
-    """How the journal is.
+    """The state of the journal.
 
     Attributes:
         folder: where this gateway's files are.
-        bytes: what they take, the room made ahead too.
-        max_bytes: what they may take.
-        waiting_bytes: what is not in the database yet.
-        waiting_records: how many records that is; those left from before are not counted.
-        oldest_waiting_seconds: the age of the oldest of them; 0 when there is none.
-        stopped_because: why no request is taken; None as long as there is room.
+        bytes: the bytes that they take, including room made ahead.
+        max_bytes: the bytes that they may take.
+        waiting_bytes: the bytes that are not in the database yet.
+        waiting_records: the records that are not in the database yet, without those from previous
+            gateways.
+        oldest_waiting_seconds: the age of the oldest waiting record; 0 when there is none.
+        stopped_because: why new requests are refused; None as long as there is room.
     """
 
     folder: Path
@@ -75,22 +76,23 @@ class JournalState:
 
 
 class SpendJournal:
-    """The journal of this gateway, in use.
+    """The journal of this gateway.
 
     Args:
-        root: where every gateway has its folder.
-        max_mb: what this one's may take.
-        url: of the database.
+        root: the folder in which every gateway has its own.
+        max_mb: the megabytes that this gateway's folder may take.
+        url: the URL of the database.
         sync: whether each record is flushed to the disk.
 
     Attributes:
-        on_applied: is called with the position up to which this journal is in the database.
-        predecessor: the id of the journal that had this one's folder before, once its costs are
-            in the database; "" for none.
-        on_taken_over: is called with the id of a journal that was left behind, likewise.
+        on_applied: called with the position up to which this journal is in the database.
+        predecessor: the id of the journal that had this folder before; "" if there was none, or if
+            its costs are not in the database yet after the start.
+        on_taken_over: called with the id of a journal that was left behind, once its costs are in
+            the database.
 
     Raises:
-        JournalFolderError: no folder can be had.
+        JournalFolderError: there is no folder to use.
     """
 
     def __init__(self, root: Path, max_mb: int, url: str, *, sync: bool) -> None:
@@ -118,10 +120,10 @@ class SpendJournal:
         return self._journal.id
 
     async def start(self) -> None:
-        """Bring in what is left from before, and wait a bounded time for it.
+        """Apply the records of previous gateways, and wait a bounded time for that.
 
-        Where nothing is left, as after every orderly end, the applier starts with the first record:
-        its imports are a quarter of a start's processor time.
+        If there are none, as after every orderly stop, the applier starts only with the first
+        record, because its imports are a quarter of a start's processor time.
         """
         self._take_over()
         self._mark()
@@ -136,18 +138,18 @@ class SpendJournal:
             self.predecessor = ""
 
     def begin_to_apply(self) -> None:
-        """Start the applier, unless it runs."""
+        """Start the applier if it is not running."""
         self._applier.start()
 
     def append(self, record: Record) -> tuple[Position, asyncio.Future[None]]:
-        """Write a record; `flush` makes it durable, or a thread does in a while.
+        """Write a record; `flush` makes it durable, or else a thread does a little later.
 
         Returns:
-            Its position, and what is done when it is durable.
+            The record's position, and a future that is done when the record is durable.
 
         Raises:
-            JournalFullError: there is no room left, not even the reserve.
-            OSError: the disk fails otherwise.
+            JournalFullError: there is no room left, not even the spare file.
+            OSError: the disk failed in another way.
         """
         place, done = self._journal.append(record.encoded())
         if self._telling is None:
@@ -156,16 +158,16 @@ class SpendJournal:
         return Position(self._journal.id, place.at), done
 
     def flush(self) -> None:
-        """Make durable what was appended, once for all who ask in this turn of the event loop."""
+        """Make appended records durable, once for all calls in this turn of the event loop."""
         self._journal.flush()
 
     def reasons(self) -> list[str]:
-        """Return why the gateway is not healthy, and takes no new request."""
+        """Return why the gateway is not healthy and refuses new requests; [] if it does not."""
         reason = self._journal.stopped_because
         return [] if reason is None else [f"the spend journal is full: {reason}"]
 
     def state(self) -> JournalState:
-        """Return how the journal is now; may be called in any thread."""
+        """Return the state of the journal now; may be called in any thread."""
         waiting = self._waiting_bytes()
         oldest = self._marks[0][0] if waiting and self._marks else None
         return JournalState(
@@ -179,7 +181,7 @@ class SpendJournal:
         )
 
     async def close(self) -> None:
-        """Bring what is left into the database, as far as it answers, and end."""
+        """Apply the remaining records, as far as the database answers, and stop."""
         if self._looking is not None:
             self._looking.cancel()
         if self._telling is not None:
@@ -191,7 +193,7 @@ class SpendJournal:
             left.release()
 
     def _task(self) -> Task:
-        """Return what an applier that starts now is to do."""
+        """Return the task for an applier that starts now."""
         return Task(self._url, str(self._claim.path), self._journal.tail, list(self._left))
 
     def _tell(self) -> None:
@@ -203,13 +205,13 @@ class SpendJournal:
         self._applier.tell(Written(tail=self._journal.tail))
 
     def _mark(self) -> None:
-        """Remember when the journal was how long, to know how old its oldest record is."""
+        """Remember the journal's end and the time, to know how old the oldest waiting record is."""
         self._marks.append((time.monotonic(), self._journal.tail))
         while len(self._marks) > 1 and self._marks[0][1] <= self._place:
             self._marks.popleft()
 
     def _take(self, news: Progress) -> None:
-        """Take in what the applier says."""
+        """Handle a message from the applier."""
         if news.done_with:
             left = self._left.pop(news.done_with, None)
             if left is not None:
@@ -249,7 +251,7 @@ class SpendJournal:
                 self._applier.tell(Written(left=new))
 
     def _waiting_bytes(self) -> int:
-        """Return about how much is not in the database yet."""
+        """Return roughly how many bytes are not in the database yet."""
         place, tail = self._place, self._journal.tail
         folder = self._claim.path
         full = sum(

@@ -1,4 +1,4 @@
-"""The SQL of one transaction. What is taken from LiteLLM names its source; tests compare it."""
+"""The SQL of one transaction. SQL from LiteLLM names its source, and tests compare the two."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gateway.journal.tables import (
 )
 
 _STAGED = "gateway_spend_rows_2"
-"""With a number: behind PgBouncer a connection may still have the table of another version."""
+"""It has a number because behind PgBouncer a connection may still have another version's table."""
 
 _NOW = "now() AT TIME ZONE 'UTC'"
 _ROW = ", ".join(f'"{column}"' for column in COLUMNS)
@@ -36,7 +36,7 @@ CLAIM_POSITION = """
 INSERT INTO gateway_data.journal_position AS p (journal, at) VALUES (%s, -1)
 ON CONFLICT (journal) DO UPDATE SET at = p.at RETURNING at
 """
-"""Says how far a journal is, and keeps others from applying it until the transaction ends."""
+"""Return a journal's position, and keep others from applying it until the transaction ends."""
 
 SET_POSITION = (
     "UPDATE gateway_data.journal_position SET at = %s, updated_at = now() WHERE journal = %s"
@@ -87,7 +87,7 @@ WHERE t.organization_id = s.organization AND t.user_id = s.member
 """
 
 # _TEAM_ADVISORY_LOCK_SQL and _TEAM_MEMBER_SPEND_SQL in litellm/proxy/db/db_spend_update_writer.py:
-# the lock keeps a roster's changes out, and a member who has left gets no new row.
+# the lock keeps the team's members from changing, and a member who has left gets no new row.
 LOCK_TEAM = "SELECT pg_advisory_xact_lock(hashtext($1)) IS NULL AS locked"
 ADD_TEAM_MEMBER_SPEND = """
 INSERT INTO "LiteLLM_TeamMembership" (user_id, team_id, spend, total_spend)
@@ -111,7 +111,7 @@ SET spend = "LiteLLM_TeamMembership".spend + EXCLUDED.spend,
 def add_days(table: str, column: str, *, has_request_id: bool) -> str:
     """Return the statement that adds to one daily table; its parameter is a JSON array of rows.
 
-    The same conflict key and sums as build_bulk_upsert in
+    It has the conflict key and the sums of build_bulk_upsert in
     litellm/proxy/db/daily_spend_bulk_upsert.py.
     """
     request_id = ("request_id",) if has_request_id else ()

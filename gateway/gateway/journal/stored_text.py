@@ -1,4 +1,4 @@
-"""Cuts long texts of stored prompts and answers, as LiteLLM does before it stores them."""
+"""Cut long texts in stored prompts and answers, as LiteLLM does before it stores them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 from typing import Any
 
 LONGEST = int(os.environ.get("MAX_STRING_LENGTH_PROMPT_IN_DB") or 2048)
-"""Characters of one text; LiteLLM's variable and default."""
+"""The most characters of one text; the variable and its default are LiteLLM's."""
 
 _BEGINNING = 0.35
-"""The part of them that is of the beginning; the rest is of the end. As LiteLLM has it."""
+"""The share of these characters from the text's beginning, as in LiteLLM; the rest is its end."""
 
 _SECRETS = frozenset({"api_key", "api-key", "authorization", "x-api-key", "secret_fields"})
 

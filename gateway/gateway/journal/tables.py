@@ -1,6 +1,6 @@
-"""Every table and column that the journal writes, in one place; and the one table of its own.
+"""Every table and column of LiteLLM's that the journal writes, and the one table of its own.
 
-The columns are those of LiteLLM's schema.prisma. A contract test holds them against the shipped
+The columns are those of LiteLLM's schema.prisma. A contract test compares them with the shipped
 migrations.
 """
 
@@ -49,7 +49,7 @@ SPEND_LOG_DEFAULTS: dict[str, object] = {
     "proxy_server_request": {},
     "litellm_call_id": None,
 }
-"""A row's columns, and what stands in one that a record does not set, as LiteLLM writes it."""
+"""A row's columns, each with the value that LiteLLM writes when a record does not set it."""
 
 SPENDERS: dict[str, tuple[str, str]] = {
     "user": ("LiteLLM_UserTable", "user_id"),
@@ -64,10 +64,11 @@ SPENDERS: dict[str, tuple[str, str]] = {
     "model_access_group": ("LiteLLM_ModelAccessGroupBudgetTable", "access_group_name"),
     "agent": ("LiteLLM_AgentsTable", "agent_id"),
 }
-"""Who can be charged: LiteLLM's name of the kind, its table, and the column of its id.
+"""What can be charged: LiteLLM's name of the kind, its table, and the column of its id.
 
-The order is the one in which LiteLLM locks them (_SPEND_TABLE_COMMIT_ORDER in
-litellm/proxy/db/db_spend_update_writer.py); whoever locks in another one can deadlock with it.
+The order is the one in which LiteLLM locks the tables (_SPEND_TABLE_COMMIT_ORDER in
+litellm/proxy/db/db_spend_update_writer.py). Locking them in another order can cause a deadlock with
+LiteLLM.
 """
 
 SPENDER_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -77,7 +78,7 @@ SPENDER_COLUMNS: dict[str, tuple[str, ...]] = {
     "LiteLLM_TeamMembership": ("user_id", "team_id", "spend", "total_spend"),
     "LiteLLM_OrganizationMembership": ("spend",),
 }
-"""What is written of them."""
+"""The columns that are written in the tables above."""
 
 DAILY: dict[str, tuple[str, str]] = {
     "user": ("LiteLLM_DailyUserSpend", "user_id"),
@@ -87,7 +88,7 @@ DAILY: dict[str, tuple[str, str]] = {
     "agent": ("LiteLLM_DailyAgentSpend", "agent_id"),
     "tag": ("LiteLLM_DailyTagSpend", "tag"),
 }
-"""The daily tables, in LiteLLM's order (daily_spend_bulk_upsert.py), and whose spend they hold."""
+"""The daily tables, in LiteLLM's order (daily_spend_bulk_upsert.py), and the column of the id."""
 
 DAILY_KEY = (
     "date",
@@ -97,7 +98,7 @@ DAILY_KEY = (
     "mcp_namespaced_tool_name",
     "endpoint",
 )
-"""With the column above, the columns of the unique index; none of them may be null."""
+"""The columns of the unique index, besides the column of the id; none of them may be null."""
 
 DAILY_COUNTERS = (
     "prompt_tokens",
@@ -134,8 +135,8 @@ REQUESTS = "LiteLLM_DailyGatewayRequests"
 REQUESTS_KEY = ("date", "category", "route")
 REQUESTS_COUNTERS = ("successful_requests", "failed_requests")
 LLM_REQUEST = "llm"
-"""LiteLLM counts here what its own server answers, for its page of usage: `BillableCategory` in
-litellm/proxy/middleware/billable_request_metrics_middleware.py."""
+"""The category under which LiteLLM counts what its own server answers, for its usage page:
+`BillableCategory` in litellm/proxy/middleware/billable_request_metrics_middleware.py."""
 
 TOOL_INDEX = "LiteLLM_SpendLogToolIndex"
 TOOL_INDEX_COLUMNS = ("request_id", "tool_name", "start_time")
@@ -144,8 +145,8 @@ TOOL_SPEND_KEY = ("date", "tool_name")
 TOOL_SPEND_COUNTERS = ("spend", "total_tokens", "request_count")
 
 POSITIONS = "gateway_data.journal_position"
-"""How far each journal is in the database: whoever reads spend and this in one snapshot knows which
-records the spend has."""
+"""How far each journal is in the database. Reading spend and this in one snapshot shows which
+records the spend includes."""
 
 _CREATE = """
 CREATE SCHEMA IF NOT EXISTS gateway_data;
@@ -158,7 +159,7 @@ CREATE TABLE IF NOT EXISTS gateway_data.journal_position (
 
 
 def written() -> dict[str, tuple[str, ...]]:
-    """Return every column of LiteLLM's that is written or compared with, by table."""
+    """Return every column of LiteLLM's that is written or used in a condition, by table."""
     daily = (*DAILY_KEY, "id", "model_group", *DAILY_COUNTERS, *DAILY_SPEND, "updated_at")
     return {
         SPEND_LOGS: tuple(SPEND_LOG_DEFAULTS),
@@ -178,10 +179,10 @@ def written() -> dict[str, tuple[str, ...]]:
 
 
 def create_tables(connection: Connection) -> None:
-    """Make the journal's own schema and table where they are missing; for `migrate`.
+    """Create the journal's own schema and table where they are missing; for `migrate`.
 
     Raises:
-        psycopg.errors.InsufficientPrivilege: the role may make no schema.
+        psycopg.errors.InsufficientPrivilege: the role may not create a schema.
     """
     with connection.transaction():
         connection.execute(_CREATE)

@@ -1,8 +1,8 @@
-"""What a batch of records adds up to: derived from their rows, as LiteLLM derives it.
+"""The totals of a batch of records, derived from their rows as in LiteLLM.
 
-litellm/proxy/db/db_spend_update_writer.py: _batch_database_updates says whom a call is charged to,
-_common_add_spend_log_transaction_to_daily_transaction what a day gets; model_usage_rollup.py and
-spend_log_tool_index.py have the rest.
+In litellm/proxy/db/db_spend_update_writer.py, _batch_database_updates shows what a call is charged
+to, and _common_add_spend_log_transaction_to_daily_transaction what it adds to a day. The rest is in
+model_usage_rollup.py and spend_log_tool_index.py.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ DailyKey = tuple[str, ...]
 
 @dataclass(slots=True)
 class Day:
-    """What one row of a daily table gets.
+    """What is added to one row of a daily table.
 
     Attributes:
-        model_group: of its first record.
-        sums: in the order of DAILY_COUNTERS and DAILY_SPEND.
-        request_id: of its last record; only LiteLLM_DailyTagSpend has it.
+        model_group: the model group of the first record.
+        sums: the sums, in the order of DAILY_COUNTERS and DAILY_SPEND.
+        request_id: the request id of the last record; only LiteLLM_DailyTagSpend has this column.
     """
 
     model_group: str | None
@@ -44,7 +44,7 @@ class Totals:
 
     Attributes:
         charged: kind of spender → id → US dollars.
-        daily: kind of daily table → key → what its row gets.
+        daily: kind of daily table → key → what is added to its row.
         models: key of LiteLLM_DailyModelUsage → its counters, in the order of tables.py.
         requests: key of LiteLLM_DailyGatewayRequests → succeeded, failed.
         tool_index: rows of LiteLLM_SpendLogToolIndex.
@@ -142,7 +142,7 @@ class Totals:
             sums[at] += more
 
     def _add_old(self, old: OldTotals, cost: float) -> None:
-        """Add what version 0.1 had written down."""
+        """Add the totals that version 0.1 stored in the record."""
         for kind, identity in old.spend:
             of_kind = self.charged.setdefault(kind, {})
             of_kind[identity] = of_kind.get(identity, 0.0) + cost

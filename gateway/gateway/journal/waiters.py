@@ -1,4 +1,4 @@
-"""Who waits until something is durable, and how they are told."""
+"""Futures that wait until a file is durable, and how they are resolved."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Waiter:
-    """Somebody who waits until a file is durable.
+    """A future that waits until a file is durable.
 
     Attributes:
         segment: the file.
-        done: is resolved then.
+        done: the future, resolved when the file is durable.
     """
 
     segment: Segment
@@ -26,14 +26,14 @@ class Waiter:
 
 
 def already_done() -> asyncio.Future[None]:
-    """Return what waits for nothing."""
+    """Return a future that is already resolved."""
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     done.set_result(None)
     return done
 
 
 def tell(waiters: Sequence[Waiter], error: OSError | None) -> None:
-    """Resolve what is waited for, on each one's own event loop."""
+    """Resolve all futures, each on its own event loop."""
     running = asyncio._get_running_loop()  # noqa: SLF001 -- None in a thread
     by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for waiter in waiters:
@@ -53,4 +53,4 @@ def _resolve(futures: list[asyncio.Future[None]], error: OSError | None) -> None
             future.set_result(None)
         else:
             future.set_exception(error)
-            future.exception()  # seen: who does not wait for it need not be told
+            future.exception()  # mark it as read: a future that is not awaited needs no warning
