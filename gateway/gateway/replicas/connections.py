@@ -1,4 +1,4 @@
-"""What the gateways of a database take of its connections, before it refuses one."""
+"""How many connections the gateways of a database need, checked before the database refuses one."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 EACH = 4
-"""Of a gateway: one that listens, two for look-ups, and the applier's."""
+"""Connections of one gateway: one that listens, two for lookups, and the applier's."""
 
 PASSING = 6
-"""Of all together, for moments: jobs, metrics, `migrate`, a backup, `./run status`."""
+"""Short-lived connections in all: jobs, metrics, `migrate`, a backup, `./run status`."""
 
 
 def check_connections(connection: Connection, settings: Settings, url: str) -> None:
-    """Say what all gateways need of the database's connections, and refuse one too many.
+    """Log how many connections all gateways need, and refuse one gateway too many.
 
-    A gateway that is alone is never refused: what cannot be had then shows in /health. Behind
-    PgBouncer, which `pgbouncer=true` in the URL says, connections are not the server's to count.
+    A gateway that is alone is never refused: a connection that it lacks shows in /health. With
+    `pgbouncer=true` in the URL nothing is counted, because PgBouncer then manages the connections.
 
     Args:
-        connection: to the database.
-        settings: of this gateway.
-        url: of the database.
+        connection: a connection to the database.
+        settings: the settings of this gateway.
+        url: the URL of the database.
 
     Raises:
         ConfigurationError: with this gateway there would be more than PostgreSQL allows.

@@ -1,4 +1,4 @@
-"""The table of deployments in cooldown: told by the gateway that saw it, believed by the others."""
+"""The table of deployments in cooldown, written by one gateway and obeyed by the others."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ if TYPE_CHECKING:
 
 
 class Deployments(Protocol):
-    """What the router knows of deployments."""
+    """The part of the router's deployments that is used here."""
 
     def hear_of_cooldown(self, deployment_id: str, failure: Failure, seconds: float) -> None:
-        """Take note that another gateway has a deployment in cooldown, for so long at least."""
+        """Record that another gateway has a deployment in cooldown, for at least `seconds`."""
 
     def hear_of_end(self, deployment_id: str) -> None:
-        """Take note that another gateway has found a deployment to be back."""
+        """Record that another gateway has found a deployment to be back."""
 
 
 class Cooldowns:
-    """Tells of this gateway's cooldowns and hears of the others'.
+    """Publishes this gateway's cooldowns, and reads those of the others.
 
-    Two gateways mean the same deployment when its id, its base URL and its key are the same: one
-    that was started with another key finds out by itself whether that is taken.
+    Two gateways mean the same deployment if its id, its base URL and its key are the same. So a
+    gateway that was started with another key finds out by itself whether the provider accepts it.
 
     Args:
-        database: where the table is.
-        secret: that all gateways of the stack have. The table shows no key, nor its plain hash.
-        deployments: the router's.
-        states: every deployment of it, and how it is.
-        clock: of the states.
+        database: the database with the table.
+        secret: a secret that all gateways of the stack have. It keeps the key, and the key's plain
+            hash, out of the table.
+        deployments: the router's deployments.
+        states: every deployment of the router, with its state.
+        clock: the clock of the states.
     """
 
     def __init__(
@@ -59,17 +60,17 @@ class Cooldowns:
             self._names[deployment.id] = _name(deployment, secret)
         self._ids = {name: deployment_id for deployment_id, name in self._names.items()}
         self._changed: dict[str, None] = {}  # a set that keeps the order
-        self._told_at: dict[str, str] = {}  # what stands in the table, by the name there
+        self._told_at: dict[str, str] = {}  # the table's rows as last read, by the name there
 
     def changed(self, deployment_id: str) -> None:
-        """Take note that a deployment's cooldown has begun or ended here; `tell` tells of it."""
+        """Record that a deployment's cooldown has begun or ended here; `tell` publishes it."""
         self._changed[deployment_id] = None
 
     async def tell(self) -> None:
-        """Write what has changed here.
+        """Publish what has changed here.
 
         Raises:
-            DatabaseAwayError: the database does not answer; the rest is told the next time.
+            DatabaseAwayError: the database does not answer; the next call publishes the rest.
         """
         while self._changed:
             deployment_id, _ = self._changed.popitem()
@@ -80,7 +81,7 @@ class Cooldowns:
                 raise
 
     def read(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Take in the whole table."""
+        """Apply the whole table, as it was read."""
         before, self._told_at = self._told_at, {row["deployment"]: row["told_at"] for row in rows}
         for row in rows:
             deployment_id = self._ids.get(row["deployment"])
@@ -101,7 +102,7 @@ class Cooldowns:
                 "seconds": max(0.0, state.not_before - self._clock()),
             }
             for told_at, _ in await self._database.fetch(tables.BEGIN_COOLDOWN, values):
-                self._told_at[name] = told_at  # when it is read, it is no news
+                self._told_at[name] = told_at  # so that reading this row does not count as a change
         elif name in self._told_at:
             told_at = self._told_at[name]
             await self._database.fetch(

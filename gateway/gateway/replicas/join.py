@@ -1,4 +1,4 @@
-"""Joins this gateway's rooms with what the gateways of a database tell each other."""
+"""Connect this gateway's rooms with what the gateways of a database share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def join_others(
     access: Access, journal: SpendJournal | None, router: Router, limits: Limits, master_key: str
 ) -> Replicas | None:
-    """Return what is to be started and closed with the gateway; None without a database."""
+    """Return the object to start and close with the gateway; None without a database."""
     database = access.database
     if database is None or journal is None:
         return None

@@ -1,9 +1,10 @@
-"""Budgets over several gateways: one row a gateway and budget, and the function that grants room.
+"""Budgets over several gateways: a table, and the function that grants room in a budget.
 
-What a gateway may spend without asking stands in its row. `gateway_data.lease` takes what a gateway
-holds and has journaled, as totals, and grants more: told twice it changes nothing, and an answer
-that is lost is put right by the next call. All under one lock a budget, taken before anything is
-read, so that each statement after it sees what the call before it has written.
+The table has one row for each gateway and budget: what the gateway may spend without asking. A
+gateway reports to `gateway_data.lease` what it holds and what it has journaled, and is granted
+more. Both are totals. So a report that arrives twice changes nothing, and after a lost answer the
+next call corrects the row. Each call locks the budget before it reads anything, so that it sees
+what the previous call has written.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from gateway.database.connection import Connection
 
 LOST_MINUTES = 10
-"""So long what a gateway holds that has vanished, with its journal, is kept for it."""
+"""How long the room of a gateway that has vanished with its journal stays set aside."""
 
 SPARE = 64
-"""With each grant comes this part of what nobody holds, so that most requests need not ask."""
+"""Each grant adds one part in this many of what no gateway holds, so that few requests must ask."""
 
 _CREATE = f"""
 ALTER TABLE gateway_data.replica ADD COLUMN IF NOT EXISTS shares boolean NOT NULL DEFAULT false;
@@ -111,8 +112,11 @@ $body$
 """  # noqa: S608 -- constants of ours
 
 SHARES = "SELECT gateway_data.shares_budgets(%(id)s)"
-"""Write down, and return, whether there are others to share budgets with. One after the other: of a
-gateway that comes and one that is alone from now on, one sees what the other has written."""
+"""Record, and return, whether there are other gateways to share budgets with.
+
+Calls run one after another. If one gateway starts while another finds itself alone, the second call
+sees what the first has written.
+"""
 
 OTHERS = f"""
 SELECT
@@ -121,13 +125,13 @@ SELECT
     NOT EXISTS (SELECT FROM gateway_data.replica WHERE id <> %(id)s AND NOT shares
         AND beat_at > now() - interval '{ALIVE_SECONDS} s')
 """  # noqa: S608 -- as above
-"""Return whether there are others, and whether all that live share their budgets."""
+"""Return whether there are other gateways, and whether all live ones share their budgets."""
 
 GIVE_ALL_BACK = "DELETE FROM gateway_data.lease WHERE replica = %(id)s RETURNING id"
-"""Forget all of a gateway that is alone."""
+"""Delete all rows of a gateway, before it begins to share."""
 
 BURY = "DELETE FROM gateway_data.replica WHERE id = %(dead)s RETURNING id"
-"""Forget a gateway that is gone, and whose costs are in the database."""
+"""Delete a gateway that is gone, and whose costs are in the database."""
 
 LEASE = """
 SELECT granted, spent, elsewhere FROM gateway_data.lease(
@@ -143,11 +147,13 @@ DELETE FROM gateway_data.lease AS l WHERE (
         (SELECT p.at FROM gateway_data.journal_position AS p WHERE p.journal = l.replica), -1)
 RETURNING l.id
 """
-"""Forget the rows of a gateway that ends, and of those that are gone, but for costs that are in a
-journal still: these count until they are in the database."""
+"""Delete the rows of a gateway that ends, and of gateways that are gone.
+
+Rows with costs that are still in a journal stay: these costs count until they are in the database.
+"""
 
 FINGERPRINT = hashlib.sha256(_CREATE.encode()).hexdigest()
-"""Stands in the function's comment: what it was made from."""
+"""The hash of the SQL; the function's comment has it, to show what the function was made from."""
 
 _FUNCTION = (
     "gateway_data.lease(text, bigint, text, text, text, text, float8, boolean, float8, float8,"
@@ -156,10 +162,10 @@ _FUNCTION = (
 
 
 def create_ledger(connection: Connection) -> None:
-    """Make table and functions, where they are not there yet or made of another text.
+    """Create the table and the functions, if they are missing or were made from other SQL.
 
     Raises:
-        psycopg.errors.InsufficientPrivilege: the role may not.
+        psycopg.errors.InsufficientPrivilege: the role may not create them.
     """
     found = connection.execute(
         "SELECT obj_description(to_regprocedure(%s), 'pg_proc')", [_FUNCTION]

@@ -1,4 +1,4 @@
-"""Asks for room in budgets that several gateways share, in the background."""
+"""Ask the ledger, in the background, for room in budgets that several gateways share."""
 
 from __future__ import annotations
 
@@ -26,17 +26,19 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.1
-"""Between two asks for somebody who waits."""
+"""Between two calls for a request that waits."""
 
 SWEEP_SECONDS = 0.5
-"""What nobody has used for so long is given back."""
+"""Room that no request has used for this long is given back."""
 
 AMPLE_SWEEPS = 10
-"""After so many, where there was enough for everybody: others hardly miss it, and asking for each
-request of a key that is rarely used would cost more."""
+"""The number of sweeps after which room in an ample budget is given back.
+
+Other gateways hardly miss it, and a call for each request of a rarely used key would cost more.
+"""
 
 AT_ONCE = 8
-"""Accounts that are asked for at once; each by itself is asked for once at a time."""
+"""Accounts for which the ledger is asked at once; each account has only one call at a time."""
 
 MEMBERS = (Kind.TEAM_MEMBER, Kind.ORGANIZATION_MEMBER)
 
@@ -45,9 +47,9 @@ class Leases:
     """This gateway's part of all shared budgets.
 
     Args:
-        limits: whose accounts these are.
-        call: asks the ledger; the second argument numbers the calls.
-        is_cut_off: whether it cannot be asked.
+        limits: the limits that have the accounts.
+        call: asks the ledger; its second argument is the number of the call.
+        is_cut_off: returns whether the ledger cannot be asked.
     """
 
     def __init__(
@@ -66,10 +68,10 @@ class Leases:
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
-        """Share budgets from now on; return when the ledger knows what is under way here.
+        """Share budgets from now on; return when the ledger knows the requests under way here.
 
         Raises:
-            DatabaseAwayError: it does not answer.
+            DatabaseAwayError: the ledger does not answer.
         """
         for account in self._limits.share_budgets(self.want, self._is_cut_off):
             if account.open or account.costs or account.waiting:
@@ -77,30 +79,30 @@ class Leases:
                 self.want(account)
 
     def end(self) -> None:
-        """Hold budgets alone from now on."""
+        """Stop sharing budgets."""
         for account in self._limits.share_budgets(None):
             self._limits.wake((account,))
         self._wanted.clear()
         self._active.clear()
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Begin to ask the ledger in the background."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="leases of budgets")
 
     async def close(self) -> None:
-        """Stop asking."""
+        """Stop asking the ledger."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
     def want(self, account: Account) -> None:
-        """Have more room asked for."""
+        """Have the ledger asked for more room for an account."""
         self._wanted[account] = None
         self._news.set()
 
     async def work(self) -> None:
-        """Ask for whoever wants more.
+        """Ask the ledger for every account that wants more room.
 
         Raises:
             DatabaseAwayError: the ledger does not answer.
@@ -115,7 +117,7 @@ class Leases:
                     raise end
 
     async def sweep(self) -> None:
-        """Give back what nobody has used, and tell of costs that are in the database now.
+        """Give back unused room, and report which costs are in the database now.
 
         Raises:
             DatabaseAwayError: the ledger does not answer.
@@ -138,7 +140,11 @@ class Leases:
             await self._sync(account, Purpose.REFILL)
 
     async def _admit(self, account: Account) -> None:
-        """Ask for the first who waits, in one order everywhere: no two hold up each other."""
+        """Ask for room for the first waiting request of an account.
+
+        Its accounts are asked for in an order that is the same in every gateway, so that no two
+        requests hold up each other.
+        """
         waiter = next(iter(account.waiting))
         for each in sorted(waiter.accounts, key=_order):
             if each.lease is not None and each.lease.room < waiter.bound:
@@ -147,7 +153,10 @@ class Leases:
                     return
 
     async def _sync(self, account: Account, purpose: Purpose, need: float = math.inf) -> None:
-        """Tell and ask; not if there is as much room as somebody needs, once it is its turn."""
+        """Report to the ledger and ask it for room, one call of an account at a time.
+
+        Nothing is asked if an earlier call has already brought as much room as is needed.
+        """
         lease = account.lease
         if lease is None:
             return
@@ -176,7 +185,7 @@ class Leases:
                     swept_at = loop.time()
                     await self.sweep()
             except DatabaseAwayError:
-                self._limits.wake(tuple(self._active))  # now judged by what is known here
+                self._limits.wake(tuple(self._active))  # checked against what this gateway knows
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:
                 LOG.exception("leases of budgets failed; trying again")
@@ -188,7 +197,7 @@ def _order(account: Account) -> tuple[str, str]:
 
 
 def ledger(database: Database, replica: str) -> Callable[[Ask, int], Awaitable[Grant]]:
-    """Return what asks the ledger in the database, as one gateway."""
+    """Return a function that asks the ledger in the database on behalf of one gateway."""
 
     async def call(ask: Ask, number: int) -> Grant:
         (row,) = await database.fetch(lease_ledger.LEASE, values(ask, replica, number))
@@ -198,7 +207,7 @@ def ledger(database: Database, replica: str) -> Callable[[Ask, int], Awaitable[G
 
 
 def values(ask: Ask, replica: str, number: int) -> dict[str, object]:
-    """Return the values of `lease_ledger.LEASE`."""
+    """Return the parameters of `lease_ledger.LEASE`."""
     one, other = ask.id, ""
     if ask.kind in MEMBERS:
         group, _, user = ask.id.partition("::")
@@ -221,5 +230,5 @@ def values(ask: Ask, replica: str, number: int) -> dict[str, object]:
 
 
 def granted(row: tuple[float | None, ...]) -> Grant:
-    """Return the answer in a row of it; one that came too late grants nothing."""
+    """Return the ledger's answer from its row; the answer to an outdated call grants nothing."""
     return Grant(*(value or 0.0 for value in row))

@@ -1,4 +1,4 @@
-"""Which gateways live: each says so every few seconds, and reads who else does."""
+"""Which gateways are alive: each reports it every few seconds, and reads which others are."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 BEAT_SECONDS = 2.0
-"""Between two beats where a notification tells of changes."""
+"""Between two beats while notifications arrive."""
 
 LOOK_SECONDS = 0.8
-"""The same where none passes."""
+"""Between two beats while no notifications arrive."""
 
 JOIN_SECONDS = 3.0
 JOIN_POLL_SECONDS = 0.05
-"""How long, and how often, a start looks whether the others know of it."""
+"""How long, and how often, a start checks whether the other gateways know about it."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A gateway's place among those that live.
+    """A gateway's place among those that are alive.
 
     Attributes:
         rank: 0 for the first of them.
-        count: how many live.
+        count: how many are alive.
     """
 
     rank: int = 0
     count: int = 1
 
     def part(self, limit: int) -> int:
-        """Return this gateway's part of a limit: all parts together are the limit.
+        """Return this gateway's part of a limit; all parts together are the limit.
 
-        Where there are more gateways than the limit has units, each has one: a caller is never
-        refused everything for the gateway that it happens to ask.
+        If there are more gateways than the limit has units, each has one. So no gateway refuses all
+        of a caller's requests.
         """
         if self.count == 1 or limit <= 0:
             return limit
@@ -54,21 +54,21 @@ class Place:
 
 
 class Replicas:
-    """The gateways of one database. While that is away, those seen last are thought to live.
+    """The gateways of one database. While it is away, those seen last are taken to be alive.
 
     Args:
-        database: whose connections are used.
-        id: of this gateway, new with each start.
-        predecessor: of the gateway before it, whose journal's folder it has; "" for none.
+        database: the database, whose connections are used.
+        id: the id of this gateway, new at each start.
+        predecessor: the id of the gateway that had this one's journal folder before; "" for none.
 
     Attributes:
-        is_heard: says whether notifications pass.
-        place: this gateway's, as it was seen last.
-        moved: is called when that changes.
-        tell: tells the others what this gateway has to tell; called before each reading, unless it
-            is alone.
-        read: is called with the cooldowns that were read, unless it is alone.
-        sharing: shares budgets with the others.
+        is_heard: returns whether notifications arrive.
+        place: the place of this gateway, as last read.
+        moved: called when the place changes.
+        tell: publishes what has changed at this gateway; called before each read, unless the
+            gateway is alone.
+        read: called with the cooldowns that were read, unless the gateway is alone.
+        sharing: shares budgets with the other gateways.
     """
 
     def __init__(self, database: Database, id: str, predecessor: str) -> None:  # noqa: A002 -- a replica's `id`
@@ -86,9 +86,10 @@ class Replicas:
         self.sharing: Sharing | None = None
 
     async def start(self) -> None:
-        """Join, and know who else is there; with the database away, go on trying.
+        """Join the other gateways; while the database is away, keep trying.
 
-        Who lives has, when this returns, told what it holds of budgets, or did not in time.
+        When this returns, all live gateways have reported to the ledger what they hold of budgets,
+        or JOIN_SECONDS are over.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + JOIN_SECONDS
@@ -100,7 +101,7 @@ class Replicas:
         self._task = asyncio.create_task(self._run(), name="gateways of this database")
 
     async def close(self) -> None:
-        """Leave, so that the others need not wait until silence says so."""
+        """Leave, so that the others need not wait until they notice this gateway's silence."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -112,18 +113,18 @@ class Replicas:
                 await self._database.fetch(tables.LEAVE, self._ids)
 
     def wake(self) -> None:
-        """Beat at once: there is something to read or to tell."""
+        """Beat at once, because there is something to read or to publish."""
         self._news.set()
 
     async def beat(self) -> None:
-        """Say that this gateway lives, tell what there is to tell, and read.
+        """Report that this gateway is alive, publish what has changed, and read the others.
 
         Raises:
             DatabaseAwayError: the database does not answer.
         """
         if not self._has_tables:
             ((self._has_tables,),) = await self._database.fetch(tables.EXIST, {})
-            if not self._has_tables:  # `migrate` of an older version, or none
+            if not self._has_tables:  # an older version's `migrate` ran, or none
                 return
         if not self._has_joined:
             await self._database.fetch(tables.JOIN, self._ids)
@@ -145,7 +146,7 @@ class Replicas:
         self.place = Place(rank, 1 + len(others))
         if self.place.count != before.count:
             LOG.info("gateways of this database: %d", self.place.count)
-            self.wake()  # who comes is told, and hears, what was nobody's concern so far
+            self.wake()  # publish and read cooldowns, which did not matter to a lone gateway
         if self.place != before:
             self.moved(self.place)
 
@@ -158,6 +159,6 @@ class Replicas:
             try:
                 await self.beat()
             except DatabaseAwayError:
-                continue  # whoever connects again says so
+                continue  # the task that connects again logs it
             except Exception:
                 LOG.exception("the other gateways cannot be read; trying again")

@@ -1,7 +1,7 @@
-"""When budgets are shared: from the moment in which a gateway knows of another one.
+"""When budgets are shared: from the moment in which a gateway knows about another one.
 
-One that is alone holds all of each budget and asks nobody. One that comes waits, at its start,
-until those that live have told the ledger what is under way with them.
+A gateway that is alone holds all of each budget and does not ask the ledger. A gateway that starts
+beside others waits until they have reported to the ledger which costs are under way.
 """
 
 from __future__ import annotations
@@ -21,21 +21,24 @@ if TYPE_CHECKING:
 
 
 ALONE_SECONDS = 10.0
-"""So long after the others have gone budgets are shared still: by then everything that the others
-have spent was read with the callers, who are all that counts for a gateway that is alone."""
+"""How long budgets stay shared after the other gateways have gone.
+
+A gateway that is alone relies only on the spend that it reads with its callers. After this time,
+that spend includes everything that the others have spent.
+"""
 
 
 class Sharing:
-    """Begins and ends to share.
+    """Begins and stops sharing budgets.
 
     Args:
-        database: where the ledger is.
-        leases: this gateway's part.
-        id: of this gateway.
-        clock: seconds, monotonic.
+        database: the database with the ledger.
+        leases: this gateway's part of the shared budgets.
+        id: the id of this gateway.
+        clock: a monotonic clock, in seconds.
 
     Attributes:
-        is_complete: whether all gateways that live are known to share, or there is no other.
+        is_complete: whether all other live gateways share their budgets; True if there are none.
     """
 
     def __init__(
@@ -55,21 +58,21 @@ class Sharing:
         self.is_complete = True
 
     async def join(self) -> None:
-        """Write down that there is one more.
+        """Record in the database that there is one more gateway.
 
         Raises:
-            DatabaseAwayError: the database does not answer; likewise below.
+            DatabaseAwayError: the database does not answer; `follow` raises it, too.
         """
         await self._database.fetch(lease_ledger.SHARES, self._id)
         self._leases.start()
 
     def bury(self, journal: str) -> None:
-        """Take note that a gateway is gone and its costs are in the database."""
+        """Record that a gateway is gone and its costs are in the database."""
         if journal:
             self._dead.append(journal)
 
     async def follow(self) -> None:
-        """Begin to share if there are others, end if there are none."""
+        """Begin to share if there are other gateways; stop if there have been none for a while."""
         while self._dead:
             await self._database.fetch(lease_ledger.BURY, {"dead": self._dead[-1]})
             self._dead.pop()
@@ -99,7 +102,7 @@ class Sharing:
             self._shares = False
 
     async def close(self) -> None:
-        """Forget what this gateway holds; costs that are in its journal still are kept."""
+        """Delete what this gateway holds, except costs that are still in its journal."""
         await self._leases.close()
         with contextlib.suppress(DatabaseAwayError):
             await self._database.fetch(lease_ledger.FORGET, self._id)

@@ -1,4 +1,4 @@
-"""The tables, and every statement on them."""
+"""The tables that gateways share, and every statement on them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from gateway.database.connection import Connection
 
 ALIVE_SECONDS = 10
-"""A gateway that has said nothing for so long does not count."""
+"""A gateway that has been silent for this long does not count."""
 
 _CREATE = """
 CREATE SCHEMA IF NOT EXISTS gateway_data;
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS gateway_data.cooldown (
 """
 
 EXIST = "SELECT to_regclass('gateway_data.lease') IS NOT NULL"
-"""Whether `migrate` has made the last of all tables."""
+"""Whether `migrate` has created all tables: it creates this one last."""
 
 _IS_ALIVE = f"beat_at > now() - interval '{ALIVE_SECONDS} s'"
 _TELL = f"pg_notify('{CHANNEL}', '{REPLICAS_CHANGED}')"
@@ -46,8 +46,11 @@ INSERT INTO gateway_data.replica (id) VALUES (%(id)s)
 ON CONFLICT (id) DO UPDATE SET beat_at = now()
 RETURNING {_TELL}
 """  # noqa: S608 -- constants of ours
-"""Begin. What the gateway before this one left is over, and so is every cooldown that no other
-gateway is there to know of: a restart asks each deployment again, as it always did."""
+"""Join the other gateways, and delete the row of this gateway's predecessor.
+
+If no other gateway is alive, all cooldowns are deleted, so that a restart asks each deployment
+again.
+"""
 
 BEAT = f"""
 WITH beat AS (
@@ -61,7 +64,7 @@ SELECT
             'seconds', extract(epoch FROM until - now())))
         FROM gateway_data.cooldown), '[]')
 """  # noqa: S608 -- as above
-"""Say that this gateway lives; return the ids of the others that do, and all cooldowns."""
+"""Report that this gateway is alive; return the ids of the others that are, and all cooldowns."""
 
 LEAVE = f"DELETE FROM gateway_data.replica WHERE id = %(id)s RETURNING {_TELL}"  # noqa: S608 -- as above
 
@@ -74,14 +77,17 @@ ON CONFLICT (deployment) DO UPDATE SET kind = excluded.kind, status = excluded.s
 WHERE excluded.kind <> 'unreachable' OR c.kind = 'unreachable'
 RETURNING to_jsonb(told_at) #>> '{{}}', {_TELL}
 """  # noqa: S608 -- as above
-"""Tell of a cooldown; that one gateway cannot connect is no news where the provider answered.
-Returns when it was told of, as it is read afterwards; nothing where it was no news."""
+"""Publish a cooldown; return the time of that, in the form in which it is read later.
+
+A failure to connect does not replace a cooldown that a provider's answer began; then no row is
+returned.
+"""
 
 END_COOLDOWN = f"""
 DELETE FROM gateway_data.cooldown WHERE deployment = %(deployment)s AND told_at = %(told_at)s
 RETURNING {_TELL}
 """  # noqa: S608 -- as above
-"""Tell of the end of a cooldown as it was known: not of one that has begun again since."""
+"""Publish the end of a cooldown, unless it has begun again since it was last read."""
 
 OTHERS = f"SELECT count(*) FROM gateway_data.replica WHERE {_IS_ALIVE}"  # noqa: S608 -- as above
 ROOM = """
@@ -89,14 +95,14 @@ SELECT current_setting('max_connections')::int
         - current_setting('superuser_reserved_connections')::int
         - coalesce(current_setting('reserved_connections', true)::int, 0)
 """
-"""Return how many connections a role that is no superuser's may have at once."""
+"""Return how many connections roles other than superusers may have at once."""
 
 
 def create_tables(connection: Connection) -> None:
-    """Make the tables where they are missing; for `migrate`.
+    """Create the tables where they are missing; for `migrate`.
 
     Raises:
-        psycopg.errors.InsufficientPrivilege: the role may make no schema.
+        psycopg.errors.InsufficientPrivilege: the role may not create a schema.
     """
     with connection.transaction():
         connection.execute(_CREATE)
