@@ -1,6 +1,6 @@
-"""What is on the gateway's port: which path is whose, and how a request is read and answered.
+"""What listens on the gateway's port: its paths, and how a request is read and answered.
 
-`app.py` is the table of paths. An endpoint of OpenAI's API goes through `endpoint.py`: key
-(`keys.py`), body (`body.py`, `validation/`), then the other rooms, and back out by `answers.py`.
-Everything that this gateway does not do itself is handed to LiteLLM's proxy.
+`app.py` is the table of paths. `endpoint.py` handles requests of OpenAI's API: it reads the key
+(`keys.py`) and the body (`body.py`, `validation/`), calls the other rooms, and sends the answer
+(`answers.py`). Everything that the gateway does not do itself is handed to LiteLLM's proxy.
 """

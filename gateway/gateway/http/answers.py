@@ -1,4 +1,4 @@
-"""An answer on its way out: whole, or event by event; its end waits for the journal."""
+"""Send an answer, whole or event by event; its end waits for the journal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OK = 200
 CUT_OFF = 502
 CLIENT_GONE = 499
-"""What nginx logs for a caller that hung up: https://nginx.org/en/docs/dev/development_guide.html."""
+"""nginx's status for a caller that hung up: https://nginx.org/en/docs/dev/development_guide.html."""
 
 _EVENT_STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -36,13 +36,13 @@ _DONE = b"data: [DONE]\n\n"
 async def send_plain(
     send: Send, request: Request, asked: str, reply: PlainReply, limits: dict[str, str]
 ) -> None:
-    """Send an answer that came whole.
+    """Send an answer that is not a stream.
 
     Args:
-        send: ASGI's.
-        request: what is answered.
-        asked: the model as the caller wrote it. The answer shows it, but after a fallback the model
-            that answered, as LiteLLM does (common_request_processing.py).
+        send: ASGI's `send`.
+        request: the request that is answered.
+        asked: the model as the caller wrote it. The answer shows this name. Only after a fallback
+            it shows the model that answered, as in LiteLLM (common_request_processing.py).
         reply: the answer.
         limits: headers about the caller's limits.
     """
@@ -67,10 +67,10 @@ async def send_stream(  # noqa: PLR0913, PLR0917 -- what an answer is made of
     limits: dict[str, str],
     booking: Booking,
 ) -> int:
-    """Send an answer as it comes; its end only when its cost is on disk.
+    """Send an answer as it comes, but its end only when its cost is on disk.
 
-    A client that reads of the end is in the books, whatever dies next: the chunk with the
-    finish_reason waits, and all after it. Tokens do not.
+    The chunk with the finish_reason and all chunks after it wait for that; tokens do not. So the
+    cost of every answer that a client has read to its end is recorded, whatever dies next.
 
     Returns:
         The status for the log: 200, 502 when the stream broke, 499 when the caller hung up.
@@ -112,7 +112,8 @@ async def send_stream(  # noqa: PLR0913, PLR0917 -- what an answer is made of
 class _Hangup:
     """Cancels the task that sends a stream when its caller hangs up.
 
-    A provider that is silent would else be waited for, and what it says then paid for.
+    Otherwise the task would wait for a silent provider, and what the provider then says would be
+    paid for.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -142,7 +143,7 @@ def _event(chunk: dict[str, Any], model: str | None) -> bytes:
 
 
 def _finishes(chunk: dict[str, Any]) -> bool:
-    """Return whether a chunk tells of the end: a finish_reason, or what the whole has used."""
+    """Return whether a chunk marks the end: it has a finish_reason, or the usage of the answer."""
     choices = chunk.get("choices")
     if not choices:
         return bool(chunk.get("usage"))

@@ -34,16 +34,16 @@ _PREFLIGHT: Headers = [
 
 
 class GatewayApp:
-    """Hands each request to whose path it is; what nobody knows goes to LiteLLM's proxy.
+    """Hands each request to the part that serves its path; unknown paths go to LiteLLM's proxy.
 
     Args:
-        endpoint: of OpenAI's API.
-        model_list: of GET /models.
-        health: of GET /health.
-        deployments: of GET /gateway/deployments.
+        endpoint: answers requests of OpenAI's API.
+        model_list: answers GET /models.
+        health: answers GET /health.
+        deployments: answers GET /gateway/deployments.
         proxy: LiteLLM's proxy; None where it does not run.
-        started: awaited before the first request is let in.
-        stopped: awaited when the last one has been answered.
+        started: awaited before the first request is accepted.
+        stopped: awaited when the last request has been answered.
     """
 
     def __init__(  # noqa: PLR0913 -- one for each kind of path, and for a life's two ends
@@ -66,7 +66,7 @@ class GatewayApp:
         self._stopped = stopped
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer, or hand on."""
+        """Answer a request, or hand it on."""
         if scope["type"] == "http":
             if scope["method"] == "POST":
                 operation = OPERATIONS.get(scope["path"])
@@ -143,9 +143,10 @@ _NO_STORE = (b"cache-control", b"no-store")
 
 
 def _with_cors(scope: Message, send: Send) -> Send:
-    """Return a `send` that lets a page of another origin read the answer, as LiteLLM's does.
+    """Return a `send` that lets a page of another origin read the answer, as LiteLLM does.
 
-    Any origin, and no cookies: such a page has to know a key. See proxy_server.py, `origins`.
+    Any origin may, because there are no cookies: the page has to know a key. See proxy_server.py,
+    `origins`.
     """
     if not any(name == b"origin" for name, _ in scope["headers"]):
         return send

@@ -1,4 +1,4 @@
-"""ASGI's messages, and the few lines that answer one: https://asgi.readthedocs.io."""
+"""ASGI's messages, and the few lines that answer a request: https://asgi.readthedocs.io."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
 async def answer_bytes(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    """Send a whole response; the length is added."""
+    """Send a whole response, and add its length to the headers."""
     headers.append((b"content-length", b"%d" % len(body)))
     headers.append(NO_SNIFFING)
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -42,7 +42,7 @@ async def answer_json(
 async def answer_error(
     send: Send, error: GatewayError, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
-    """Send an error in OpenAI's form, with what its headers say."""
+    """Send an error in OpenAI's form, with the error's own headers."""
     more = [*headers, *encoded(error.headers)]
     if error.retry_after is not None:
         more.append((b"retry-after", b"%d" % error.retry_after))
@@ -50,7 +50,7 @@ async def answer_error(
 
 
 def encoded(headers: dict[str, str]) -> Headers:
-    """Return headers as ASGI wants them; what is not printable ASCII becomes a question mark."""
+    """Return headers in ASGI's form; a character that is not printable ASCII becomes a `?`."""
     return [(name.encode("latin-1"), _printable(value)) for name, value in headers.items()]
 
 
@@ -68,11 +68,11 @@ async def read_body(receive: Receive, limit: int) -> bytes:
     """Return a request's whole body.
 
     Args:
-        receive: ASGI's.
-        limit: bytes that it may have.
+        receive: ASGI's `receive`.
+        limit: the bytes that the body may have.
 
     Raises:
-        InvalidRequestError: it is longer (status 413).
+        InvalidRequestError: the body is longer (status 413).
         ClientGoneError: the caller hung up.
     """
     message = await receive()
@@ -94,7 +94,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives a body that was read already, then what really comes."""
+    """Return a `receive` that first gives a body that was read already, then the real messages."""
     first = [body]
 
     async def receive_again() -> Message:

@@ -1,4 +1,4 @@
-"""From the bytes of a body to a request that every room can rely on."""
+"""Read and check a body, so that every room can rely on its fields."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LONGEST_END_USER = 512
 
 @dataclass(frozen=True, slots=True)
 class ReadBody:
-    """A body that was read and found to be in order.
+    """A body that was read and is valid.
 
     Attributes:
-        fields: what goes to a provider, without controls and without what is null.
-        model: the alias asked for.
-        controls: what is asked of the gateway.
-        beyond: why the request has to go to LiteLLM's proxy.
+        fields: the fields for a provider, without controls and without nulls.
+        model: the alias.
+        controls: what the request asks of the gateway itself.
+        beyond: why the request has to go to LiteLLM's proxy; [] if it does not.
         stream: whether the answer is to be streamed.
     """
 
@@ -44,7 +44,7 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     """Return a body's JSON object.
 
     Raises:
-        InvalidRequestError: it is none.
+        InvalidRequestError: the body is not a JSON object.
     """
     try:
         body = orjson.loads(raw)
@@ -59,7 +59,7 @@ def model_of(body: dict[str, Any], in_path: str | None) -> str:
     """Return the model that a request names, in its path or its body.
 
     Raises:
-        InvalidRequestError: it names none.
+        InvalidRequestError: it names no model, or its name is too long.
     """
     model = in_path or body.get("model")
     if not isinstance(model, str) or not model:
@@ -72,10 +72,10 @@ def model_of(body: dict[str, Any], in_path: str | None) -> str:
 
 
 def end_user_of(body: dict[str, Any]) -> str | None:
-    """Return whom the request is made for: OpenAI's `user`, or None.
+    """Return the end user that the request is made for: OpenAI's `user`; None if there is none.
 
     Raises:
-        InvalidRequestError: it is no string, or too long to be an id.
+        InvalidRequestError: `user` is not a string, or too long for an id.
     """
     user = body.get("user")
     if user is None or user == "":
@@ -90,10 +90,10 @@ def end_user_of(body: dict[str, Any]) -> str | None:
 
 
 def read_fields(operation: Operation, body: dict[str, Any], model: str) -> ReadBody:
-    """Check a body whole; it is changed: what is for the gateway is taken out.
+    """Check a whole body, and take out the fields that are for the gateway and those that are null.
 
     Raises:
-        InvalidRequestError: names the first field that is wrong.
+        InvalidRequestError: a field is wrong; the error names the first one.
     """
     chat.not_too_deep(body)
     controls, beyond = take_controls(body)

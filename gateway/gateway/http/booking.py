@@ -1,4 +1,4 @@
-"""Between an answer and its last byte: what it cost goes into the journal and off the budget."""
+"""Book a request's cost before the last byte of its answer: in the journal and in the budgets."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Booking:
     """The costs of one request.
 
     Args:
-        request: whose attempts are paid for.
-        reservation: what its caller has set aside.
+        request: the request, with its attempts.
+        reservation: what the request has reserved.
         journal: keeps the costs; None without a database.
-        has_rows: whether spend rows are written, and not only totals.
+        has_rows: whether spend logs are written, and not only totals.
     """
 
     def __init__(
@@ -48,16 +48,18 @@ class Booking:
         self._is_done = False
 
     def book(self, error: GatewayError | None = None) -> list[asyncio.Future[None]]:
-        """Write what the request has cost into the journal and settle its reservation, once.
+        """Write the request's costs into the journal and settle its reservation; do so only once.
 
         Args:
-            error: what the caller is told instead of an answer; a failed request has a row, too.
+            error: the error that the caller gets instead of an answer; a failed request has a row,
+                too.
 
         Returns:
-            What to wait for until the costs are durable.
+            Futures that are done when the costs are durable.
 
         Raises:
-            UnavailableError: the journal cannot be written; the reservation is settled.
+            UnavailableError: the journal cannot be written; the reservation is settled all the
+                same.
         """
         if self._is_done:
             return []
@@ -101,6 +103,6 @@ class Booking:
                 if done.done():
                     done.result()
                 else:
-                    await done  # nobody else waits for it, so a caller that leaves may cancel it
+                    await done  # no other task waits for it, so a caller that leaves may cancel it
         except OSError as error:
             raise UnavailableError(UNWRITABLE, retry_after=5) from error

@@ -22,9 +22,9 @@ def client_of(
     """Return where a request comes from.
 
     Args:
-        scope: ASGI's.
-        headers: of the request.
-        trusted_proxies: networks whose `x-forwarded-for` is believed.
+        scope: ASGI's scope of the request.
+        headers: the headers of the request.
+        trusted_proxies: networks whose `x-forwarded-for` is trusted.
     """
     peer = scope["client"][0] if scope.get("client") else ""
     if trusted_proxies and _is_in(peer, trusted_proxies):
@@ -37,7 +37,7 @@ def client_of(
 
 
 def _forwarded(headers: Mapping[bytes, bytes], trusted: Sequence[str]) -> str | None:
-    """Return the last address that no trusted proxy stands behind."""
+    """Return the last address in the chain that is not a trusted proxy's."""
     chain = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
     for address in (each.strip() for each in reversed(chain)):
         if address and not _is_in(address, trusted):

@@ -1,6 +1,6 @@
-"""GET /gateway/deployments: how each deployment is, for whoever holds the master key.
+"""GET /gateway/deployments: the state of each deployment, for holders of the master key.
 
-With ?check=true the health of each is checked first, at an endpoint that costs nothing.
+With ?check=true each deployment first gets a health check, at an endpoint that costs nothing.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class DeploymentPage:
 
     Args:
         router: knows the deployments.
-        master_key: what the caller has to show. None lets everybody ask; the gateway starts
-            without one only on loopback.
+        master_key: the key that the caller has to send. None admits every caller; the gateway
+            starts without a master key only on loopback.
     """
 
     def __init__(self, router: Router, master_key: str | None) -> None:
@@ -32,7 +32,7 @@ class DeploymentPage:
         self._master_key = master_key
 
     async def __call__(self, scope: Message, send: Send) -> None:
-        """Answer; no key is ever part of it."""
+        """Answer; the answer never contains a key."""
         if not self._may_ask(scope):
             error = {"message": "this page wants the master key", "code": "401"}
             await answer_json(send, 401, {"error": error}, [_NO_STORE])

@@ -1,4 +1,4 @@
-"""An endpoint of OpenAI's API: a request's way through the rooms, and back."""
+"""An endpoint of OpenAI's API: takes a request through the rooms and sends its answer."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Endpoint:
     """Answers the requests of OpenAI's API.
 
     Args:
-        rooms: what a request meets on its way.
-        trusted_proxies: networks whose word on a caller's address is taken.
+        rooms: the rooms that a request passes through.
+        trusted_proxies: networks whose `x-forwarded-for` is trusted.
     """
 
     def __init__(self, rooms: Rooms, trusted_proxies: tuple[str, ...] = ()) -> None:
@@ -58,7 +58,7 @@ class Endpoint:
         operation: Operation,
         model_in_path: str | None = None,
     ) -> None:
-        """Answer a request, whatever becomes of it."""
+        """Answer a request, if need be with an error."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         arrival = Arrival(request_id_of(headers))
         try:
@@ -117,17 +117,17 @@ class Endpoint:
     async def carry(
         self, request: Request, asked: str, receive: Receive, send: Send, arrival: Arrival
     ) -> None:
-        """Carry a checked request through limits, routing and journal, and send its answer.
+        """Take a checked request through limits, routing and journal, and send its answer.
 
         Args:
-            request: it.
+            request: the request.
             asked: the model as the caller wrote it, which the answer shows.
-            receive: ASGI's, to notice that the caller hangs up.
-            send: ASGI's.
-            arrival: is told when the answer has begun.
+            receive: ASGI's `receive`, to notice that the caller hangs up.
+            send: ASGI's `send`.
+            arrival: records that the answer has begun.
 
         Raises:
-            GatewayError: nobody answered, or a limit is reached; nothing was sent.
+            GatewayError: no deployment answered, or a limit is reached; nothing was sent.
         """
         rooms = self._rooms
         self._require_room()
@@ -157,7 +157,10 @@ class Endpoint:
             booking.book()
 
     async def _reserve(self, request: Request, usd: float, tokens: int) -> Reservation:
-        """Reserve; whoever waited while its budget was reset or raised is judged by the new one.
+        """Reserve the bound of a request.
+
+        A request that is refused is checked again if its caller's budget or limits have changed
+        meanwhile, for example by a reset.
 
         Raises:
             GatewayError: a limit is reached.
@@ -172,7 +175,7 @@ class Endpoint:
                     raise
 
     async def _as_it_is_now(self, caller: Caller) -> Caller:
-        """Return a caller as the database has it; as it was while that is away."""
+        """Return a caller as the database has it now; unchanged while the database is away."""
         try:
             return await self._rooms.access.by_hash(
                 caller.key_hash,
@@ -184,7 +187,7 @@ class Endpoint:
             return caller
 
     def _require_room(self) -> None:
-        """Refuse a request whose cost could not be written down."""
+        """Refuse a request if its cost could not be recorded."""
         journal = self._rooms.journal
         if journal is not None:
             for reason in journal.reasons():
@@ -196,7 +199,7 @@ class Endpoint:
         await self._rooms.proxy(scope, replayed(raw, receive), send)
 
     async def refuse(self, send: Send, arrival: Arrival, error: GatewayError) -> None:
-        """Answer with an error where no answer was begun, and tell of the request."""
+        """Answer with an error if no answer has begun, and notify the observers."""
         headers = {"x-litellm-call-id": arrival.id}
         if arrival.request is not None:
             headers |= response_headers(arrival.request)
@@ -215,12 +218,12 @@ class Endpoint:
 
 @dataclass(slots=True)
 class Arrival:
-    """What is known of a request while it is being answered, also when it is refused.
+    """What is known about a request while it is being answered or refused.
 
     Attributes:
-        id: of the request.
-        request: the request; None until its body was found to be in order.
-        has_begun: whether an answer was begun, so that an error can be no response any more.
+        id: the request's id.
+        request: the request; None until its body has been checked.
+        has_begun: whether an answer has begun, so that no error can be sent any more.
     """
 
     id: str
@@ -231,10 +234,10 @@ class Arrival:
 async def parsed_body(
     operation: Operation, raw: bytes, headers: dict[bytes, bytes]
 ) -> tuple[dict[str, Any], tuple[UploadedFile, ...]]:
-    """Return the fields of a body, and its files where it is a form.
+    """Return the fields of a body, and its files if it is a form.
 
     Raises:
-        InvalidRequestError: it cannot be read.
+        InvalidRequestError: the body cannot be read.
     """
     if operation is not Operation.TRANSCRIPTION:
         return parse_json(raw), ()

@@ -18,10 +18,10 @@ _LISTS = "[]"
 async def parse_form(
     raw: bytes, headers: dict[bytes, bytes]
 ) -> tuple[dict[str, Any], tuple[UploadedFile, ...]]:
-    """Return a form's fields, numbers among them as numbers, and its files.
+    """Return a form's fields, with numbers and booleans converted, and its files.
 
     Raises:
-        InvalidRequestError: it cannot be read, or has no file.
+        InvalidRequestError: the form cannot be read, or has no file.
     """
     from starlette.datastructures import Headers, UploadFile  # noqa: PLC0415 -- seldom needed
     from starlette.formparsers import MultiPartException, MultiPartParser  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""GET /health: whether the gateway can do its work. Free, open, and never a paid call."""
+"""GET /health: whether the gateway can do its work. It needs no key and never makes a paid call."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Report:
     Attributes:
         reasons: why the gateway cannot do its work; empty when it can.
         models: how many aliases are loaded.
-        degraded: what does not work beside it: LiteLLM's pages and other APIs.
-        database_answers: whether it does; None without one.
+        degraded: what else does not work: LiteLLM's pages and other APIs.
+        database_answers: whether the database answers; None without a database.
     """
 
     reasons: tuple[str, ...]
@@ -31,7 +31,7 @@ class Report:
         return 503 if self.reasons else 200
 
     def body(self) -> dict[str, object]:
-        """Return the JSON object that is answered."""
+        """Return the JSON object of the answer."""
         if self.reasons:
             body: dict[str, object] = {"status": "unhealthy", "reasons": list(self.reasons)}
         else:
@@ -42,13 +42,13 @@ class Report:
 
 
 class Health:
-    """Puts together what the parts know of themselves; nothing is asked for an answer.
+    """Collects what the parts already know about themselves; a report makes no calls.
 
     Args:
         models: how many aliases there are.
-        database_answers: returns whether the database does; None without one.
+        database_answers: returns whether the database answers; None without a database.
         reasons: returns why the gateway cannot do its work.
-        degraded: returns what does not work beside it.
+        degraded: returns what else does not work.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Health:
         self._degraded = degraded
 
     def report(self) -> Report:
-        """Return the state of now."""
+        """Return the present state."""
         reasons = list(self._reasons())
         if not self._models:
             reasons.append("no model is loaded")

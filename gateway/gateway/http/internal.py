@@ -1,8 +1,8 @@
-"""The internal endpoint: OpenAI's API for LiteLLM's proxy alone, on a listener of its own.
+"""The internal endpoint: OpenAI's API for LiteLLM's proxy only, on a listener of its own.
 
-Every model that LiteLLM asks is asked here, so that limits, failover and costs are the gateway's.
-Whose request it is says a signed identity (proxy/identity.py); no key is taken, and nothing is ever
-handed on to LiteLLM from here. Block, models and budget are judged again.
+LiteLLM asks every model through this endpoint, so that the gateway's limits, failover and costs
+apply. A signed identity says whose request it is (proxy/identity.py). No key is accepted, and
+nothing is handed on to LiteLLM from here. Block, models and budget are checked again.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class InternalApp:
     """An ASGI application for LiteLLM's proxy.
 
     Args:
-        endpoint: carries the requests.
-        rooms: what a request meets on its way.
-        secret: with which identities are signed.
+        endpoint: takes the requests through the rooms.
+        rooms: the rooms that a request passes through.
+        secret: the secret that identities are signed with.
     """
 
     def __init__(self, endpoint: Endpoint, rooms: Rooms, secret: bytes) -> None:
@@ -51,7 +51,7 @@ class InternalApp:
         self._uses = UseCounter()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer, whatever becomes of it."""
+        """Answer a request, if need be with an error."""
         if scope["type"] != "http":
             return
         arrival = Arrival("")

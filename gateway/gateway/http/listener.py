@@ -1,4 +1,4 @@
-"""A second listener of the same process, for an application that no outsider reaches."""
+"""A second listener of the same process, for an application that outsiders cannot reach."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Listener:
     """Serves an application beside the gateway's own.
 
     Args:
-        app: what is served.
-        host: where it listens. A name that several gateways share stands for all their addresses;
-            each listens at its own.
-        port: where it listens.
+        app: the application.
+        host: the host to listen on. If several gateways share the name, each listens only on the
+            addresses that are its own.
+        port: the port to listen on.
     """
 
     def __init__(self, app: App, host: str, port: int) -> None:
@@ -36,7 +36,7 @@ class Listener:
                 host=host,
                 port=port,
                 lifespan="off",
-                # uvicorn's loggers are the process's: what is set here, serve.py's server has too.
+                # uvicorn's loggers are shared in a process: settings here would change serve.py's.
                 log_config=None,
                 log_level=None,
                 server_header=False,
@@ -46,7 +46,7 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to listen; where none of the addresses is this machine's, say so and go on.
+        """Begin to listen; if none of the addresses is this machine's, log that and do not listen.
 
         Raises:
             OSError: the port is taken.
@@ -70,9 +70,9 @@ class Listener:
 
 
 class _ServerWithoutSignals(uvicorn.Server):
-    """Leaves the process's signals to the gateway's own server."""
+    """A server that leaves the process's signals to the gateway's own server."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Capture none."""
+        """Capture no signals."""
         yield

@@ -1,8 +1,8 @@
-"""Keeps web pages out of a gateway that asks nobody for a key.
+"""Keep web pages out of a gateway that needs no key.
 
-It listens on loopback, but a browser on this machine is there too. A page of any site may send
-requests to localhost, and with a name that it points at 127.0.0.1 (DNS rebinding) read the answers.
-Both show in the headers that a browser sets and a page cannot.
+Such a gateway listens on loopback, but so can be reached by a browser on this machine. A page of
+any site may send requests to localhost. With a host name that points at 127.0.0.1 (DNS rebinding)
+it can also read the answers. Both show in headers that a browser sets and a page cannot change.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ REFUSAL = json.dumps(
 
 
 class LoopbackGuard:
-    """Wraps an ASGI application and refuses what comes from a page of another host."""
+    """Wraps an ASGI application, and refuses requests from pages of other hosts."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Hands on, or answers 403; a websocket is closed."""
+        """Hand a request on, or answer 403; close a refused websocket."""
         if scope["type"] == "lifespan" or is_from_here(dict(scope["headers"])):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -47,7 +47,7 @@ class LoopbackGuard:
 
 
 def is_from_here(headers: dict[bytes, bytes]) -> bool:
-    """Returns whether Host, and Origin where there is one, name this machine."""
+    """Return whether Host, and Origin if there is one, name this machine."""
     host = _hostname(f"//{headers.get(b'host', b'').decode('latin-1')}")
     origin = headers.get(b"origin")
     return host in LOOPBACK and (origin is None or _hostname(origin.decode("latin-1")) in LOOPBACK)

@@ -1,4 +1,4 @@
-"""GET /models: what the key may ask for. Nobody is asked for it, and it costs nothing."""
+"""GET /models: the models that a key may ask for. No provider is asked, so it costs nothing."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from gateway.http.asgi import Message, Send
 
 CREATED = 1677610602
-"""LiteLLM's constant (constants.py, DEFAULT_MODEL_CREATED_AT_TIME): no alias has a birthday."""
+"""LiteLLM's constant (constants.py, DEFAULT_MODEL_CREATED_AT_TIME): an alias has no such time."""
 
 
 class ModelList:
-    """Answers for the list, and for one model of it.
+    """Answers with the list of models, or with one of them.
 
     Args:
-        models: everything that can be asked.
-        access: knows who asks.
+        models: the configured models.
+        access: identifies callers.
     """
 
     def __init__(self, models: Models, access: Access) -> None:
@@ -32,7 +32,7 @@ class ModelList:
         self._access = access
 
     async def __call__(self, scope: Message, send: Send) -> None:
-        """Answer."""
+        """Answer GET /models, or GET /models/NAME."""
         try:
             secret = secret_of(dict(scope["headers"]))
             caller = await self._access.identify(secret, route=scope["path"])

@@ -1,4 +1,4 @@
-"""Which path is which operation, in every spelling that LiteLLM takes.
+"""The operation of each path, in every spelling that LiteLLM accepts.
 
 Sources in LiteLLM: proxy/_types.py, `LiteLLMRoutes.openai_routes`; proxy_server.py's decorators.
 """
@@ -11,7 +11,7 @@ from gateway.request import Operation
 
 PREFIXES = ("", "/v1", "/openai/v1", "/openai")
 IN_PATH = ("/openai/deployments/", "/engines/", "/v1/engines/")
-"""Before a model's name, and an operation's path behind it."""
+"""Prefixes of a path in which a model's name and then an operation's path follow."""
 
 OPERATIONS: dict[str, Operation] = {
     f"{prefix}{operation.path}": operation for prefix in PREFIXES for operation in Operation

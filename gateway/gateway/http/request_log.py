@@ -1,7 +1,7 @@
-"""The log line of each request that ended: who answered, after how many attempts, at what cost.
+"""The log line of each request: which deployment answered, after how many attempts, at what cost.
 
-Lines are collected for a moment and written together: a write to the log costs as much as the rest
-of a request's bookkeeping.
+Lines are collected for a moment and written together, because one write to the log takes as much
+time as the rest of a request's bookkeeping.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RequestLog:
         self._lines: list[str] = []
 
     def finished(self, request: Request, status: int) -> None:
-        """Write the line of a request."""
+        """Collect the line of a request that has ended; a canary request has none."""
         if request.is_canary:
             return
         if not self._lines:
@@ -44,7 +44,7 @@ class RequestLog:
         self._lines.append(self.line(request, status))
 
     def flush(self) -> None:
-        """Write out what was collected."""
+        """Write the collected lines."""
         if self._lines:
             sys.stderr.write("\n".join(self._lines) + "\n")
             sys.stderr.flush()
@@ -89,5 +89,5 @@ def _plain(value: object) -> str:
     text = ",".join(value) if isinstance(value, list) else str(value)
     if text and text.isprintable() and _ODD.isdisjoint(text):
         return text
-    # An alias may be a caller's, and a terminal obeys more than line ends.
+    # An alias may be a caller's text, and a terminal obeys other characters than line ends, too.
     return json.dumps(text, ensure_ascii=not text.isprintable())

@@ -1,4 +1,4 @@
-"""The rooms that a request walks through, as the endpoints see them."""
+"""The rooms that a request passes through, as the endpoints use them."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 
 class Observer(Protocol):
-    """Who is told of requests; on the event loop, so it must not take time."""
+    """What is notified of each request; it runs on the event loop, so it must be quick."""
 
     def finished(self, request: Request, status: int) -> None:
-        """Take note of a request that has ended, with the HTTP status that its caller got."""
+        """Record a request that has ended, with the HTTP status that its caller got."""
 
 
 @dataclass(frozen=True)
 class Rooms:
-    """What a request meets on its way.
+    """The rooms that a request passes through.
 
     Attributes:
-        models: everything that can be asked.
-        access: knows who asks.
+        models: the configured models.
+        access: identifies callers.
         limits: holds callers to their limits.
-        router: finds who answers.
-        journal: keeps costs; None without a database, when nothing is charged to anybody.
-        proxy: LiteLLM's proxy, for what only that does; None where it does not run.
-        observers: are told of each request that ended.
+        router: finds a deployment that answers.
+        journal: keeps costs; None without a database, when no costs are charged.
+        proxy: LiteLLM's proxy, for what only it does; None where it does not run.
+        observers: notified of each request that has ended.
     """
 
     models: Models

@@ -1,5 +1,5 @@
-"""Whether a body is one that a provider could take, before anything is reserved or asked.
+"""Check whether a provider could accept a body, before anything is reserved or asked.
 
-`fields.py` has the checks of single values, `chat.py` those of a conversation, `operations.py`
-which fields each kind of request has, `controls.py` what a request asks of the gateway itself.
+`fields.py` checks single values, and `chat.py` a conversation. `operations.py` lists the fields of
+each kind of request. `controls.py` reads what a request asks of the gateway itself.
 """

@@ -13,11 +13,11 @@ from gateway.http.validation.fields import invalid, mapping, mappings, string
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text", "refusal"})
 DEEPEST = 64
-"""Levels of nesting that a body may have. Python's own code ends in an error at a thousand."""
+"""Levels of nesting that a body may have; Python's own code fails at about a thousand."""
 
 
 def messages(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want a conversation of one message or more."""
+    """Require a conversation of one message or more."""
     if not isinstance(value, list) or not value:
         raise invalid(param, value, "a list of messages, at least one")
     for index, message in enumerate(value):
@@ -81,7 +81,7 @@ def _rest(param: str, message: dict[str, Any]) -> None:
 
 
 def tools(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want a list of tools."""
+    """Require a list of tools."""
     mappings(param, value)
     for index, tool in enumerate(value):
         at = f"{param}[{index}]"
@@ -94,7 +94,7 @@ def tools(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
 
 
 def response_format(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want a format, of a schema with its name."""
+    """Require a response format; a format `json_schema` must hold an object with the schema."""
     mapping(param, value)
     string(f"{param}.type", value.get("type"))
     if value["type"] == "json_schema":
@@ -104,7 +104,7 @@ def response_format(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
 
 
 def not_too_deep(body: Any) -> None:  # noqa: ANN401 -- JSON
-    """Raise for a body that is nested so deep that code which walks it would fail."""
+    """Refuse a body that is nested so deeply that code which walks through it would fail."""
     level = [body]
     for _ in range(DEEPEST):
         level = [

@@ -1,9 +1,11 @@
 """What a request asks of the gateway, and what no request may ask.
 
-LiteLLM takes some hundred parameters of its own from a body. Those that are done here are read into
-`Controls`; those that only LiteLLM's proxy does send the request there; those that would redirect
-a call or bring a key of the caller's are refused, as LiteLLM refuses them
-(proxy/auth/auth_utils.py, `is_request_body_safe`); the rest is its own bookkeeping and dropped.
+LiteLLM reads about a hundred parameters of its own from a body. Here they fall into four groups:
+- those that the gateway implements are read into `Controls`;
+- those that only LiteLLM's proxy implements send the request there;
+- those that would redirect a call, or bring the caller's own key, are refused, as LiteLLM refuses
+  them (proxy/auth/auth_utils.py, `is_request_body_safe`);
+- the rest is LiteLLM's own bookkeeping, and is dropped.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ REFUSED = frozenset(
         "slack_webhook_url",
     }
 )
-"""A caller's own place or key. The gateway's keys go to the gateway's deployments alone."""
+"""Fields with a caller's own address or key. The gateway sends its keys only to its deployments."""
 
 BEYOND: dict[str, str] = {
     "guardrails": "guardrails are LiteLLM's",
@@ -91,13 +93,14 @@ LONGEST_TAG = 200
 
 
 def take_controls(body: dict[str, Any]) -> tuple[Controls, list[Beyond]]:
-    """Take what is for the gateway out of a body.
+    """Take the fields that are for the gateway out of a body.
 
     Returns:
-        What the request asks of the gateway, and why it has to go to LiteLLM's proxy, if it has.
+        What the request asks of the gateway, and why it has to go to LiteLLM's proxy; [] if it does
+        not have to.
 
     Raises:
-        InvalidRequestError: something no request may ask, or in a form that cannot be read.
+        InvalidRequestError: a field is one that no request may set, or cannot be read.
     """
     names = body.keys() & _OURS
     beyond = [Beyond(name, BEYOND[name]) for name in names & BEYOND.keys() if body[name]]
@@ -161,7 +164,10 @@ def _tags(param: str, value: object) -> list[str]:
 
 
 def _fallbacks(value: object) -> tuple[str, ...] | None:
-    """LiteLLM takes names and `{"model": name}`; its other forms are the configuration's alone."""
+    """Return the aliases of a request's fallbacks; None if it names none.
+
+    An entry is a name or `{"model": name}`. LiteLLM's other forms are only for the configuration.
+    """
     if value is None:
         return None
     wanted = "a list of aliases"

@@ -1,4 +1,4 @@
-"""Checks of single values: each raises with the field's name, or returns nothing."""
+"""Checks of single values: each raises an error with the field's name, or returns None."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.errors import InvalidRequestError
 
 Check = Callable[[str, Any], None]
 SHOWN = 40
-"""Characters of a value that an error shows."""
+"""The most characters of a value that an error shows."""
 
 
 def invalid(param: str, value: object, wanted: str) -> InvalidRequestError:
@@ -29,37 +29,37 @@ def shown(value: object) -> str:
 
 
 def string(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want a string."""
+    """Require a string."""
     if not isinstance(value, str):
         raise invalid(param, value, "a string")
 
 
 def boolean(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want true or false."""
+    """Require true or false."""
     if not isinstance(value, bool):
         raise invalid(param, value, "true or false")
 
 
 def number(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want a number."""
+    """Require a number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise invalid(param, value, "a number")
 
 
 def mapping(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want an object."""
+    """Require an object."""
     if not isinstance(value, dict):
         raise invalid(param, value, "an object")
 
 
 def string_or_mapping(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want a string or an object."""
+    """Require a string or an object."""
     if not isinstance(value, (str, dict)):
         raise invalid(param, value, "a string or an object")
 
 
 def integer(least: int, most: int) -> Check:
-    """Return the check of a whole number within bounds."""
+    """Return a check for a whole number within bounds."""
 
     def check(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
         whole = isinstance(value, int) and not isinstance(value, bool)
@@ -70,19 +70,19 @@ def integer(least: int, most: int) -> Check:
 
 
 def strings(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want a list of strings."""
+    """Require a list of strings."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise invalid(param, value, "a list of strings")
 
 
 def string_or_strings(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want a string or a list of strings."""
+    """Require a string or a list of strings."""
     if not isinstance(value, str):
         strings(param, value)
 
 
 def mappings(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want a list of objects."""
+    """Require a list of objects."""
     if not isinstance(value, list):
         raise invalid(param, value, "a list of objects")
     for index, item in enumerate(value):
@@ -90,7 +90,7 @@ def mappings(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
 
 
 def text_or_tokens(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Want a text, a list of texts, a list of tokens, or a list of lists of tokens."""
+    """Require a text, a list of texts, a list of tokens, or a list of lists of tokens."""
     if isinstance(value, str):
         return
     if isinstance(value, list) and value:

@@ -1,6 +1,7 @@
-"""The fields of each kind of request, with what each has to be.
+"""The fields of each kind of request, with a check for each.
 
-A field that is not here is handed on as it is: OpenAI-compatible servers have fields of their own.
+A field that is not listed goes to the provider unchanged, because OpenAI-compatible servers have
+fields of their own.
 """
 
 from __future__ import annotations
