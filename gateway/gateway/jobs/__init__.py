@@ -1,6 +1,6 @@
-"""What runs in the background for all gateways of a database: one of them does it, elected per run.
+"""Background jobs for all gateways of a database; for each run one gateway is elected to do it.
 
-Begin with `jobs.py`: when each job runs, and what it says of itself to the health. The jobs are
-`budget_resets.py`, `retention.py` and `backend_key.py`; what each writes stands in its `WRITES`.
-`durations.py` is LiteLLM's calendar of budgets, `election.py` picks the gateway that works.
+Begin with `jobs.py`: it says when each job runs, and what it reports to /health. The jobs are
+`budget_resets.py`, `retention.py` and `backend_key.py`. What each changes is in its `WRITES` or
+`DELETES`. `durations.py` is LiteLLM's calendar of budgets, and `election.py` picks the gateway.
 """

@@ -1,8 +1,9 @@
-"""The backend's virtual key: its row in LiteLLM's table, kept as the settings say.
+"""The backend's virtual key: keeps its row in LiteLLM's table as the settings say.
 
 The backend never gets the master key, which no budget limits. The row is the one that LiteLLM's
-/key/generate makes for the master key (1.106.2, management_endpoints/key_management_endpoints.py,
-`generate_key_helper_fn`): all that is not named here is the columns' own default there, too.
+/key/generate makes when the master key asks for it (1.106.2,
+management_endpoints/key_management_endpoints.py, `generate_key_helper_fn`). LiteLLM, too, leaves
+every column that is not named here at its default.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CREATOR = "default_user_id"
 """LiteLLM's user behind the master key."""
 
 SHORTEST_SHOWN = 16
-"""Of a shorter key LiteLLM shows no digit (auth_utils.py, `abbreviate_api_key`)."""
+"""LiteLLM shows no characters of a shorter key (auth_utils.py, `abbreviate_api_key`)."""
 
 WRITES = {
     "LiteLLM_VerificationToken": (
@@ -78,24 +79,24 @@ class BackendKey:
 
     @property
     def token(self) -> str:
-        """What LiteLLM stores and finds the key by: its sha256."""
+        """The key's sha256, which LiteLLM stores and looks the key up by."""
         return hashlib.sha256(self.value.encode()).hexdigest()
 
     @property
     def masked(self) -> str:
-        """What LiteLLM's pages show of it."""
+        """The masked form of the key, as LiteLLM's pages show it."""
         return f"sk-...{self.value[-4:]}" if len(self.value) >= SHORTEST_SHOWN else "sk-..."
 
 
 async def ensure(connection: AsyncConnection, key: BackendKey, now: datetime) -> str:
-    """Make the key's row exist with its limits; return what was done, for the log.
+    """Create or update the key's row, with its limits; return what was done, for the log.
 
-    Its spend stays. A row of another secret goes: the secrets were generated again, and the old key
-    must not stay valid.
+    The row's spend is kept. A row of another key with the same alias is deleted: it shows that the
+    secrets were generated again, and the old key must not stay valid.
 
     Raises:
         psycopg.Error: nothing was changed.
-        ValueError: no budget can be reset after such a period.
+        ValueError: a budget cannot be reset after such a period.
     """
     moment = now.astimezone(timezone.utc)
     values: dict[str, Any] = {
@@ -111,7 +112,7 @@ async def ensure(connection: AsyncConnection, key: BackendKey, now: datetime) ->
     }
     async with connection.transaction():
         await connection.execute("SET LOCAL lock_timeout = '10s'")
-        # Two gateways that start at once: the second finds the row of the first.
+        # If two gateways start at once, the second waits and then finds the first one's row.
         await connection.execute(
             "SELECT pg_advisory_xact_lock(%s, %s)", [LOCKS, Job.BACKEND_KEY.value]
         )

@@ -1,9 +1,9 @@
-"""Budgets are reset: LiteLLM's reset job, as statements.
+"""Reset budgets: LiteLLM's reset job, as statements.
 
-Whose budget_reset_at has passed gets a spend of 0 and the next budget_reset_at. A row of
-LiteLLM_BudgetTable has no spend itself; everything that is linked to it gets 0. The same rows as
-in LiteLLM 1.106.2: proxy/common_utils/reset_budget_job.py and `get_data` in proxy/utils.py, and
-beside them members of organisations, which LiteLLM counts and never resets.
+A row whose budget_reset_at has passed gets a spend of 0 and the next budget_reset_at. A row of
+LiteLLM_BudgetTable has no spend itself; instead everything linked to it gets a spend of 0. The rows
+are the same as in LiteLLM 1.106.2 (proxy/common_utils/reset_budget_job.py, and `get_data` in
+proxy/utils.py), plus members of organisations, whose spend LiteLLM counts but never resets.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 
 BATCH = 500
 BUDGETS_BATCH = 50
-"""Rows of LiteLLM_BudgetTable in one transaction; any number of others may hang on each."""
+"""Rows of LiteLLM_BudgetTable in one transaction; any number of rows may be linked to each."""
 
 WRITES = {
     "LiteLLM_UserTable": ("spend", "budget_reset_at", "updated_at"),
@@ -56,12 +56,12 @@ READS = {
     "LiteLLM_ModelAccessGroupBudgetTable": ("budget_id",),
     "LiteLLM_EndUserTable": ("budget_id",),
 }
-"""Every other column that is looked at."""
+"""Every other column that is read."""
 
 
 @dataclass(frozen=True)
 class _Owner:
-    """A table whose rows have a budget that is reset, and most of them a spend."""
+    """A table whose rows have a budget that is reset, and usually a spend."""
 
     table: str
     column: str
@@ -80,7 +80,7 @@ _OWNERS = (
     _Owner("LiteLLM_TeamTable", "team_id", _SINCE_EVER),
 )
 
-# In the order in which the journal's applier locks them, so that the two do not deadlock.
+# In the order in which the journal's applier locks these tables, to avoid deadlocks with it.
 _LINKED = (
     ("LiteLLM_VerificationToken", "budget_duration IS NULL"),
     ("LiteLLM_OrganizationTable", "true"),
@@ -111,17 +111,17 @@ async def reset_budgets(
 ) -> int:
     """Reset all budgets that are due; return how many there were.
 
-    Each batch is a transaction. A budget whose duration cannot be computed is left as it is and
-    named in the log, as LiteLLM does.
+    Each batch is a transaction. A budget whose duration is unknown stays as it is, and the log says
+    so, as in LiteLLM.
 
     Args:
-        connection: that commits each statement by itself.
-        now: in UTC.
+        connection: a connection that commits each statement by itself.
+        now: the time, in UTC.
         default_end_user_budget: litellm_settings.max_end_user_budget_id: the budget of end users
-            who have none.
+            that have none of their own.
 
     Raises:
-        psycopg.Error: what was not committed is due still.
+        psycopg.Error: an error; budgets whose reset was not committed stay due.
     """
     moment = now.astimezone(timezone.utc)
     done = 0
@@ -140,7 +140,7 @@ async def reset_budgets(
 async def _reset_batch(
     connection: AsyncConnection, owner: _Owner, after: str, now: datetime
 ) -> tuple[int, str | None]:
-    """Return how many were reset, and the last id where there may be more after it."""
+    """Return how many budgets were reset, and the last id if more may follow, else None."""
     async with connection.transaction():
         await _bound(connection)
         rows = await _due(connection, owner, after, BATCH, now)
@@ -207,7 +207,7 @@ async def _advance(
 
 
 def _next_resets(rows: Iterable[tuple[Any, ...]], now: datetime) -> dict[str, datetime]:
-    """Return when each row that can be reset is reset next."""
+    """Return the next reset of each row, without rows whose duration is unknown."""
     found: dict[str, datetime] = {}
     for identity, duration in rows:
         try:
@@ -218,5 +218,5 @@ def _next_resets(rows: Iterable[tuple[Any, ...]], now: datetime) -> dict[str, da
 
 
 def _stored(moment: datetime) -> datetime:
-    """Return a moment as LiteLLM's columns have it: UTC, without saying so."""
+    """Return a time as LiteLLM's columns store it: in UTC, without a time zone."""
     return moment.astimezone(timezone.utc).replace(tzinfo=None)

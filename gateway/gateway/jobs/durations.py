@@ -1,8 +1,8 @@
-"""LiteLLM's durations: when a budget of 30d is reset, and how long 90d are.
+"""LiteLLM's durations: when a budget of 30d is reset, and how long 90d is.
 
-The same as litellm/litellm_core_utils/duration_parser.py of 1.106.2 with the time zone UTC and
-resets at midnight, its oddities among them: 48h ends at the next midnight, and of months only 1mo
-is known.
+The rules are those of litellm/litellm_core_utils/duration_parser.py of 1.106.2, with the time zone
+UTC and resets at midnight. This includes its oddities: 48h ends at the next midnight, and a budget
+in months can only be 1mo.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _DURATION = re.compile(r"(\d+)([a-z]+)")
 def next_reset(duration: str, now: datetime) -> datetime:
     """Return when a budget is reset: on the 1st for 30d and 1mo, on Monday for 7d and 1w.
 
-    Other days count from today's midnight; hours, minutes and seconds end at round ones. What
-    cannot be read means the next midnight.
+    Other numbers of days count from today's midnight. Hours, minutes and seconds end at a multiple
+    of their number. A duration that cannot be read ends at the next midnight.
 
     Args:
-        duration: such as 30d.
-        now: in UTC.
+        duration: the duration, such as 30d.
+        now: the time, in UTC.
 
     Raises:
-        ValueError: months, other than one.
-        OverflowError: it is later than any date.
+        ValueError: the duration is a number of months other than one.
+        OverflowError: the reset would be later than the last possible date.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     found = _DURATION.match(WORDS.get(duration.strip().lower(), duration))
@@ -50,10 +50,10 @@ def next_reset(duration: str, now: datetime) -> datetime:
 
 
 def seconds_of(duration: str, now: datetime) -> float:
-    """Return how long a duration is; months are counted from now.
+    """Return a duration in seconds; months are counted from now.
 
     Raises:
-        ValueError: it is no duration.
+        ValueError: the text is not a duration.
     """
     found = _DURATION.match(WORDS.get(duration.strip().lower(), duration))
     if found is None:

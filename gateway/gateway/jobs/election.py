@@ -1,4 +1,4 @@
-"""Which gateway does a job: the one that holds its lock."""
+"""Which gateway does a job: the one that holds the job's lock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 LOCKS = 1_735_288_180
-"""The first half of the locks' keys, so that they are nobody else's."""
+"""The first half of the locks' keys, so that no other program uses the same keys."""
 
 # A server that vanishes is noticed within seconds, not when TCP gives up after 15 minutes.
 CONNECTION: dict[str, Any] = {
@@ -31,7 +31,7 @@ AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
 class Job(Enum):
-    """The jobs, by the second half of their lock's key."""
+    """The jobs, each with the second half of its lock's key."""
 
     BUDGET_RESETS = 1
     RETENTION = 2
@@ -49,12 +49,13 @@ async def connect(url: str) -> AsyncConnection:
 
 @asynccontextmanager
 async def elected(url: str, job: Job) -> AsyncIterator[bool]:
-    """Hold a job's lock for a block; yield False where another gateway holds it.
+    """Hold a job's lock for a block; yield False if another gateway holds it.
 
-    The lock belongs to a transaction that stays open, on a connection of its own, and does nothing
-    else: so it works behind PgBouncer in transaction mode, where a session's lock is lost, and ends
-    with the gateway. Idle, in READ COMMITTED, it keeps no snapshot that would hold up VACUUM. When
-    it breaks, a second gateway may begin: every batch of a job is right beside another.
+    The lock belongs to a transaction that stays open on a connection of its own and does nothing
+    else. So the lock also works behind PgBouncer in transaction mode, where a session's lock would
+    be lost, and it ends when the gateway ends. The transaction is idle and in READ COMMITTED, so it
+    keeps no snapshot that would hold up VACUUM. If its connection breaks, a second gateway may
+    begin the job. That is harmless, because two gateways may run batches of a job side by side.
 
     Raises:
         psycopg.Error: the database is away.

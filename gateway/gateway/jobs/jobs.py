@@ -1,4 +1,4 @@
-"""The background's schedule: which job runs when, and what the health says of it."""
+"""The schedule of the background jobs, and what /health reports about them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ AFTER_THE_MINUTE = 0.2
 class Jobs:
     """Budget resets, retention and the backend's key.
 
-    Every gateway may run them: of those of one database, one at a time does each job. While the
-    database is away they wait for it, with growing pauses, and nothing else notices.
+    Every gateway may run them, but of the gateways of one database only one at a time does each
+    job. While the database is away the jobs wait for it, with growing pauses, and disturb nothing
+    else.
 
     Args:
-        settings: BACKEND_*, SPEND_RETENTION*.
-        url: of the database.
+        settings: the settings BACKEND_* and SPEND_RETENTION*.
+        url: the URL of the database.
         aliases: the models that the backend's key may ask for.
         default_end_user_budget: litellm_settings.max_end_user_budget_id.
     """
@@ -67,13 +68,13 @@ class Jobs:
         self._key_problem = "not written yet" if secret is not None else ""
 
     def reasons(self) -> list[str]:
-        """Return why the health is red, one line each; [] when nothing is missing."""
+        """Return why /health should report an error, one line each; [] when nothing is wrong."""
         if not self._key_problem:
             return []
         return [f"the backend's virtual key is not set up: {self._key_problem}"]
 
     async def start(self) -> None:
-        """Begin; returns at once."""
+        """Start the jobs, without waiting for any of them."""
         jobs = [self._repeat("budget resets", self._reset_budgets, _until_next_minute)]
         if self._key is not None:
             jobs.append(self._write_backend_key(self._key))
@@ -82,7 +83,7 @@ class Jobs:
         self._tasks = [asyncio.ensure_future(job) for job in jobs]
 
     async def close(self) -> None:
-        """End them; what was not committed is done by the next run."""
+        """Stop the jobs; the next run does what was not committed."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -108,7 +109,7 @@ class Jobs:
                     LOG.info("budgets reset: %d", count)
 
     async def _keep_schedule(self, retention: str) -> None:
-        # Imported for those who want it; LiteLLM read the same schedule with the same class.
+        # Imported only if retention is set. LiteLLM reads such a schedule with the same class.
         from apscheduler.triggers.cron import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- 40 ms
             CronTrigger,
         )
@@ -151,7 +152,7 @@ async def _until_done(
     job: Callable[[], Awaitable[None]],
     failed: Callable[[Exception], None] = lambda _: None,
 ) -> None:
-    """Run a job, again with growing pauses until it succeeds; each trouble is logged once."""
+    """Run a job until it succeeds, with growing pauses; log an error only when it changes."""
     wait, told = FIRST_WAIT, ""
     while True:
         try:

@@ -1,8 +1,9 @@
 """Delete rows of requests that are older than SPEND_RETENTION.
 
-The same tables as LiteLLM 1.106.2 with `maximum_spend_logs_retention_period`
-(proxy/db/db_transaction_queue/spend_log_cleanup.py): spend logs, and the index of the tools they
-used. Its other periods (health checks, auto-router sessions, daily tags) have their own settings.
+The tables are the ones that LiteLLM 1.106.2 cleans with `maximum_spend_logs_retention_period`
+(proxy/db/db_transaction_queue/spend_log_cleanup.py): spend logs, and the index of the tools that
+their requests used. LiteLLM has other settings for other periods (health checks, auto-router
+sessions, daily tags).
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ BATCH = 1000
 RUN_SECONDS = 300.0
 STATEMENT_SECONDS = 30.0
 PAUSE_SECONDS = 0.1
-"""Between two batches, so that requests get their turn."""
+"""The pause between two batches, so that requests get their turn."""
 MOST_FAILURES = 3
 
 DELETES = {
     "LiteLLM_SpendLogs": (("request_id",), "startTime"),
     "LiteLLM_SpendLogToolIndex": (("request_id", "tool_name"), "start_time"),
 }
-"""Every table that rows are deleted from, with its key's columns and that of its age."""
+"""Every table that rows are deleted from, with the columns of its key and the column of its age."""
 
 _DELETE = """
 DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {age} < %s LIMIT %s)
@@ -49,8 +50,8 @@ class Deleted:
     """What one run did.
 
     Attributes:
-        rows: that were deleted.
-        is_all: whether no older ones are left; the next run goes on otherwise.
+        rows: how many rows were deleted.
+        is_all: whether all old rows are deleted; if not, the next run continues.
     """
 
     rows: int
@@ -66,15 +67,15 @@ async def delete_old_rows(  # noqa: PLR0913 -- three are bounds with defaults
     pause: float = PAUSE_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> Deleted:
-    """Delete a batch of each table in turn, until nothing is left or the time is up.
+    """Delete a batch from each table in turn, until nothing is left or the time is up.
 
     Args:
-        connection: that commits each statement by itself.
-        retention: LiteLLM's notation, such as 90d.
-        now: in UTC.
+        connection: a connection that commits each statement by itself.
+        retention: the age from which rows are deleted, in LiteLLM's notation, such as 90d.
+        now: the time, in UTC.
         seconds: the longest that this may take.
         pause: seconds between two batches.
-        clock: seconds, monotonic.
+        clock: a monotonic clock, in seconds.
 
     Raises:
         psycopg.Error: three batches in a row failed, or the connection broke.
