@@ -1,4 +1,4 @@
-"""`gateway swarm …`: what ./run swarm asks of the converter, by standard input and output."""
+"""`gateway swarm …`: the converter for ./run swarm, through standard input and output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that the user set and nobody may read in a stack file: they become swarm secrets."""
+"""Secret values that the user set: they become swarm secrets, so that no stack file shows them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class GivenSecret:
 
     Attributes:
         variable: the environment variable, e.g. OPENAI_API_KEY.
-        full_name: its name in the swarm. A secret cannot change there, so a changed value has
-            another name; a slow hash of it tells a reader of the stack file nothing.
-        value: what nobody may read.
+        full_name: the secret's name in the swarm. Swarm secrets cannot change, so the name contains
+            a hash of the value. The hash is slow, so that the value cannot be guessed from the
+            stack file.
+        value: the secret value.
     """
 
     variable: str
@@ -35,12 +36,12 @@ class GivenSecret:
 
     @property
     def name(self) -> str:
-        """Its name within the stack file."""
+        """The secret's name within the stack file."""
         return self.variable.lower()
 
     @property
     def path(self) -> str:
-        """Where a container finds it."""
+        """The path of the secret in a container."""
         return f"{FOLDER}/{self.name}"
 
 
@@ -49,7 +50,7 @@ def given_secrets(
 ) -> tuple[dict[str, str | None], tuple[GivenSecret, ...]]:
     """Return the environment with VAR_FILE in place of each secret VAR, and the secrets.
 
-    An empty one is left out of both: it counts as unset.
+    An empty secret counts as unset, and so is left out of both.
     """
     kept: dict[str, str | None] = {}
     secrets = []
@@ -65,7 +66,7 @@ def given_secrets(
 
 
 def _name(project: str, variable: str, value: str) -> str:
-    """Return a name that is another one for another value."""
+    """Return a name that differs for each value."""
     name = f"{project}_{variable.lower()}"
     digest = hashlib.scrypt(value.encode(), salt=name.encode(), n=2**14, r=8, p=1, dklen=6)
     return f"{name}-{digest.hex()}"

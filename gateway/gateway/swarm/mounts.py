@@ -1,4 +1,4 @@
-"""What a service finds in its file system: volumes, configs, secrets and memory."""
+"""What is mounted into a service: volumes, configs, secrets and memory."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from gateway.swarm.given import GivenSecret
 
 SECRETS_SUFFIX = "-secrets"
-"""Volumes of generated keys end so; what stands before it is the folder of secret_store."""
+"""The end of the names of volumes with generated keys; before it is secret_store's folder."""
 
 READABLE = 0o444
-"""For whoever runs in the container: one user, and no other container sees the mount."""
+"""Readable for all, because a container has one user, and no other container sees the mount."""
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 -- a mount's target in a container, not a file of ours
 
 
 @dataclass
 class Mounts:
-    """What services ask of the stack: volumes, configs by key with their file, secrets."""
+    """What services need from the stack: volumes, configs (each key with its file) and secrets."""
 
     volumes: set[str] = field(default_factory=set)
     configs: dict[str, str] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
 
     def update(self, other: Mounts) -> None:
-        """Add what another service asks for."""
+        """Add what another service needs."""
         self.volumes |= other.volumes
         self.configs |= other.configs
         self.secrets |= other.secrets
 
 
 def config_name(project: str, key: str, checksum: str) -> str:
-    """Return a config's name in the swarm: another one for another content."""
+    """Return a config's name in the swarm, which differs for each content."""
     return f"{project}_{key}-{checksum}"
 
 
@@ -47,9 +47,9 @@ class ServiceMounts:
     """Converts one service's mounts.
 
     Args:
-        name: the service's.
+        name: the name of the service.
         service: its settings.
-        given: its secrets that the user set.
+        given: those of its secrets that the user set.
     """
 
     def __init__(self, name: str, service: Mapping[str, Any], given: Sequence[GivenSecret]) -> None:
@@ -61,7 +61,7 @@ class ServiceMounts:
         self._configs: list[dict[str, Any]] = []
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings `volumes`, `configs` and `secrets`, those that are not empty."""
+        """Return those of the settings `volumes`, `configs` and `secrets` that are not empty."""
         volumes = [*self._volumes(), *self._memory()]
         found = {"volumes": volumes, "configs": self._configs, "secrets": self._secrets}
         return {key: value for key, value in found.items() if value}
@@ -80,7 +80,7 @@ class ServiceMounts:
                 self._refuse("volumes", f"has a mount of type {volume['type']}", "use a volume")
 
     def _generated(self, folder: str, target: str) -> None:
-        """Give the keys that lie in that folder of the volumes, under the same paths."""
+        """Mount the generated keys of a folder as secrets, under the paths that the volume had."""
         names = [secret.name for secret in SECRETS if folder in secret.folders]
         self._secrets += [self._secret(name, f"{target}/{name}") for name in names]
 
@@ -89,7 +89,7 @@ class ServiceMounts:
         return {"source": name, "target": target, "mode": READABLE}
 
     def _config(self, source: str, target: str) -> None:
-        """Hand a file of this machine to the nodes; stack.py refuses a folder."""
+        """Turn a file of this machine into a config for the nodes; stack.py refuses a folder."""
         key = re.sub(r"\W", "_", source.rsplit("/", 1)[-1])
         if self.asked.configs.get(key, source) != source:
             self._refuse("volumes", f"mounts two files named {key}", "rename one of them")
@@ -97,7 +97,7 @@ class ServiceMounts:
         self._configs.append({"source": key, "target": target, "mode": READABLE})
 
     def _memory(self) -> Iterator[dict[str, Any]]:
-        """Return each tmpfs in the long form, which alone a stack keeps, and shared memory."""
+        """Return shared memory, and each tmpfs in the long form: a stack keeps only that form."""
         for line in self._service.get("tmpfs") or []:
             target, _, options = line.partition(":")
             size = None

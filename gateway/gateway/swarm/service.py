@@ -1,4 +1,4 @@
-"""One service's settings: kept, kept in another way, or refused."""
+"""One service's settings: kept, translated, or refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEPT = frozenset(
     | {"logging", "healthcheck", "stop_grace_period", "stop_signal", "user", "working_dir"}
     | {"labels", "hostname", "ulimits"}
 )
-"""Settings that a stack has too, with the same meaning."""
+"""Settings that a stack also has, with the same meaning."""
 
 ANOTHER_WAY = frozenset(
     {"volumes", "configs", "secrets", "tmpfs", "shm_size", "environment", "deploy", "mem_limit"}
@@ -45,9 +45,9 @@ def convert_service(
     """Return a service of a stack, what it mounts, and what cannot be kept.
 
     Args:
-        name: the service's.
+        name: the name of the service.
         service: its settings, as compose prints them.
-        given: its secrets that the user set; the environment names their files already.
+        given: those of its secrets that the user set; the environment already names their files.
     """
     return _Service(name, service, given).convert()
 
@@ -94,7 +94,7 @@ class _Service:
         self._refuse_open_privileges()
 
     def _refuse_open_privileges(self) -> None:
-        """No stack file has security_opt; a service's first program can do the same for itself."""
+        """Refuse security_opt, which no stack file has, unless the entrypoint does the same."""
         options = self._service.get("security_opt", [])
         for option in options:
             if option != HARDENED:
@@ -105,7 +105,7 @@ class _Service:
             self._refuse("security_opt", f"{HARDENED} is lost on a swarm", fix)
 
     def _environment(self) -> dict[str, str]:
-        """Return the variables that have a value: an unset one is left out, not passed on."""
+        """Return the variables that have a value; unset ones are left out."""
         environment = self._service.get("environment") or {}
         found = {key: str(value) for key, value in environment.items() if value is not None}
         for key, value in found.items():
@@ -115,7 +115,7 @@ class _Service:
         return found
 
     def _extra_hosts(self) -> list[str]:
-        """Return them in a stack's form, without those that stand for the machine itself."""
+        """Return the extra hosts in a stack's form, without those that name the machine itself."""
         pairs = [line.replace("=", ":", 1) for line in self._service.get("extra_hosts", [])]
         return [pair for pair in pairs if not pair.endswith(":host-gateway")]
 
@@ -134,13 +134,13 @@ class _Service:
         return ports
 
     def _deploy(self) -> dict[str, Any]:
-        """Return where and how often it runs; memory's limit belongs to it."""
+        """Return where and how often the service runs, with its memory limit."""
         deploy = dict(self._service.get("deploy") or {})
         if not deploy:
             fix = "say where it runs in a file of SWARM_OVERRIDE"
             self._refuse("deploy", "has no settings for a swarm", fix)
         if "global" in str(deploy.get("mode")):
-            deploy.pop("replicas", None)  # compose's, from `scale`
+            deploy.pop("replicas", None)  # compose sets it from `scale`
         limits = dict((deploy.get("resources") or {}).get("limits") or {})
         if memory := self._service.get("mem_limit"):
             limits["memory"] = str(memory)

@@ -20,7 +20,7 @@ NOT_DEPLOYED = {
 """Services that a stack does not have, each with the reason."""
 
 EXTERNAL_DATABASE = "POSTGRES_EXTERNAL"
-"""Set for service postgres where DATABASE_URL names a database of the user's own."""
+"""A variable of service postgres, set if DATABASE_URL names a database of the user's own."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Stack:
 
     Attributes:
         file: the stack file's content.
-        generated: names of the swarm secrets that service `secrets` makes the values of.
+        generated: the names of the swarm secrets whose values service `secrets` generates.
         given: the swarm secrets whose values the user set.
-        notes: what the user should know, a sentence each.
+        notes: what the user should know, one sentence each.
     """
 
     file: Mapping[str, Any]
@@ -44,12 +44,12 @@ def convert(document: Mapping[str, Any], checksums: Mapping[str, str]) -> Stack:
     """Return the stack for a configuration, as `docker compose config --format json` prints it.
 
     Args:
-        document: the configuration; compose has doubled each `$` of a value, as a stack wants it.
-        checksums: of each file that is mounted, by its path. Swarm's configs cannot change, so the
-            name of each holds its content's checksum.
+        document: the configuration; compose has doubled each `$` in a value, as a stack file needs.
+        checksums: the checksum of each mounted file, by its path. Swarm's configs cannot change, so
+            the name of each contains the checksum of its content.
 
     Raises:
-        ConfigurationError: something would be lost; names every such setting.
+        ConfigurationError: settings would be lost; the error names each of them.
     """
     return _Conversion(document, checksums).run()
 
@@ -95,14 +95,14 @@ class _Conversion:
         return Stack(file, generated, tuple(given.values()), self._notes())
 
     def _deployed(self) -> dict[str, Mapping[str, Any]]:
-        """Return the services that the stack has."""
+        """Return the services of the stack."""
         services = dict(self._document["services"])
         if services.get("postgres", {}).get("environment", {}).get(EXTERNAL_DATABASE):
             del services["postgres"]
         return {name: each for name, each in services.items() if name not in NOT_DEPLOYED}
 
     def _reads_files(self, service: Mapping[str, Any]) -> bool:
-        """Return whether it reads VAR_FILE in place of VAR: whatever runs the gateway's image."""
+        """Return whether a service reads VAR_FILE for VAR: those with the gateway's image do."""
         gateway = self._document["services"].get("gateway", {})
         return bool(service["image"] == gateway.get("image"))
 
@@ -117,7 +117,7 @@ class _Conversion:
         ]
 
     def _image(self, image: str) -> str:
-        """Return where the nodes find an image; one without a host is only where it was built."""
+        """Return the name by which nodes find an image: ours need the registry's host in front."""
         own = image.startswith("litellm-proxy-service/")
         return f"{self._registry}/{image}" if own and self._registry else image
 
@@ -149,7 +149,11 @@ class _Conversion:
         return {name: self._network(name, declared[name]) for name in sorted(used)}
 
     def _network(self, name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a network of all nodes; compose's own of this machine has the usual name."""
+        """Return a network that spans all nodes.
+
+        Its name has `_swarm_` in it, because compose's own network on this machine has the usual
+        name.
+        """
         if declared.get("external"):
             return {"external": True, "name": declared["name"]}
         kept = {key: declared[key] for key in ("internal", "driver_opts") if declared.get(key)}
