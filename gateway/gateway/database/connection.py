@@ -1,4 +1,4 @@
-"""Connections to Postgres for our own needs; LiteLLM has its own, through Prisma."""
+"""The gateway's connections to Postgres; LiteLLM has its own, through Prisma."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ LOG = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 5
 REPORT_EVERY = 5.0
-"""Seconds between two lines about a database that is being waited for."""
+"""Seconds between two log lines while the gateway waits for the database."""
 
 FINAL_REASONS = ("password authentication failed", "does not exist", "no pg_hba.conf entry")
-"""What a server says when waiting will not help."""
+"""Words in a server's error for which waiting will not help."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class DatabaseUnavailableError(Exception):
-    """The database cannot be reached, or lets us not in."""
+    """The database cannot be reached, or refuses the connection."""
 
 
 def connect(url: str, *, read_only: bool = False) -> Connection:
-    """Returns a connection that commits each statement by itself.
+    """Return a connection that commits each statement by itself.
 
     Raises:
-        DatabaseUnavailableError: with the reason and what to check.
+        DatabaseUnavailableError: there is no connection; the error says why, and what to check.
     """
     try:
         connection = psycopg.connect(
@@ -46,20 +46,20 @@ def connect(url: str, *, read_only: bool = False) -> Connection:
 
 
 def wait_for_database(url: str, seconds: float) -> Connection:
-    """Return a connection as soon as there is one; log every few seconds what it waits for.
+    """Wait for a connection and return it; log every few seconds why there is none yet.
 
     Raises:
         DatabaseUnavailableError: after `seconds`, or at once when waiting will not help.
     """
     try:
-        return connect(url)  # as nearly always
+        return connect(url)  # nearly always succeeds
     except DatabaseUnavailableError as error:
         if not _is_worth_waiting(error):
             raise
     import stamina  # noqa: PLC0415 -- 50 ms that a start with a database need not pay
     from stamina.instrumentation import set_on_retry_hooks  # noqa: PLC0415
 
-    set_on_retry_hooks([])  # what is said here is better than a log line an attempt
+    set_on_retry_hooks([])  # the log lines below replace the library's, one for each attempt
     reported = 0.0
     attempts = stamina.retry_context(
         on=_is_worth_waiting, attempts=None, timeout=seconds, wait_initial=0.2, wait_max=2.0
@@ -77,7 +77,7 @@ def wait_for_database(url: str, seconds: float) -> Connection:
 
 
 def reason(error: psycopg.Error) -> str:
-    """Returns Postgres' own words in one line, without its hint."""
+    """Return Postgres' own error message in one line, without its hint."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].removeprefix("connection failed: ").strip()
 

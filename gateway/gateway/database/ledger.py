@@ -1,4 +1,4 @@
-"""What LiteLLM ships as migrations, and what a database says about having them.
+"""The migrations that LiteLLM ships, and those that a database records as applied.
 
 Prisma keeps its history in `_prisma_migrations`; a checksum is the sha256 of migration.sql.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Migration:
-    """A migration as LiteLLM ships it."""
+    """A migration that LiteLLM ships."""
 
     name: str
     checksum: str
@@ -38,14 +38,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Ledger:
-    """A database's history, seen from the migrations shipped.
+    """A database's history, compared with the shipped migrations.
 
     Attributes:
-        applied: how many of the shipped ones are finished.
-        pending: names still to be applied, in order.
+        applied: how many of the shipped migrations are finished.
+        pending: names of migrations still to be applied, in order.
         failed: rows of migrations that began and did not finish.
-        edited: names applied with another content than the one shipped.
-        newer: names applied that come after everything shipped: a newer LiteLLM was here.
+        edited: names of migrations that were applied with other content than is shipped.
+        newer: names of applied migrations that come after all shipped ones, because a newer LiteLLM
+            used the database.
     """
 
     applied: int
@@ -56,12 +57,12 @@ class Ledger:
 
     @property
     def is_current(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether all shipped migrations are applied and none has failed."""
         return not self.pending and not self.failed
 
 
 def shipped_folder() -> Path:
-    """Returns the installed folder of litellm-proxy-extras, without importing it."""
+    """Return the installed folder of litellm-proxy-extras, without importing it."""
     spec = find_spec("litellm_proxy_extras")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("litellm-proxy-extras is not installed")
@@ -69,7 +70,7 @@ def shipped_folder() -> Path:
 
 
 def shipped_migrations(folder: Path) -> list[Migration]:
-    """Returns the migrations under `folder`, in the order in which Prisma applies them."""
+    """Return the migrations under `folder`, in the order in which Prisma applies them."""
     return [
         Migration(path.parent.name, hashlib.sha256(path.read_bytes()).hexdigest())
         for path in sorted(folder.glob("migrations/*/migration.sql"))
@@ -77,7 +78,7 @@ def shipped_migrations(folder: Path) -> list[Migration]:
 
 
 def read_rows(connection: Connection) -> list[Row] | None:
-    """Returns the database's history, or None when it has no such table."""
+    """Return the database's history; None if it has no table for it."""
     exists = connection.execute("SELECT to_regclass('_prisma_migrations')").fetchone()
     if exists is None or exists[0] is None:
         return None
@@ -89,18 +90,20 @@ def read_rows(connection: Connection) -> list[Row] | None:
 
 
 def newer_than(shipped: Iterable[str], applied: Iterable[str]) -> tuple[str, ...]:
-    """Returns the names applied that come after everything shipped, as names begin with a date.
+    """Return the names of applied migrations that come after all shipped ones, by their dates.
 
-    An older one that is not shipped was withdrawn by LiteLLM, as two of November 2025 were.
+    Each name begins with a date. An older migration that is not shipped was withdrawn by LiteLLM,
+    as two of November 2025 were.
     """
     last = max(shipped, default="")
     return tuple(name for name in applied if name > last)
 
 
 def compare(shipped: Sequence[Migration], rows: Iterable[Row]) -> Ledger:
-    """Returns how a history relates to what is shipped.
+    """Compare a database's history with the shipped migrations.
 
-    A migration may have several rows; one that is finished and not rolled back counts.
+    A migration may have several rows. It counts as applied if one of them is finished and not
+    rolled back.
     """
     history = [row for row in rows if not row.rolled_back]
     finished = {row.name: row.checksum for row in history if row.finished}

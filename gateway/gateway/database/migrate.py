@@ -1,8 +1,8 @@
-"""`gateway migrate`: brings the database to the schema of the LiteLLM that is installed.
+"""`gateway migrate`: bring the database to the schema of the installed LiteLLM.
 
-The migrations are LiteLLM's, applied by Prisma's own command line. A database that has them all is
-recognised without starting Node. LiteLLM's resolver is not used: its older mode writes into the
-installed package and can mark as applied what never ran.
+The migrations are LiteLLM's, and Prisma's own command line applies them. A database that has them
+all is recognised without starting Node. LiteLLM's resolver is not used: its older mode writes into
+the installed package, and can mark a migration as applied that never ran.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ LOCK_TIMEOUT = 900.0
 
 
 class MigrationError(Exception):
-    """The database is not at the schema, and why."""
+    """The database could not be brought to the schema; the message says why."""
 
 
 def migrate(settings: Settings, *, retry: bool = False) -> None:
     """Bring the database up to date and log each step.
 
     Args:
-        settings: where the database is.
-        retry: first mark failed migrations as rolled back, so that they are tried again.
+        settings: the settings, which say where the database is.
+        retry: whether to mark failed migrations as rolled back first, so that they are tried again.
 
     Raises:
         ConfigurationError: no database is configured.
-        DatabaseUnavailableError: it cannot be reached.
+        DatabaseUnavailableError: the database cannot be reached.
         MigrationError, TakeoverError: its schema cannot be brought up to date.
     """
     url = database_url(settings)
@@ -100,7 +100,7 @@ def _migrate(settings: Settings, url: str, connection: Connection, *, retry: boo
 
 
 def _create_own_tables(connection: Connection) -> None:
-    """Make what is the gateway's own: the journal's position, triggers that tell of changes."""
+    """Create the gateway's own tables, its ledger and the triggers that notify of changes."""
     try:
         create_tables(connection)
         replicas.create_tables(connection)
@@ -115,7 +115,7 @@ def _create_own_tables(connection: Connection) -> None:
 
 
 def _create_report_views(connection: Connection) -> None:
-    """Make the views of `gateway spend`; a gateway without them serves all the same."""
+    """Create the views of `gateway spend`; without them the gateway still serves."""
     try:
         report_views.create(connection)
     except psycopg.errors.InsufficientPrivilege as error:
@@ -131,17 +131,17 @@ def _create_report_views(connection: Connection) -> None:
 
 @dataclass(frozen=True)
 class _Database:
-    """The database that is migrated, and what it should have."""
+    """The database that is migrated, and the migrations that it should have."""
 
     connection: Connection
     shipped: list[Migration]
 
     def ledger(self) -> Ledger:
-        """Returns how far it is."""
+        """Return which migrations the database has."""
         return compare(self.shipped, read_rows(self.connection) or [])
 
     def bring_up_to_date(self, prisma: PrismaCli, *, retry: bool) -> None:
-        """Applies what is missing, unless another start did it meanwhile."""
+        """Apply the missing migrations, unless another start has applied them meanwhile."""
         ledger = self.ledger()
         found = tables(self.connection)
         if ledger.is_current:
@@ -162,7 +162,7 @@ class _Database:
         started = time.monotonic()
         outcome = prisma.deploy(self._progress)
         after = self.ledger()
-        # The ledger decides, not the exit code: exit codes of 0 have lied.
+        # The ledger decides, not the exit code, which was 0 after failures, too.
         if not after.is_current:
             raise MigrationError(_failure(after, outcome))
         LOG.info("applied %d migrations in %.1f s", pending, time.monotonic() - started)
@@ -175,8 +175,8 @@ class _Database:
 def _one_at_a_time(connection: Connection) -> Iterator[None]:
     """Hold LiteLLM's migration lock.
 
-    It is polled: a session that waits inside pg_advisory_lock keeps a snapshot, on which CREATE
-    INDEX CONCURRENTLY in the other one waits for ever.
+    The lock is polled. A session that waits inside pg_advisory_lock keeps a snapshot, and CREATE
+    INDEX CONCURRENTLY in the session that holds the lock would wait for that snapshot for ever.
     """
     deadline = time.monotonic() + LOCK_TIMEOUT
     is_waiting = False
@@ -206,7 +206,7 @@ def _must_succeed(outcome: Outcome) -> None:
 
 
 def _failure(ledger: Ledger, outcome: Outcome | None) -> str:
-    """Returns which migration failed, the database's words, and what to do."""
+    """Return which migration failed, the database's error, and what to do."""
     if not ledger.failed:
         said = (outcome.errors.strip() or outcome.output.strip()) if outcome else "nothing"
         return (
@@ -223,7 +223,7 @@ def _failure(ledger: Ledger, outcome: Outcome | None) -> str:
 
 
 def sql_error(log: str) -> str:
-    """Returns the database's words from what Prisma recorded, or all of it in one line."""
+    """Return the database's error from Prisma's record, or the whole record in one line."""
     code = re.search(r"^Database error code: (\w+)$", log, re.MULTILINE)
     words = re.search(r"^Database error:\s+(.+)$", log, re.MULTILINE)
     if words is None:

@@ -1,4 +1,4 @@
-"""Prisma's own command line, run with the engines that came with it and no network."""
+"""Prisma's own command line, run with our engines and without a network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POLL_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended, and what it printed."""
+    """A command's exit code and output."""
 
     exit_code: int
     output: str
@@ -28,7 +28,7 @@ class Outcome:
 
 
 def engine_variables(directory: Path) -> dict[str, str]:
-    """Returns what makes Prisma's client and command line use our engines and download nothing."""
+    """Return variables that make Prisma's client and command line use our engines, offline."""
     return {
         "PRISMA_QUERY_ENGINE_BINARY": str(directory / "bin" / "query-engine"),
         "PRISMA_SCHEMA_ENGINE_BINARY": str(directory / "bin" / "schema-engine"),
@@ -51,16 +51,16 @@ class PrismaCli:
             **os.environ,
             **engine_variables(self._engine),
             "DATABASE_URL": url,
-            "HOME": str(settings.gateway_state_dir),  # it keeps notes there; the root is read-only
+            "HOME": str(settings.gateway_state_dir),  # Prisma writes there; the root is read-only
             "NO_COLOR": "1",
         }
         self._directory = settings.gateway_state_dir
 
     def run(self, *arguments: str, while_waiting: Callable[[], None] | None = None) -> Outcome:
-        """Runs one command to its end, calling `while_waiting` every two seconds.
+        """Run one command to its end, and call `while_waiting` every two seconds.
 
         Raises:
-            ConfigurationError: Prisma is not installed where PRISMA_ENGINE_DIR says.
+            ConfigurationError: Prisma is not installed in PRISMA_ENGINE_DIR.
         """
         if not self._command.exists():
             raise ConfigurationError(
@@ -97,17 +97,17 @@ class PrismaCli:
                 process.wait()
 
     def deploy(self, while_waiting: Callable[[], None]) -> Outcome:
-        """Applies every pending migration."""
+        """Apply every pending migration."""
         return self.run(
             "migrate", "deploy", "--schema", str(self._schema), while_waiting=while_waiting
         )
 
     def mark_rolled_back(self, name: str) -> Outcome:
-        """Tells Prisma that a failed migration was undone and may be tried again."""
+        """Mark a failed migration as rolled back, so that Prisma may try it again."""
         return self.run("migrate", "resolve", "--rolled-back", name, "--schema", str(self._schema))
 
     def difference(self) -> Outcome:
-        """Compares the database with the schema; exit code 0 same, 2 different, with the SQL."""
+        """Compare the database with the schema: exit code 0 if equal, 2 with the SQL if not."""
         schema = str(self._schema)
         return self.run(
             *("migrate", "diff", "--exit-code", "--script"),

@@ -1,7 +1,7 @@
-"""What of litellm-proxy-extras we use: the list of indexes that no migration makes, and repairs.
+"""What we use of litellm-proxy-extras: its list of indexes that no migration creates, and repairs.
 
-It imports LiteLLM, which takes seconds, only to choose a log format; a blocked import makes it take
-the environment's word instead.
+The package imports LiteLLM, which takes seconds, only to choose a log format. If that import is
+blocked, the package reads the format from the environment instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def without_own_indexes(script: str) -> str:
-    """Returns a schema difference without the indexes that LiteLLM builds after its migrations."""
+    """Return a schema difference without the indexes that LiteLLM builds after its migrations."""
     with _light_import():
         from litellm_proxy_extras.request_log_indexes import (  # noqa: PLC0415 -- under the block
             filter_request_log_index_diff,
@@ -30,9 +30,9 @@ def without_own_indexes(script: str) -> str:
 
 
 def index_empty_tables(connection: Connection) -> None:
-    """Builds the indexes that no migration makes where that takes no time: in an empty table.
+    """Build the indexes that no migration creates, in empty tables, where that takes no time.
 
-    LiteLLM builds them beside running writers, which takes seconds even for nothing.
+    LiteLLM builds them without blocking writers, which takes seconds even in an empty table.
     """
     with _light_import():
         from litellm_proxy_extras.request_log_indexes import (  # noqa: PLC0415 -- under the block
@@ -46,9 +46,9 @@ def index_empty_tables(connection: Connection) -> None:
 
 
 def finish_as_litellm_does(url: str) -> None:
-    """Mends indexes that an interrupted migration left invalid, and builds those still missing.
+    """Repair indexes that an interrupted migration left invalid, and build the missing ones.
 
-    It takes the migration lock by itself, so it must not be held.
+    This takes the migration lock itself, so the caller must not hold it.
     """
     with _light_import():
         from litellm_proxy_extras.utils import ProxyExtrasDBManager  # noqa: PLC0415 -- as above
@@ -61,8 +61,8 @@ def finish_as_litellm_does(url: str) -> None:
 def socket_in_host(url: str) -> str:
     """Return a database's URL with a socket's folder in the place of the host.
 
-    LiteLLM's package leaves out the parameter `host`, in which Prisma and we have it; libpq reads
-    both forms: https://www.postgresql.org/docs/17/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+    Prisma and we name the folder in the parameter `host`, which LiteLLM's package leaves out. libpq
+    reads both forms: https://www.postgresql.org/docs/17/libpq-connect.html#LIBPQ-CONNSTRING-URIS
     """
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))

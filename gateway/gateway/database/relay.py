@@ -1,8 +1,8 @@
-"""A way to a database of the user's own for LiteLLM's container, which has no way out.
+"""A relay through which LiteLLM's container reaches a database of the user's own.
 
-LiteLLM's proxy reaches the gateway and nothing else; the bundled Postgres is on a network that it
-shares. A database elsewhere it reaches through this: bytes are copied as they are, TLS stays
-between LiteLLM and the database.
+LiteLLM's container has no route to the outside. It reaches the gateway, and the bundled Postgres,
+which is on a network that both share. It reaches a database elsewhere through this relay. Bytes are
+copied unchanged, so TLS stays between LiteLLM and the database.
 """
 
 from __future__ import annotations
@@ -24,32 +24,34 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 PORT_AFTER_INTERNAL = 1
-"""The relay listens on the internal endpoint's port and so many more."""
+"""The relay's port, counted from the internal endpoint's."""
 
 CHUNK = 1 << 16
 CONNECT_SECONDS = 10.0
 
 
 def needs_relay(settings: Settings, internal_host: str | None) -> bool:
-    """Return whether LiteLLM's proxy needs it: for a database of the user's own, in a container.
+    """Return whether LiteLLM's proxy needs the relay.
 
-    On the gateway's own machine LiteLLM reaches what the gateway reaches.
+    It does if it runs in a container and the database is the user's own. If the internal endpoint
+    is on loopback, LiteLLM runs beside the gateway, and reaches whatever the gateway reaches.
 
     Args:
-        settings: the gateway's, or LiteLLM's.
-        internal_host: of the gateway's internal endpoint.
+        settings: the settings of the gateway or of LiteLLM's container.
+        internal_host: the host of the gateway's internal endpoint.
     """
     own = settings.database_url is not None
     return own and internal_host is not None and internal_host not in LOOPBACK
 
 
 class Relay:
-    """Listens for LiteLLM's proxy and joins each connection to one of the database.
+    """Listens for LiteLLM's proxy, and joins each connection to a new one to the database.
 
     Args:
-        url: of the database.
-        host: where to listen; of a name that several gateways share, at this one's addresses.
-        port: where to listen.
+        url: the URL of the database.
+        host: the host to listen on. If several gateways share the name, only this gateway's
+            addresses count.
+        port: the port to listen on.
     """
 
     def __init__(self, url: str, host: str, port: int) -> None:
@@ -107,12 +109,12 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 def through_relay(url: str, internal_url: str) -> str:
     """Return a database's URL that leads through the relay.
 
-    The database's own name goes along for its certificate (`sslservername`, which our engine
-    understands: litellm/prisma-engine/src/postgres/tls-options.js).
+    The URL keeps the database's own host name as `sslservername`, so that its certificate can be
+    checked. Our engine reads that: litellm/prisma-engine/src/postgres/tls-options.js.
 
     Args:
-        url: of the database.
-        internal_url: of the gateway's internal endpoint.
+        url: the URL of the database.
+        internal_url: the URL of the gateway's internal endpoint.
     """
     parts, internal = urlsplit(url), urlsplit(internal_url)
     port = (internal.port or 4001) + PORT_AFTER_INTERNAL

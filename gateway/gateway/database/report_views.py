@@ -1,9 +1,9 @@
 """The views that reports and BI tools read, in a schema of their own.
 
-A schema of their own, because Prisma looks at LiteLLM's alone, and because rights on it can be
-given to a read-only role that then sees these views and no table (`./run spend role NAME`). They
-are rebuilt when their text changes, and dropped before migrations, which could not change a
-column that a view shows.
+The views have their own schema for two reasons. Prisma checks only LiteLLM's schema. And a
+read-only role can be given rights on this schema alone, so that it sees these views and no table
+(`./run spend role NAME`). The views are rebuilt when their text changes. They are dropped before
+migrations, because a migration cannot change a column that a view shows.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "gateway_reports"
 
-# Cost is stored in double precision; as numeric it is summed exactly and no digit is invented.
-# Times are UTC, as LiteLLM writes them. The markers are missing in rows that need none.
+# Costs are stored in double precision. As numeric they are summed exactly, without invented digits.
+# Times are in UTC, as LiteLLM writes them. Rows have the gateway's markers only where they apply.
 REQUESTS = """
 SELECT logs.request_id,
        logs.litellm_call_id AS call_id,
@@ -63,11 +63,11 @@ GROUP BY day, alias, model, provider, key
 
 VIEWS = {"requests": REQUESTS, "daily": DAILY}
 FINGERPRINT = hashlib.sha256("".join(VIEWS.values()).encode()).hexdigest()
-"""Stands in the schema's comment: what the views were made from."""
+"""The hash of the views' SQL; the schema's comment has it, to show what they were made from."""
 
 
 def are_current(connection: Connection) -> bool:
-    """Returns whether the views are there, made from this text."""
+    """Return whether the views exist and were made from this SQL."""
     row = connection.execute(
         "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s", [SCHEMA]
     ).fetchone()
@@ -75,7 +75,7 @@ def are_current(connection: Connection) -> bool:
 
 
 def drop(connection: Connection) -> None:
-    """Drops the views; the schema stays, with the rights on what is made in it next."""
+    """Drop the views. The schema stays, with the rights on views to be created in it."""
     with connection.transaction():
         for name in reversed(VIEWS):
             connection.execute(
@@ -90,10 +90,10 @@ def drop(connection: Connection) -> None:
 
 
 def create(connection: Connection) -> None:
-    """Makes schema and views; all of it or nothing.
+    """Create the schema and the views, all of them or none.
 
     Raises:
-        psycopg.errors.InsufficientPrivilege: the role may make no schema.
+        psycopg.errors.InsufficientPrivilege: the role may not create a schema.
     """
     with connection.transaction():
         drop(connection)

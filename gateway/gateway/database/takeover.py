@@ -1,7 +1,8 @@
-"""A database that LiteLLM made without a history (`prisma db push`): adopted when it matches.
+"""Take over a database that LiteLLM created without a history (`prisma db push`), if it matches.
 
 Prisma refuses such a database (P3005). Its history is written here as `prisma migrate resolve
---applied` would, in one transaction instead of 213 starts of Node, which take three minutes.
+--applied` would write it, but in one transaction instead of 213 starts of Node, which take three
+minutes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 SHOWN_LINES = 12
 
-# Prisma's own: https://github.com/prisma/prisma-engines/blob/main/schema-engine/connectors/
+# As in Prisma: https://github.com/prisma/prisma-engines/blob/main/schema-engine/connectors/
 # sql-schema-connector/src/flavour/postgres.rs
 HISTORY_TABLE = """
 CREATE TABLE _prisma_migrations (
@@ -37,11 +38,11 @@ CREATE TABLE _prisma_migrations (
 
 
 class TakeoverError(Exception):
-    """A database with tables and no history, which is not LiteLLM's of this version."""
+    """A database with tables and no history does not have this LiteLLM version's schema."""
 
 
 def tables(connection: Connection) -> list[str]:
-    """Returns the names of the tables in the schema that is migrated."""
+    """Return the names of the tables in the schema that is migrated."""
     rows = connection.execute(
         "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
     )
@@ -51,10 +52,10 @@ def tables(connection: Connection) -> list[str]:
 def take_over(
     connection: Connection, prisma: PrismaCli, migrations: Sequence[Migration], found: list[str]
 ) -> None:
-    """Writes the history of a database whose tables are exactly those of LiteLLM's schema.
+    """Write the history of a database whose tables are exactly those of LiteLLM's schema.
 
     Raises:
-        TakeoverError: they are not.
+        TakeoverError: the tables differ from the schema.
     """
     if not any(name.startswith("LiteLLM_") for name in found):
         raise TakeoverError(
@@ -82,7 +83,7 @@ def take_over(
 
 
 def _difference(prisma: PrismaCli) -> str:
-    """Returns the SQL that would make the database match; empty when it does."""
+    """Return the SQL that would make the database match the schema; "" if it matches."""
     same, different = 0, 2
     outcome = prisma.difference()
     if outcome.exit_code == same:

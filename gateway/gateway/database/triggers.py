@@ -1,8 +1,9 @@
-"""Triggers that tell gateways of changes in LiteLLM's tables: `pg_notify`, heard by `access`.
+"""Triggers that notify gateways of changes in LiteLLM's tables: `pg_notify`, received by `access`.
 
-They lie in a schema of their own. What only spend that rises and times changes tells nobody: a
-chat fires nothing. A spend that falls is a reset and does. A condition compares whole rows, so no
-trigger depends on a column, and any migration can change any column.
+Their function is in the gateway's own schema. A change of nothing but times, or of a spend that
+rises, sends no notification, so a chat sends none. A spend that falls is a reset, and sends one.
+The condition compares whole rows, so no trigger depends on a column, and a migration can change
+any column.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ if TYPE_CHECKING:
     from gateway.database.connection import Connection
 
 SCHEMA = "gateway_data"
-"""Not `gateway`: a schema named as a role comes first in its search_path, so that every table and
-view which LiteLLM's role `gateway` makes without a schema would land there."""
+"""It is not `gateway`, because a schema with a role's name comes first in the role's search_path.
+LiteLLM's role is `gateway`, so tables and views that it creates without a schema would land
+there."""
 
 CHANNEL = "gateway_access"
 EVERYTHING = "everything"
-"""The payload for a change that no single row stands for."""
+"""The payload for a change that cannot be described by a single row."""
 
 REPLICAS_CHANGED = "gateways"
-"""The payload that says that the tables of `gateway.replicas` are to be read."""
+"""The payload that asks gateways to read the tables of `gateway.replicas`."""
 
 LONGEST_PAYLOAD = 7_000
-"""Bytes; Postgres refuses to commit one of 8,000."""
+"""The most bytes of a payload; Postgres refuses to commit one of 8,000."""
 
 TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     # table: the kind of its rows in a payload, and the columns of their id
@@ -47,11 +49,11 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 ADDS_SPEND = f"{SCHEMA}.adds_spend"
-"""A setting of a transaction that does nothing but add costs, as the journal's does: its rows need
-not be compared, which costs five times as much as their update."""
+"""A setting for transactions that only add costs, as the journal's do. Their rows need not be
+compared, which would take five times as long as the update."""
 
 IGNORED = ("spend", "total_spend", "model_spend", "last_active", "updated_at", "budget_reset_at")
-"""Columns that change with each request, or that nobody reads here."""
+"""Columns that change with each request, or that the gateway does not read."""
 
 _FUNCTION = f"""
 CREATE OR REPLACE FUNCTION {SCHEMA}.tell_of_change() RETURNS trigger LANGUAGE plpgsql AS $body$
@@ -95,10 +97,10 @@ CREATE OR REPLACE TRIGGER {prefix}_truncate AFTER TRUNCATE ON {table}
 
 _PREFIX = "gateway_access"
 _EACH = 3
-"""Triggers of a table."""
+"""The number of triggers on each table."""
 
 FINGERPRINT = hashlib.sha256(repr((_FUNCTION, _CREATE, TABLES, IGNORED)).encode()).hexdigest()
-"""Stands in the function's comment: what the triggers were made from."""
+"""The hash of the SQL; the function's comment has it, to show what the triggers were made from."""
 
 _NAMES = ", ".join(f"""'"{name}"'""" for name in TABLES)
 HAS_TRIGGERS = f"""
@@ -106,11 +108,11 @@ SELECT count(*) = {_EACH * len(TABLES)} FROM pg_trigger
 WHERE left(tgname, {len(_PREFIX) + 1}) = '{_PREFIX}_' AND tgenabled = 'O' AND tgrelid IN
     (SELECT to_regclass(name) FROM unnest(ARRAY[{_NAMES}]) AS name)
 """  # noqa: S608 -- constants of ours
-"""Whether all triggers are there, of whatever text."""
+"""Whether all triggers exist, whatever SQL they were made from."""
 
 
 def are_current(connection: Connection) -> bool:
-    """Return whether all triggers are there, made from this text."""
+    """Return whether all triggers exist and were made from this SQL."""
     row = connection.execute(
         "SELECT obj_description(to_regprocedure(%s), 'pg_proc')", [f"{SCHEMA}.tell_of_change()"]
     ).fetchone()
@@ -121,14 +123,14 @@ def are_current(connection: Connection) -> bool:
 
 
 def create_triggers(connection: Connection) -> bool:
-    """Make the triggers, where they are not there yet or made of another text.
+    """Create the triggers, if they are missing or were made from other SQL.
 
     Returns:
-        Whether anything was made.
+        Whether anything was created.
 
     Raises:
-        psycopg.errors.InsufficientPrivilege: the role may not; gateways then look for changes
-            every two seconds.
+        psycopg.errors.InsufficientPrivilege: the role may not create them. Without triggers,
+            gateways read LiteLLM's tables every two seconds.
     """
     if are_current(connection):
         return False

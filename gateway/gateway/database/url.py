@@ -1,6 +1,6 @@
 """The database's URL: composed from its parts, percent-encoded, and never shown with its password.
 
-LiteLLM pastes the parts together as they are, so a password with / or @ breaks it
+LiteLLM joins the parts without encoding them, so a password with / or @ breaks its URL
 (https://github.com/BerriAI/litellm/issues/12406).
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SCHEMES = ("postgresql", "postgres")
 
-# Prisma's own query parameters; libpq, and so psycopg, refuses what it does not know.
+# Prisma's own query parameters. libpq, and so psycopg, refuses parameters that it does not know.
 # https://www.prisma.io/docs/orm/overview/databases/postgresql#arguments
 PRISMA_PARAMETERS = frozenset(
     {
@@ -38,10 +38,10 @@ PRISMA_PARAMETERS = frozenset(
 
 
 def database_url(settings: Settings) -> str | None:
-    """Returns the URL as the user gave it or composed from DB_*; None if there is no database.
+    """Return the URL that the user set, or one composed from DB_*; None if there is no database.
 
     Raises:
-        ConfigurationError: the URL is no PostgreSQL URL, or the password is missing.
+        ConfigurationError: the URL is not a PostgreSQL URL, or the password is missing.
     """
     if settings.database_url is not None:
         return _checked(settings.database_url.get_secret_value())
@@ -65,7 +65,7 @@ def database_url(settings: Settings) -> str | None:
 
 
 def database_problems(settings: Settings) -> list[Problem]:
-    """Returns what is wrong with the database's settings, nothing where they make a URL or none."""
+    """Return what is wrong with the database's settings; [] if nothing is."""
     try:
         database_url(settings)
     except ConfigurationError as error:
@@ -74,7 +74,7 @@ def database_problems(settings: Settings) -> list[Problem]:
 
 
 def for_prisma(url: str, *, pool_size: int) -> str:
-    """Returns the URL with Prisma's pool limits, unless the user set some."""
+    """Return the URL with Prisma's pool limits, unless the user set them."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     query.setdefault("connection_limit", str(pool_size))
@@ -83,7 +83,7 @@ def for_prisma(url: str, *, pool_size: int) -> str:
 
 
 def for_psycopg(url: str) -> str:
-    """Returns the URL without what only Prisma understands; its schema becomes the search path."""
+    """Return the URL without Prisma's parameters; `schema` becomes the search path."""
     parts = urlsplit(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
     kept = [(key, value) for key, value in query if key not in PRISMA_PARAMETERS]
@@ -94,13 +94,13 @@ def for_psycopg(url: str) -> str:
 
 
 def schema_of(url: str) -> str | None:
-    """Returns the schema that Prisma's `schema` parameter names; None for the usual one, public."""
+    """Return the schema that Prisma's `schema` parameter names; None for the usual one, public."""
     named = dict(parse_qsl(urlsplit(url).query)).get("schema")
     return None if named in (None, "", "public") else named
 
 
 def redacted(url: str) -> str:
-    """Returns where the database is (host:port/name), for messages."""
+    """Return the database's host:port/name, for messages."""
     parts = urlsplit(url)
     return f"{parts.hostname or 'localhost'}:{parts.port or 5432}/{parts.path.lstrip('/')}"
 
