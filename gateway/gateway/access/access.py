@@ -59,7 +59,7 @@ class Access:
 
         Args:
             models: the configured names.
-            master_key: an administrator's key; None when nobody needs a key.
+            master_key: an administrator's key; None when no key is needed.
             database_url: where LiteLLM's tables are; None for no database.
             policy: whether known keys are served or refused while the database is away.
             journal_id: the id of this gateway's journal, whose position is read with each spend.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KnownCaller(Caller):
-    """A caller with the rules that tell, for a refused model, whose list denies it."""
+    """A caller with the rules that say which list denies a refused model."""
 
     rules: Rules = field(default_factory=Rules)
 
@@ -81,7 +81,7 @@ def make_identity(
     Args:
         wanted: the key, or the session, that was looked up.
         found: the rows.
-        common: what holds for everybody.
+        common: what holds for all callers.
         settings: the configuration.
         now: seconds since the epoch.
     """

@@ -60,7 +60,7 @@ class KnownCallers:
     """Callers and end users in memory: at most CALLERS and END_USERS of them.
 
     Attributes:
-        common: what holds for everybody.
+        common: what holds for all callers.
     """
 
     def __init__(  # noqa: PLR0913 -- one value after the other

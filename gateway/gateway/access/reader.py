@@ -123,7 +123,7 @@ class Reader:
         ]
 
     async def read_common(self) -> Common:
-        """Return what holds for everybody."""
+        """Return what holds for all callers."""
         values = {"default_budget": self._default_budget}
         (row,) = await self._database.fetch(statements.COMMON, values)
         default = by_name(row[2:], statements.DEFAULT_VALUES).get("end_user_default", {})

@@ -51,7 +51,7 @@ def unknown_key() -> AuthenticationError:
 
 
 def no_database() -> AuthenticationError:
-    """Return the refusal of a virtual key where there is no database to look it up in."""
+    """Return the refusal of a virtual key where no database is configured to find it in."""
     return AuthenticationError("No connected db.", status=400, type="no_db_connection")
 
 

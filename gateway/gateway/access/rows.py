@@ -47,7 +47,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What holds for everybody.
+    """What holds for all callers.
 
     Attributes:
         budgeted_tags: tags with a budget.

@@ -86,7 +86,7 @@ SELECT
 FROM (VALUES (%(default_budget)s::text)) AS wanted (budget_id)
 LEFT JOIN {table("end_user_default")} ON end_user_default."budget_id" = wanted.budget_id
 """
-"""What holds for everybody: tags and groups with a budget, and end users' default budget."""
+"""What holds for all callers: tags and groups with a budget, and end users' default budget."""
 
 OTHERS = f"SELECT coalesce(sum(at), 0) FROM {POSITION_TABLE} WHERE journal <> %(journal)s"
 """The sum of all other journals' positions: it changes with each cost that another one brings."""

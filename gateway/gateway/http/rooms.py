@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Observer(Protocol):
-    """What is notified of each request; it runs on the event loop, so it must be quick."""
+    """Is notified of each request; it runs on the event loop, so it must be quick."""
 
     def finished(self, request: Request, status: int) -> None:
         """Record a request that has ended, with the HTTP status that its caller got."""
