@@ -1,8 +1,8 @@
 """The error for a caller when no deployment answered: what happened, and when to try again.
 
-The error is about the alias that the caller named. Only if the last alias tried refused the request
-itself is it about that one, because the caller can act on such a refusal. A provider's 401 is never
-passed on: the caller would take it for a refusal of its own key.
+The error is about the alias that the caller named. There is one exception: if the last alias tried
+refused the request itself, the error is about that alias, because the caller can act on such a
+refusal. A provider's 401 is never passed on: the caller would take it for a refusal of its own key.
 """
 
 from __future__ import annotations

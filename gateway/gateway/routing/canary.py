@@ -1,7 +1,7 @@
 """A canary request: one token, to see whether a deployment answers again.
 
-At a provider other machines answer a list of models than a chat. So after a hang or 500s only a
-chat shows that the trouble is over, and a user's request should not have to find out. A canary
+A provider answers a list of models and a chat from different machines. So after a hang or 500s only
+a chat shows that the trouble is over, and a user's request should not have to find out. A canary
 request is booked as LiteLLM books its own health checks: on the account
 `litellm-internal-health-check`.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gateway.routing.settings import CanaryRequests
 
 SECONDS = 30.0
-"""How long one may take.
+"""How long a canary request may take.
 
 The next one begins earlier than that, so it may find the deployment back while this one hangs.
 """

@@ -36,7 +36,7 @@ CONDITIONS = {
 UNSEEN_BY_HEALTH_CHECKS = frozenset(
     {FailureKind.UNRESPONSIVE, FailureKind.FAILING, FailureKind.MISSING}
 )
-"""Failures whose end only a real request shows: other machines answer a list of models."""
+"""Failures whose end only a real request shows: a list of models comes from other machines."""
 
 
 @dataclass(slots=True)

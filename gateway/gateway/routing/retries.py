@@ -1,4 +1,4 @@
-"""How often an alias is asked again after a failure, and how long the pauses before are.
+"""How often an alias is asked again after a failure, and after which pauses.
 
 Source: LiteLLM 1.106.2, router.py `async_function_with_retries`, `_time_to_sleep_before_retry`.
 """
