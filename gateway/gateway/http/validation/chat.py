@@ -94,7 +94,7 @@ def tools(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
 
 
 def response_format(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
-    """Require a response format; a format `json_schema` must hold an object with the schema."""
+    """Require a response format; one of type `json_schema` must have an object of that name."""
     mapping(param, value)
     string(f"{param}.type", value.get("type"))
     if value["type"] == "json_schema":
