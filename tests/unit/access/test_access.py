@@ -66,7 +66,7 @@ def kind(error: GatewayError) -> tuple[int, str]:
 
 
 def test_the_master_key_is_an_administrators_with_and_without_a_database() -> None:
-    """Nothing is looked up, nothing limits it, rows know it by a name."""
+    """The master key is an administrator without budgets, with a database or without one."""
     for url in (None, NOWHERE):
         access = Access(MODELS, MASTER, url, policy="refuse")
         caller = asyncio.run(access.identify(MASTER))
@@ -76,7 +76,7 @@ def test_the_master_key_is_an_administrators_with_and_without_a_database() -> No
 
 
 def test_without_a_master_key_nobody_needs_one() -> None:
-    """Whatever is sent."""
+    """With no master key configured, every request is an administrator's, whatever it sends."""
     access = Access(MODELS, None, None, policy="serve")
     for secret in (None, "", "anything"):
         caller = asyncio.run(access.identify(secret, end_user="e"))
@@ -85,7 +85,7 @@ def test_without_a_master_key_nobody_needs_one() -> None:
 
 
 def test_without_a_database_only_the_master_key_is_known() -> None:
-    """As LiteLLM says it."""
+    """Without a database, any key but the master key gets LiteLLM's 400 `no_db_connection`."""
     access = Access(MODELS, MASTER, None, policy="serve")
     assert kind(refused(access, SECRET)) == (400, "no_db_connection")
 
@@ -103,12 +103,12 @@ def test_without_a_database_only_the_master_key_is_known() -> None:
 def test_who_has_no_key_is_refused_as_litellm_does(
     secret: str | None, what: tuple[int, str]
 ) -> None:
-    """No key, an empty one, one that cannot be a key, one that nobody made."""
+    """A missing, malformed or unknown key is refused with the same 401 as LiteLLM gives."""
     assert kind(refused(over({})[0], secret)) == what
 
 
 def test_a_known_key_is_let_in_without_giving_up_control() -> None:
-    """The second time, nothing is awaited: one step runs the coroutine to its end."""
+    """A key that is in memory is identified in a single step, without awaiting anything."""
     access, _ = over({"key": key(token=hashed(SECRET))})
     asyncio.run(access.identify(SECRET, end_user="e"))
     for end_user in (None, "e"):
@@ -118,7 +118,7 @@ def test_a_known_key_is_let_in_without_giving_up_control() -> None:
 
 
 def test_a_key_that_has_expired_is_refused() -> None:
-    """401, with its own type."""
+    """An expired key is refused with 401, the type `expired_key` and its expiry time."""
     access, _ = over({"key": key(expires="2020-01-01T00:00:00")})
     error = refused(access, SECRET)
     assert kind(error) == (401, "expired_key")
@@ -126,7 +126,7 @@ def test_a_key_that_has_expired_is_refused() -> None:
 
 
 def test_a_key_may_only_ask_its_routes() -> None:
-    """403, with the routes."""
+    """A key with `allowed_routes` is refused with 403 on any other route."""
     access, _ = over({"key": key(allowed_routes=["/v1/embeddings", "management_routes"])})
     assert refused(access, SECRET, route="/v1/chat/completions").status == 403
     assert asyncio.run(access.identify(SECRET, route="/v1/embeddings"))
@@ -134,7 +134,7 @@ def test_a_key_may_only_ask_its_routes() -> None:
 
 @pytest.mark.parametrize("end_user", ["x" * 1025, "a\0b"])
 def test_an_end_user_that_no_database_holds_is_400(end_user: str) -> None:
-    """With the field, also for the master key; it is not looked up."""
+    """An end user id that is too long or has a zero byte gets 400, naming `user`."""
     access, _ = over({"key": key()})
     for secret in (SECRET, MASTER):
         error = refused(access, secret, end_user=end_user)
@@ -142,7 +142,7 @@ def test_an_end_user_that_no_database_holds_is_400(end_user: str) -> None:
 
 
 def test_the_policy_refuse_refuses_also_keys_in_memory() -> None:
-    """503 as soon as the database is away; the master key needs none."""
+    """With the policy `refuse` and no database, a known key gets 503 and the master key works."""
     access, database = over({"key": key()}, policy="refuse")
     asyncio.run(access.identify(SECRET))
     database.answers = False
@@ -151,7 +151,7 @@ def test_the_policy_refuse_refuses_also_keys_in_memory() -> None:
 
 
 def test_litellms_identity_is_looked_up_by_its_hash() -> None:
-    """A key's rows, a session's user, and the name of the master key."""
+    """A hash from LiteLLM identifies a virtual key, a session or the master key."""
     access, _ = over({"key": key(token=hashed(SECRET), user_id="u")})
     nobody = {"user_id": None, "team_id": None, "end_user": None}
     caller = asyncio.run(access.by_hash(hashed(SECRET), **nobody))
@@ -172,7 +172,7 @@ def resolved(models: list[str], name: str, **columns: Any) -> str | tuple[int, s
 
 
 def test_names_stand_for_aliases() -> None:
-    """The key's own first, then the router's."""
+    """A model name is resolved by the key's own aliases first, then by the router's."""
     assert resolved([], "small") == "small"
     assert resolved([], "best") == "large"
     assert resolved([], "mine", aliases={"mine": "best"}) == "large"
@@ -180,7 +180,7 @@ def test_names_stand_for_aliases() -> None:
 
 
 def test_a_name_that_may_not_be_asked_for_is_403_and_one_that_nobody_configured_400() -> None:
-    """By LiteLLM's type, as clients tell them apart."""
+    """A model outside the key's list gets 403; one it may use but nobody configured gets 400."""
     denied = (403, "key_model_access_denied", "model")
     assert resolved(["small"], "large") == denied
     assert resolved(["small"], "unknown") == denied
@@ -190,14 +190,14 @@ def test_a_name_that_may_not_be_asked_for_is_403_and_one_that_nobody_configured_
 
 
 def test_the_list_of_models_is_what_may_be_asked_for() -> None:
-    """In the configuration's order, with groups expanded."""
+    """A key's model list expands groups and keeps the order of the configuration."""
     access, _ = over({"key": key(models=["best", "cheap"])})
     caller = asyncio.run(access.identify(SECRET))
     assert access.visible_aliases(caller) == ["small", "best"]
 
 
 def test_a_huge_model_name_does_not_come_back_whole() -> None:
-    """The message is bounded."""
+    """The error about a very long model name has a bounded message."""
     access, _ = over({"key": key()})
     caller = asyncio.run(access.identify(SECRET))
     with pytest.raises(GatewayError) as error:
@@ -206,7 +206,7 @@ def test_a_huge_model_name_does_not_come_back_whole() -> None:
 
 
 def test_it_starts_and_closes_with_the_database_away() -> None:
-    """Says so, refuses what it does not know, and lets the master key in."""
+    """With the database away, access starts and says so, and admits only the master key."""
 
     async def main() -> None:
         access = Access(MODELS, MASTER, NOWHERE, policy="serve")

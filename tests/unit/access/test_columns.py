@@ -31,13 +31,13 @@ def shipped() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("name", sorted(TABLES))
 def test_every_column_read_is_in_litellms_schema(name: str) -> None:
-    """Tables and columns, by the names that they have in the database."""
+    """Every table and column that the gateway reads exists in LiteLLM's schema."""
     table, columns = TABLES[name]
     assert set(columns) <= shipped()[table]
 
 
 def test_the_statements_name_no_other_column() -> None:
-    """What stands in a statement is in the list."""
+    """The SQL statements name no column that is missing from the list of columns to read."""
     texts = (
         statements.callers(with_position=True),
         statements.end_users(with_position=True),
@@ -50,7 +50,7 @@ def test_the_statements_name_no_other_column() -> None:
 
 
 def test_the_triggers_names_are_in_litellms_schema_too() -> None:
-    """Tables, the columns of their ids, and the columns that change with each request."""
+    """Every table and column that the triggers name exists in LiteLLM's schema."""
     tables = shipped()
     for table, (_, columns) in triggers.TABLES.items():
         assert set(columns) <= tables[table]
@@ -59,11 +59,11 @@ def test_the_triggers_names_are_in_litellms_schema_too() -> None:
 
 
 def test_no_ignored_column_is_read_but_spend() -> None:
-    """A change that no trigger tells of must not matter; spend is the journal's."""
+    """Of the columns that the triggers ignore, the gateway reads none but `spend`."""
     read = {column for _, columns in TABLES.values() for column in columns}
     assert read & set(triggers.IGNORED) == {"spend"}
 
 
 def test_every_table_read_has_triggers() -> None:
-    """Whatever a caller is made of tells when it changes."""
+    """Every table that the gateway reads has triggers that announce its changes."""
     assert {table for table, _ in TABLES.values()} == set(triggers.TABLES)

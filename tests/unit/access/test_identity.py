@@ -31,7 +31,7 @@ def refusal(what: Found) -> GatewayError:
 
 
 def test_a_key_without_anything_is_charged_alone_and_may_ask_for_all() -> None:
-    """One entity, no limits, no list of models, nothing for LiteLLM."""
+    """A key without settings has no limits, may use every model, and alone is charged."""
     caller = identity(found(key=key(key_alias="one", spend=0.5), position=7)).caller
     (only,) = caller.entities
     assert (only.kind, only.id, only.name, only.spend) == (Kind.KEY, TOKEN, "one", 0.5)
@@ -41,12 +41,12 @@ def test_a_key_without_anything_is_charged_alone_and_may_ask_for_all() -> None:
 
 
 def test_nobody_is_made_of_nothing() -> None:
-    """A key that is in no table is nobody's."""
+    """A key that is in no table has no identity."""
     assert make_identity(Wanted(TOKEN), Found({}), Common(), SETTINGS, NOW) is None
 
 
 def test_a_keys_own_limits_come_before_those_of_its_shared_budget() -> None:
-    """What the key leaves open, the budget that it shares says."""
+    """A key's own limits win, and its shared budget sets those that the key leaves open."""
     what = found(
         key=key(max_budget=1.0, rpm_limit=None, tpm_limit=9, max_parallel_requests=4),
         key_budget={"max_budget": 5.0, "rpm_limit": 6, "tpm_limit": 7},
@@ -61,7 +61,7 @@ def test_a_keys_own_limits_come_before_those_of_its_shared_budget() -> None:
 def test_a_temporary_increase_counts_while_it_lasts(
     until: datetime, most: float, again: float
 ) -> None:
-    """The budget is higher until then, and then the key is read again."""
+    """A temporary budget increase counts until it expires, when the key is read again."""
     metadata = {"temp_budget_increase": 2.0, "temp_budget_expiry": until.isoformat()}
     made = identity(found(key=key(max_budget=1.0, metadata=metadata)))
     assert entity(made, Kind.KEY).max_budget == most
@@ -70,13 +70,13 @@ def test_a_temporary_increase_counts_while_it_lasts(
 
 @pytest.mark.parametrize("nonsense", [float("nan"), float("inf"), "x", True])
 def test_a_budget_that_is_no_finite_number_is_none(nonsense: Any) -> None:
-    """LiteLLM takes it for none."""
+    """A budget that is not a finite number counts as no budget, as in LiteLLM."""
     made = identity(found(key=key(max_budget=nonsense)))
     assert entity(made, Kind.KEY).max_budget is None
 
 
 def test_everybody_behind_a_key_is_charged() -> None:
-    """Key, team, member, user, organization and its member, each with its own spend."""
+    """A key's team, user, organization and memberships are each charged beside the key."""
     what = found(
         key=key(team_id="t", user_id="u/1"),
         team={**TEAM, "organization_id": "o", "max_budget": 10.0, "rpm_limit": 1, "tpm_limit": 2},
@@ -103,7 +103,7 @@ def test_everybody_behind_a_key_is_charged() -> None:
 
 
 def test_a_users_budget_holds_for_its_own_keys_only() -> None:
-    """Not for a team's, unless the configuration says so; its limits hold for both."""
+    """A user's limits hold for team keys, too; the budget only if the configuration says so."""
     owner = {**OWNER, "max_budget": 1.0, "rpm_limit": 5}
     own = identity(found(key=key(user_id="u"), owner=owner))
     teams = found(key=key(user_id="u", team_id="t"), owner=owner, team=TEAM)
@@ -115,7 +115,7 @@ def test_a_users_budget_holds_for_its_own_keys_only() -> None:
 
 
 def test_no_budget_holds_an_administrator() -> None:
-    """A user of LiteLLM's role proxy_admin has neither budget nor list of models."""
+    """A user with LiteLLM's role `proxy_admin` has no budget and no list of models."""
     owner = {**OWNER, "max_budget": 1.0, "models": ["small"], "user_role": "proxy_admin"}
     made = identity(found(key=key(user_id="u"), owner=owner))
     assert entity(made, Kind.USER).max_budget is None
@@ -141,7 +141,7 @@ def test_no_budget_holds_an_administrator() -> None:
 def test_a_members_budget_is_its_own_or_the_teams_default(
     own: dict[str, Any], default: dict[str, Any], most: float | None
 ) -> None:
-    """Its own wins, also 0; the team's metadata names the default."""
+    """A team member's own budget wins, even 0; without one the team's default applies."""
     what = found(
         key=key(team_id="t", user_id="u"), team=TEAM, member_budget=own, member_default=default
     )
@@ -149,14 +149,14 @@ def test_a_members_budget_is_its_own_or_the_teams_default(
 
 
 def test_a_session_of_litellms_pages_has_a_team_without_a_row() -> None:
-    """Its team is no entity, and no reason to refuse it."""
+    """A session of LiteLLM's pages is not refused because its team has no row."""
     made = identity(found(key=key(team_id="litellm-dashboard", user_id="u"), owner=OWNER))
     assert [each.kind for each in made.caller.entities] == [Kind.KEY, Kind.USER]
     assert (made.refusal, made.caller.team_id) == (None, "litellm-dashboard")
 
 
 def test_a_session_without_a_key_is_its_users() -> None:
-    """Nothing but the user is charged; nothing is known by a key."""
+    """A session without a key is charged to its user alone."""
     wanted = Wanted("session", "u", None)
     made = identity(found(owner=OWNER), wanted=wanted)
     assert [(each.kind, each.id) for each in made.caller.entities] == [(Kind.USER, "u")]
@@ -164,7 +164,7 @@ def test_a_session_without_a_key_is_its_users() -> None:
 
 
 def test_who_is_blocked_is_refused_in_litellms_words() -> None:
-    """Key, team, deleted team, deactivated user."""
+    """A blocked key or team, a deleted team and a deactivated user get LiteLLM's errors."""
     blocked = refusal(found(key=key(blocked=True)))
     assert (blocked.status, blocked.type) == (401, "auth_error")
     assert blocked.message.endswith("Key is blocked. Update via `/key/unblock` if you're an admin.")
@@ -178,13 +178,13 @@ def test_who_is_blocked_is_refused_in_litellms_words() -> None:
 
 
 def test_an_expiry_without_a_zone_is_utc() -> None:
-    """As Prisma writes it."""
+    """An expiry time without a time zone is read as UTC, as Prisma writes it."""
     made = identity(found(key=key(expires=LATER.replace(tzinfo=None))))
     assert made.expires == LATER.timestamp()
 
 
 def test_a_rotated_key_is_read_again_when_its_grace_ends() -> None:
-    """Until then it is the key that came after it."""
+    """A rotated key counts as its successor until its grace period ends."""
     made = identity(
         found(key=key(), rotated={"token": "old", "revoke_at": LATER}), wanted=Wanted("old")
     )
@@ -192,7 +192,7 @@ def test_a_rotated_key_is_read_again_when_its_grace_ends() -> None:
 
 
 def test_rows_that_do_not_exist_yet_are_followed() -> None:
-    """A member, user or budget that is made later changes the caller, too."""
+    """An identity also depends on rows that do not exist yet, so that making one refreshes it."""
     metadata = {"team_member_budget_id": "d"}
     what = found(
         key=key(
@@ -210,7 +210,7 @@ def test_rows_that_do_not_exist_yet_are_followed() -> None:
 
 
 def test_tags_and_notes_of_key_and_team_are_recorded() -> None:
-    """Nothing else of the metadata stands in spend rows."""
+    """Tags and spend notes of a key and its team are recorded, and no other metadata."""
     what = found(
         key=key(team_id="t", metadata={"tags": ["a", "b"], "secret": 1,
                                        "spend_logs_metadata": {"x": 1}}),
@@ -226,7 +226,7 @@ def test_tags_and_notes_of_key_and_team_are_recorded() -> None:
 
 
 def test_a_tag_or_group_with_a_budget_is_litellms() -> None:
-    """Those budgets are counted there only."""
+    """A key with a tag or access group that has a budget is sent to LiteLLM."""
     common = Common(budgeted_tags=frozenset({"a"}), budgeted_groups=frozenset({"cheap"}))
     tagged = identity(found(key=key(metadata={"tags": ["a"]})), common=common)
     grouped = identity(found(key=key(models=["cheap"])), common=common)
@@ -249,7 +249,7 @@ def test_an_end_users_budget_is_its_own_the_keys_default_or_everybodys(
     everybodys: dict[str, Any],
     most: float | None,
 ) -> None:
-    """The first that exists, whole."""
+    """An end user's budget is their own, else the key's default, else everybody's."""
     made = identity(found(key=key(), end_user_default=keys_default))
     what = found(end_user={"user_id": "e", "spend": 9.0}, end_user_budget=row)
     common = Common(end_user_default=everybodys)
@@ -260,7 +260,7 @@ def test_an_end_users_budget_is_its_own_the_keys_default_or_everybodys(
 
 
 def test_an_end_users_models_narrow_the_keys() -> None:
-    """Both lists hold; a name of the router's stands for its target in the first of them."""
+    """An end user may use only models that both their own list and the key's allow."""
     made = identity(found(key=key(models=["large"])))
     what = found(end_user={"user_id": "e", "models": ["small", "best"]})
     caller = with_end_user(made, "e", what, Common(), SETTINGS)

@@ -55,7 +55,7 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def test_a_key_is_read_once() -> None:
-    """From then on it is in memory."""
+    """A key that was read once stays in memory."""
     world = World()
     assert world.known.fresh(TOKEN, NOW) is None
     made = world.read()
@@ -64,7 +64,7 @@ def test_a_key_is_read_once() -> None:
 
 @pytest.mark.parametrize("row", [("key", TOKEN), ("budget", "b"), ("common",)])
 def test_a_change_of_a_row_behind_a_key_has_it_read_again(row: tuple[str, ...]) -> None:
-    """Also of its budget, and of what holds for everybody."""
+    """A key is read again after a change to its row, its budget or the common settings."""
     world = World()
     world.read()
     world.known.changed(("key", "another"))
@@ -78,7 +78,7 @@ def test_a_change_of_a_row_behind_a_key_has_it_read_again(row: tuple[str, ...]) 
 
 
 def test_after_a_gap_everything_is_read_again() -> None:
-    """What was missed may have been anything."""
+    """After a gap in the notifications, keys in memory are read again."""
     world = World()
     world.read()
     world.known.changed_unheard()
@@ -86,7 +86,7 @@ def test_after_a_gap_everything_is_read_again() -> None:
 
 
 def test_a_change_on_the_way_is_not_missed() -> None:
-    """A notification that comes before an answer from before it: that answer is not kept."""
+    """A key whose row changes while it is being read is read once more."""
     world = World()
 
     def block() -> None:
@@ -100,7 +100,7 @@ def test_a_change_on_the_way_is_not_missed() -> None:
 
 
 def test_an_unknown_key_is_remembered_for_a_moment() -> None:
-    """Then it is looked up again, and at once when it is made."""
+    """An unknown key is looked up again after a moment, or as soon as it is made."""
     world = World()
     world.reader.callers.known.clear()
     for _ in range(3):
@@ -119,7 +119,7 @@ def test_an_unknown_key_is_remembered_for_a_moment() -> None:
 
 
 def test_a_deleted_key_is_forgotten() -> None:
-    """It is unknown from the next request on."""
+    """A deleted key is refused at its next request and leaves memory."""
     world = World()
     world.read()
     world.reader.callers.known.clear()
@@ -130,7 +130,7 @@ def test_a_deleted_key_is_forgotten() -> None:
 
 
 def test_while_the_database_is_away_known_keys_are_served_for_a_day() -> None:
-    """Others are not, and after a day nobody is."""
+    """While the database is away, known keys are served for a day and others are refused."""
     world = World()
     made = world.read()
     world.database.answers = False
@@ -145,7 +145,7 @@ def test_while_the_database_is_away_known_keys_are_served_for_a_day() -> None:
 
 
 def test_who_would_rather_stop_serves_nobody_from_memory() -> None:
-    """With the policy `refuse`, a key that would have to be read is refused."""
+    """With the policy `refuse`, a stale key gets 503 while the database is away."""
     world = World(serves_old=False)
     world.read()
     world.database.answers = False
@@ -156,7 +156,7 @@ def test_who_would_rather_stop_serves_nobody_from_memory() -> None:
 
 
 def test_an_end_user_is_read_once_and_again_after_a_change() -> None:
-    """Its own row, its budget, everybody's default budget, and its key's rows."""
+    """An end user is read once, and again when their row, budget or default budget changes."""
     world = World()
     made = world.read()
     row = {"user_id": "e", "budget_id": "eb"}
@@ -179,7 +179,7 @@ def test_an_end_user_is_read_once_and_again_after_a_change() -> None:
 
 
 def test_a_blocked_end_user_is_refused() -> None:
-    """403, for this end user only."""
+    """A blocked end user is refused, while the key's other end users are served."""
     world = World()
     made = world.read()
     world.reader.end_users.known["e"] = found(end_user={"user_id": "e", "blocked": True})
@@ -189,7 +189,7 @@ def test_a_blocked_end_user_is_refused() -> None:
 
 
 def test_without_the_database_an_unknown_end_user_has_no_limits() -> None:
-    """As LiteLLM; one that is known keeps them."""
+    """While the database is away, a known end user keeps their limits and a new one has none."""
     world = World()
     made = world.read()
     row = {"user_id": "e", "budget_id": "eb"}
@@ -202,7 +202,7 @@ def test_without_the_database_an_unknown_end_user_has_no_limits() -> None:
 
 
 def test_looking_reads_those_in_use_and_marks_the_others() -> None:
-    """Where no notification passes, a key in use is at most one look old."""
+    """A periodic check reads keys in use again and marks unused ones as stale."""
     world = World()
     world.read()
     run(world.known.look())
@@ -223,7 +223,7 @@ def test_looking_reads_those_in_use_and_marks_the_others() -> None:
 
 
 def test_a_session_is_its_user_where_there_is_no_key() -> None:
-    """And only there: two users with one hash are two callers."""
+    """Sessions of two users that share one hash are two callers."""
     world = World()
     for user in ("u", "v"):
         session = Wanted("session", user)

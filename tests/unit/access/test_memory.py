@@ -22,7 +22,7 @@ class Value:
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    """A look counts as use."""
+    """The least recently used entry is dropped first, and a read counts as use."""
     recent: Recent[str, int] = Recent(2)
     recent.put("a", 1)
     recent.put("b", 2)
@@ -35,7 +35,7 @@ def test_the_least_recently_used_goes_first() -> None:
 def test_a_change_marks_exactly_what_depends_on_the_row(
     puts: list[tuple[int, frozenset[Dependency]]], changed: Dependency
 ) -> None:
-    """Whatever was put, replaced and thrown out before; and nothing is followed for nobody."""
+    """A change to a row makes exactly those entries stale that depend on the row."""
     kept: Kept[int, Value] = Kept(3)
     for key, depends_on in puts:
         kept.put(key, Value(depends_on))
@@ -54,7 +54,7 @@ def test_a_change_marks_exactly_what_depends_on_the_row(
 def test_a_history_misses_no_change(
     events: list[Dependency | None], read_after: int, depends_on: frozenset[Dependency]
 ) -> None:
-    """An answer is old if one of its rows, or nobody knows what, changed while it was read."""
+    """An answer is stale if one of its rows, or an unknown one, changed while it was read."""
     history = History()
     then = 0
     for number, event in enumerate(events):
@@ -73,7 +73,7 @@ def test_a_history_misses_no_change(
 
 
 def test_a_history_is_bounded_and_then_too_careful() -> None:
-    """After many changes of different rows, everything counts as changed."""
+    """After more changes than a history keeps, every row counts as changed."""
     history = History()
     then = history.now
     for number in range(History.KEPT + 1):

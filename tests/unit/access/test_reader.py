@@ -35,7 +35,7 @@ class Slow:
 
 
 def test_who_waits_for_the_same_shares_one_look_up() -> None:
-    """A hundred requests with one new key cost one."""
+    """A hundred requests with the same new key share one look-up."""
 
     async def main() -> None:
         slow = Slow()
@@ -51,7 +51,7 @@ def test_who_waits_for_the_same_shares_one_look_up() -> None:
 
 
 def test_who_comes_while_others_are_read_is_read_together() -> None:
-    """However many new keys: few statements."""
+    """Five hundred new keys that arrive together are read in at most four statements."""
 
     async def main() -> None:
         slow = Slow()
@@ -67,7 +67,7 @@ def test_who_comes_while_others_are_read_is_read_together() -> None:
 
 
 def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """503 at once, where a queue without end would be everybody's."""
+    """A look-up is refused at once when too many are waiting already."""
     monkeypatch.setattr(reader, "MOST_WAITING", 3)
 
     async def main() -> None:
@@ -86,7 +86,7 @@ def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_error_is_for_all_who_wait_and_for_nobody_after_them() -> None:
-    """The next one is read again."""
+    """A look-up that failed is not remembered: the next one reads again."""
 
     async def main() -> None:
         slow = Slow(DatabaseAwayError("gone"))

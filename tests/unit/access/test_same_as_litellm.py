@@ -76,7 +76,7 @@ def test_a_caller_may_ask_for_what_litellm_lets_it_ask_for(  # noqa: PLR0917 -- 
     *,
     has_user: bool,
 ) -> None:
-    """The same models, and the same type of error for the others."""
+    """A caller may use the same models as in LiteLLM, and other models give the same error."""
     team_id, user_id = (None if of_team is None else "t"), ("u" if has_user else None)
     if of_team is None:
         team_aliases = {}
@@ -133,12 +133,12 @@ SERVED = (
 def test_a_key_may_ask_the_routes_that_litellm_lets_it_ask(
     by_litellm: ModuleType, route: str, allowed: list[str]
 ) -> None:
-    """allowed_routes holds paths, their beginnings, wildcards and LiteLLM's groups."""
+    """A key's `allowed_routes` admit exactly the routes that LiteLLM admits."""
     assert is_allowed(route, tuple(allowed)) == by_litellm.may_ask(route, allowed)
 
 
 def test_a_keys_group_grants_what_its_team_does_not_only_where_it_is_assigned() -> None:
-    """An access group of the database, for a team's key."""
+    """An access group adds models to a team's key only if assigned to the key or the team."""
     group = {"access_group_id": "g", "access_model_names": ["large"], "assigned_team_ids": [],
              "assigned_key_ids": []}  # fmt: skip
 
