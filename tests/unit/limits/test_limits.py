@@ -39,7 +39,7 @@ def admitted(limits: Limits, who: Caller, bound: float = 0.0, tokens: int = 0) -
 
 @pytest.mark.parametrize("callers", [30, 300])
 def test_of_many_at_once_a_budget_for_ten_lets_ten_through(callers: int) -> None:
-    """Each costs less than its bound, so all the budget is used, and no cent more."""
+    """A budget that pays for ten requests admits ten of many at once, and is used up exactly."""
     who = caller(key(max_budget=0.000612), team(max_budget=0.01))
     limits = Limits()
     positions = iter(range(callers))
@@ -65,7 +65,7 @@ def test_of_many_at_once_a_budget_for_ten_lets_ten_through(callers: int) -> None
 
 @pytest.mark.parametrize("callers", [30, 300])
 def test_who_waits_on_several_budgets_is_never_stuck(callers: int) -> None:
-    """Crossing pairs of budgets, each with room for one: everybody comes through."""
+    """Requests that wait on overlapping budgets in different orders all get through."""
     ends = [key("a", max_budget=10.0), key("b", max_budget=10.0), team(max_budget=10.0)]
     pairs = [caller(*ends), caller(*reversed(ends)), caller(ends[1], ends[2])]
     limits = Limits()
@@ -85,7 +85,7 @@ def test_who_waits_on_several_budgets_is_never_stuck(callers: int) -> None:
 
 
 def test_who_came_first_is_admitted_first() -> None:
-    """Three that wait for the same room are let in as they came."""
+    """Requests that wait for room in the same budget are admitted in the order they came."""
     who = caller(key(max_budget=1.0))
     limits = Limits()
     order: list[int] = []
@@ -105,7 +105,7 @@ def test_who_came_first_is_admitted_first() -> None:
 
 
 def test_waiting_ends_with_429() -> None:
-    """Nobody makes room in time: try again later; the queue is empty afterwards."""
+    """A request that waits too long for room in its budget gets 429 and leaves the queue."""
     who = caller(key(max_budget=1.0))
     limits = Limits(wait_seconds=0.001)
     admitted(limits, who, 0.9)
@@ -119,7 +119,7 @@ def test_waiting_ends_with_429() -> None:
 
 
 def test_a_raised_budget_lets_in_who_waits() -> None:
-    """A new snapshot, shown by another request, is as good as an end of one."""
+    """A raised budget admits a waiting request as soon as another request shows it."""
     limits = Limits()
 
     async def go() -> None:
@@ -134,7 +134,7 @@ def test_a_raised_budget_lets_in_who_waits() -> None:
 
 
 def test_while_nothing_may_be_passed_what_might_not_fit_is_refused() -> None:
-    """DATABASE_DOWN_POLICY=refuse: the last cents are left; what fits is answered."""
+    """A request that might pass its budget is refused while no budget may be passed."""
     is_away = True
     limits = Limits(refuse_what_might_not_fit=lambda: is_away)
     who = caller(key(max_budget=1.0))
@@ -148,7 +148,7 @@ def test_while_nothing_may_be_passed_what_might_not_fit_is_refused() -> None:
 
 
 def test_nothing_holds_the_master_key() -> None:
-    """Its spend is counted, and never judged."""
+    """The master key's spend is counted, but no budget or limit refuses its requests."""
     limits = Limits()
     who = caller(key(max_budget=0.0, rpm=0), is_admin=True)
 
@@ -158,7 +158,7 @@ def test_nothing_holds_the_master_key() -> None:
 
 
 def test_what_costs_nothing_is_not_held_to_a_budget() -> None:
-    """A free model answers although the budget is spent, as in LiteLLM."""
+    """A request that costs nothing is admitted although the budget is spent, as in LiteLLM."""
     limits = Limits()
     spent = caller(key(max_budget=1.0, spend=1.0))
 
@@ -179,7 +179,7 @@ def test_what_costs_nothing_is_not_held_to_a_budget() -> None:
     ],
 )
 def test_a_spent_budget_is_refused_in_litellms_words(kind: Kind, id_: str, words: str) -> None:
-    """Clients look for them."""
+    """A spent budget is refused with LiteLLM's message, which clients look for."""
     spent = caller(Entity(kind, id_, name="anna", spend=2.0, max_budget=1.0))
 
     with pytest.raises(BudgetExceededError) as refused:
@@ -190,7 +190,7 @@ def test_a_spent_budget_is_refused_in_litellms_words(kind: Kind, id_: str, words
 
 
 def test_a_bill_beyond_the_bound_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """It is booked whole, and the log says whose it was."""
+    """A bill above its bound is charged in full and logged with the key's name."""
     limits = Limits()
     with caplog.at_level(logging.WARNING):
         admitted(limits, caller(key(max_budget=1.0)), 0.1).settle(0.2, 1, at(0))
@@ -200,7 +200,7 @@ def test_a_bill_beyond_the_bound_is_logged(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_a_snapshot_read_after_the_cost_was_applied_holds_it() -> None:
-    """The database can be faster than the end of the request."""
+    """A cost that a snapshot already holds is not counted again when the request ends."""
     limits = Limits()
     reservation = admitted(limits, caller(key()), 0.1)
     admitted(limits, caller(key(spend=0.1, position=at(0)))).release()
@@ -211,7 +211,7 @@ def test_a_snapshot_read_after_the_cost_was_applied_holds_it() -> None:
 
 
 def test_an_older_snapshot_changes_nothing() -> None:
-    """One that a slow request still shows, by its position or as the one that was replaced."""
+    """A snapshot that is older, or that was already replaced, changes nothing."""
     limits = Limits()
     old, late, new = key(spend=7.0), key(spend=8.0), key(spend=1.0, position=at(5))
     same_position = key(spend=0.0, position=at(5))
@@ -222,7 +222,7 @@ def test_an_older_snapshot_changes_nothing() -> None:
 
 
 def test_a_snapshot_of_no_journal_lacks_what_is_not_known_to_be_applied() -> None:
-    """It cannot say what it holds; a cost is rather counted twice for a moment than lost."""
+    """Costs not known to be applied still count after a snapshot without a position."""
     limits = Limits()
     for number in range(3):
         limits.charge(caller(key()), 1.0, 1, at(number))
@@ -234,7 +234,7 @@ def test_a_snapshot_of_no_journal_lacks_what_is_not_known_to_be_applied() -> Non
 
 
 def test_costs_that_stand_in_no_journal_are_counted_until_the_next_snapshot() -> None:
-    """Nobody can say whether the database has them."""
+    """A cost that is in no journal counts until the next snapshot arrives."""
     limits = Limits()
     limits.charge(caller(key()), 1.0, 1, None)
     assert limits.spend_of(Kind.KEY, "hash") == 1.0
@@ -245,7 +245,7 @@ def test_costs_that_stand_in_no_journal_are_counted_until_the_next_snapshot() ->
 
 
 def test_costs_long_in_the_database_are_forgotten() -> None:
-    """Memory stays flat however long a key's row is not read again."""
+    """Costs that have long been in the database are forgotten, so that memory stays flat."""
     clock = Clock()
     limits = Limits(clock=clock)
     who = caller(key(max_budget=1000.0))
@@ -259,7 +259,7 @@ def test_costs_long_in_the_database_are_forgotten() -> None:
 
 
 def test_a_journal_of_another_gateway_moves_nothing() -> None:
-    """This one applies what a dead one left; that says nothing of its own costs."""
+    """Progress in another gateway's journal says nothing of this gateway's own costs."""
     limits = Limits()
     limits.charge(caller(key()), 1.0, 1, at(0))
 
@@ -269,7 +269,7 @@ def test_a_journal_of_another_gateway_moves_nothing() -> None:
 
 
 def test_end_users_without_limits_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Anybody can name as many as they like; those with a budget stay."""
+    """Idle end users without limits are forgotten beyond a number; those with a budget stay."""
     monkeypatch.setattr(limits_module, "MOST_IDLE_ACCOUNTS", 10)
     limits = Limits()
     limits._forget_beyond = 10
@@ -283,7 +283,7 @@ def test_end_users_without_limits_are_forgotten(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_requests_of_a_minute_are_counted_from_its_first() -> None:
-    """The fourth of three is refused with the time that is left; the next minute is new."""
+    """A request over its per-minute limit is refused with the seconds left in that minute."""
     clock = Clock()
     limits = Limits(clock=clock)
     who = caller(key(rpm=3))
@@ -301,7 +301,7 @@ def test_requests_of_a_minute_are_counted_from_its_first() -> None:
 
 
 def test_a_refused_request_counts_nowhere() -> None:
-    """The team's minute is not used up by a key that is over its own limit."""
+    """A request that its key's limit refuses does not count towards its team's limit."""
     limits = Limits(clock=Clock())
     who = caller(team(rpm=5), key(rpm=1))
     admitted(limits, who)
@@ -316,7 +316,7 @@ def test_a_refused_request_counts_nowhere() -> None:
 
 
 def test_tokens_count_when_they_are_known() -> None:
-    """A bound above the limit keeps nobody out of an empty minute; used tokens do."""
+    """Used tokens count towards the per-minute limit; a high upper bound alone does not."""
     clock = Clock()
     limits = Limits(clock=clock)
     who = caller(key(tpm=100))
@@ -331,7 +331,7 @@ def test_tokens_count_when_they_are_known() -> None:
 
 
 def test_four_requests_at_once_share_the_tokens_of_a_minute() -> None:
-    """Each holds a quarter of the limit at most; the fifth is refused until one ends."""
+    """Four parallel requests share the per-minute tokens; a fifth is refused until one ends."""
     limits = Limits(clock=Clock())
     who = caller(key(tpm=100))
     first = admitted(limits, who, tokens=5_000)
@@ -348,7 +348,7 @@ def test_four_requests_at_once_share_the_tokens_of_a_minute() -> None:
 
 
 def test_requests_at_once_are_bounded() -> None:
-    """A third of two is refused until one has ended."""
+    """With two parallel requests allowed, a third is refused until one has ended."""
     limits = Limits()
     who = caller(key(max_parallel=2))
     first = admitted(limits, who)
@@ -369,7 +369,7 @@ def test_requests_at_once_are_bounded() -> None:
     "end", [lambda r: r.release(), lambda r: r.settle(1.0, 5, at(0))], ids=["release", "settle"]
 )
 def test_a_reservation_ends_once(end: Callable[[Reservation], None]) -> None:
-    """The second end, of either kind, does nothing."""
+    """Once a reservation was released or settled, ending it again does nothing."""
     limits = Limits()
     reservation = admitted(limits, caller(key(max_budget=10.0, tpm=100)), 2.0, 5)
     end(reservation)
@@ -384,7 +384,7 @@ def test_a_reservation_ends_once(end: Callable[[Reservation], None]) -> None:
 
 
 def test_every_refusal_is_told_to_the_caller() -> None:
-    """A refusal is an error in OpenAI's form, with its status."""
+    """A refusal by a limit is an OpenAI error of the type `rate_limit_error`."""
     with pytest.raises(GatewayError) as refused:
         admitted(Limits(), caller(key(rpm=0)))
 
