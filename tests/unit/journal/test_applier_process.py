@@ -91,7 +91,7 @@ def is_alive(pid: int) -> bool:
 def test_without_a_database_costs_wait_and_it_is_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A start is not held up for ever, the numbers say what waits, and no password is logged."""
+    """While no database answers, costs wait, and the log says so once and without a password."""
     caplog.set_level(logging.INFO)
 
     async def run() -> None:
@@ -110,7 +110,7 @@ def test_without_a_database_costs_wait_and_it_is_said_once(
 
 
 def test_an_applier_starts_when_there_is_something_for_it(tmp_path: Path) -> None:
-    """With the first record, or at once for what the gateway before has left: not for nothing."""
+    """The applier starts with the first record, or at once if an earlier gateway left some."""
 
     async def run(*, is_left: bool, writes: bool = False) -> None:
         journal = SpendJournal(tmp_path, 8, NOBODY, sync=False)
@@ -132,7 +132,7 @@ def test_an_applier_starts_when_there_is_something_for_it(tmp_path: Path) -> Non
 def test_a_record_just_before_the_end_is_not_forgotten(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The applier is started for it, and told to end when it is in the database."""
+    """A record that is appended just before the journal closes still gets an applier."""
     caplog.set_level(logging.INFO)
 
     async def run() -> None:
@@ -146,14 +146,14 @@ def test_a_record_just_before_the_end_is_not_forgotten(
 
 
 def test_a_busy_gateway_gathers_more_records_for_a_transaction() -> None:
-    """At more than 200 costs a second a transaction takes those of a second, else of a tenth."""
+    """Above 200 costs a second, a transaction gathers those of a second instead of a tenth."""
     assert spend_journal.linger(19, 0.1) == spend_journal.linger(199, 1.0) == 0.1
     assert spend_journal.linger(21, 0.1) == spend_journal.linger(201, 1.0) == 1.0
     assert spend_journal.linger(1, 3600.0) == 0.1
 
 
 def test_an_applier_that_dies_is_started_again(tmp_path: Path) -> None:
-    """SIGKILL it: another one goes on."""
+    """An applier that is killed is replaced by another one."""
 
     async def run() -> None:
         async with running(tmp_path) as journal:
@@ -166,7 +166,7 @@ def test_an_applier_that_dies_is_started_again(tmp_path: Path) -> None:
 
 
 def test_an_applier_ends_with_its_gateway(tmp_path: Path) -> None:
-    """SIGKILL the gateway, which can tell nobody: the applier ends by itself."""
+    """The applier ends by itself when its gateway is killed."""
     gateway = subprocess.Popen(
         [sys.executable, "-c", GATEWAY, str(tmp_path), NOBODY],
         stdout=subprocess.PIPE,
@@ -182,7 +182,7 @@ def test_an_applier_ends_with_its_gateway(tmp_path: Path) -> None:
 
 
 def test_the_password_of_the_database_is_no_argument(tmp_path: Path) -> None:
-    """Every user of a machine can read a process's arguments."""
+    """The database's password is not among the applier's arguments, which any user can read."""
 
     async def run() -> None:
         async with running(tmp_path) as journal:
@@ -198,7 +198,7 @@ def test_the_password_of_the_database_is_no_argument(tmp_path: Path) -> None:
 
 
 def test_folders_of_gateways_that_are_gone_are_held_until_they_are_empty(tmp_path: Path) -> None:
-    """One that nobody holds and that has records; not one that is empty, nor another gateway's."""
+    """A gateway holds folders with records that others left, but no empty or held ones."""
     (tmp_path / "3").mkdir()
     written(tmp_path / "3", [record(1)])
     (tmp_path / "4").mkdir()
@@ -216,7 +216,7 @@ def test_folders_of_gateways_that_are_gone_are_held_until_they_are_empty(tmp_pat
 
 
 def test_messages_come_back_as_they_were() -> None:
-    """Also with a place."""
+    """A message from the applier is a single line and is read back as it was."""
     for message in (Progress(place=Place(3, 4), records=2), Progress(level=20, text="ä\n")):
         line = encoded(message)
         assert line.count(b"\n") == 1

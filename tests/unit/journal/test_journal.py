@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def test_after_a_death_everything_is_read_once(tmp_path: Path) -> None:
-    """Records come back in order, and not again after they were taken note of."""
+    """Records are read in order and once, and files that were read are removed."""
     written(tmp_path, [record(number) for number in range(1200)])
     assert read(Reader(tmp_path)) == [f"{number}" for number in range(1200)]
     assert read(Reader(tmp_path)) == []
@@ -42,7 +42,7 @@ def test_after_a_death_everything_is_read_once(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_emptied_is_written_and_read_on(tmp_path: Path) -> None:
-    """Numbers of files go on where they were, so that the position holds."""
+    """A folder whose records were all read takes new ones, which are read as well."""
     written(tmp_path, [record(1)])
     assert read(Reader(tmp_path)) == ["1"]
     written(tmp_path, [record(2)])
@@ -50,14 +50,14 @@ def test_a_folder_that_was_emptied_is_written_and_read_on(tmp_path: Path) -> Non
 
 
 def test_what_was_not_taken_note_of_is_read_again(tmp_path: Path) -> None:
-    """A reader that dies between reading and noting leaves the batch to the next."""
+    """A batch that was read but not marked as done is read again by the next reader."""
     written(tmp_path, [record(1), record(2)])
     assert Reader(tmp_path).next_batch() is not None
     assert read(Reader(tmp_path)) == ["1", "2"]
 
 
 def test_a_file_that_is_still_written_to_is_read_as_it_grows(tmp_path: Path) -> None:
-    """Nothing behind the tail is read, and nothing before it twice."""
+    """A file that is still written to is read up to its tail, and no record twice."""
     journal = Journal(tmp_path, 4 * MEGABYTE)
     reader = Reader(tmp_path, journal.tail)
     append(journal, [record(1)])
@@ -72,7 +72,7 @@ def test_a_file_that_is_still_written_to_is_read_as_it_grows(tmp_path: Path) -> 
 
 
 def test_positions_grow_across_files_and_are_those_that_append_gave(tmp_path: Path) -> None:
-    """What a reader calls a record's position is what its writer called it."""
+    """A record is read at the position its writer was given; positions grow across files."""
     journal = Journal(tmp_path, 8 * MEGABYTE)
     given: list[Place] = []
 
@@ -90,7 +90,7 @@ def test_positions_grow_across_files_and_are_those_that_append_gave(tmp_path: Pa
 
 
 def test_each_start_is_a_journal_of_its_own(tmp_path: Path) -> None:
-    """A batch has one journal's records, whose id no other start ever has."""
+    """Each start writes a journal with an id of its own, and a batch holds only one journal's."""
     ids = [written(tmp_path, [record(number)]).id for number in (1, 2)]
     reader = Reader(tmp_path)
     found = []
@@ -101,7 +101,7 @@ def test_each_start_is_a_journal_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_copied_folder_is_the_same_journal(tmp_path: Path) -> None:
-    """Brought back from a backup, records keep journal and position: none is applied twice."""
+    """A copied journal keeps its id and positions, so that no record is applied twice."""
     original = tmp_path / "1"
     original.mkdir()
     journal = written(original, [record(1)])
@@ -113,14 +113,14 @@ def test_a_copied_folder_is_the_same_journal(tmp_path: Path) -> None:
 
 
 def test_a_lost_position_means_reading_again(tmp_path: Path) -> None:
-    """Without the note of where reading ended it begins at the front: nothing is skipped."""
+    """A journal whose reading position is lost is read again from its beginning."""
     written(tmp_path, [record(1)])
     (tmp_path / "position").write_text("{")
     assert read(Reader(tmp_path)) == ["1"]
 
 
 def test_a_record_larger_than_a_file_gets_one_of_its_own(tmp_path: Path) -> None:
-    """Size of a record is no reason to refuse it."""
+    """A record larger than a journal file gets a file of its own."""
     written(tmp_path, [record(1), record(2, size=3 * MEGABYTE), record(3)], 16 * MEGABYTE)
     assert read(Reader(tmp_path)) == ["1", "2", "3"]
 
@@ -128,7 +128,7 @@ def test_a_record_larger_than_a_file_gets_one_of_its_own(tmp_path: Path) -> None
 def test_at_its_bound_it_stops_loudly_and_keeps_a_reserve(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It says that it is full while there still is room for the answers under way."""
+    """A journal at its size limit stops with an error and keeps room for answers under way."""
     journal = Journal(tmp_path, 4 * MEGABYTE)
 
     async def fill() -> int:
@@ -159,7 +159,7 @@ def test_at_its_bound_it_stops_loudly_and_keeps_a_reserve(
 
 
 def test_deaths_in_a_row_do_not_fill_the_journal(tmp_path: Path) -> None:
-    """Room made ahead by gateways that died is given back, and nothing that they wrote is lost."""
+    """Room that dead gateways had reserved is given back, and all their records are read."""
     for number in range(20):
         append(Journal(tmp_path, 4 * MEGABYTE), [record(number)])  # and never closed
     assert segments.used_bytes(tmp_path) < 3 * MEGABYTE
@@ -167,7 +167,7 @@ def test_deaths_in_a_row_do_not_fill_the_journal(tmp_path: Path) -> None:
 
 
 def test_a_full_journal_can_be_opened_again(tmp_path: Path) -> None:
-    """It takes no request until what fills it was brought in, and then it does."""
+    """A full journal is still stopped when it is opened again, until its records are read."""
     journal = Journal(tmp_path, 4 * MEGABYTE)
     with pytest.raises(JournalFullError):
         append(journal, [record(number, size=10_000) for number in range(1000)])
@@ -181,7 +181,7 @@ def test_a_full_journal_can_be_opened_again(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_said_and_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No space on the device stops the journal as its own bound does, and leaves no half file."""
+    """A full disk stops the journal with that reason and leaves no unfinished file."""
     real = os.pwrite
 
     def full(descriptor: int, data: bytes, at: int) -> int:
@@ -196,7 +196,7 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_disk_that_fails_takes_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a flush fails, whoever waits for it learns so, and no new request is taken."""
+    """A flush that fails raises for whoever waits for it and stops the journal."""
     journal = Journal(tmp_path, 4 * MEGABYTE)
 
     def broken(_: int) -> None:
@@ -211,7 +211,7 @@ def test_a_disk_that_fails_takes_no_answer(tmp_path: Path, monkeypatch: pytest.M
 def test_one_flush_serves_all_who_ask_for_it_in_one_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three answers that end together wait for one flush, on the event loop."""
+    """Three answers that end together share one flush, on the event loop."""
     threads: list[str] = []
     real = os.fdatasync
 
@@ -235,7 +235,7 @@ def test_one_flush_serves_all_who_ask_for_it_in_one_turn(
 
 
 def test_a_slow_disk_is_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once flushes take long, the event loop does none, and a line is durable all the same."""
+    """Once the disk has proved slow, flushes run in a thread and not on the event loop."""
     monkeypatch.setattr("gateway.journal.file_journal.QUICK_SECONDS", 0.0)
     threads: list[str] = []
     real = os.fdatasync
@@ -260,7 +260,7 @@ def test_a_slow_disk_is_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_what_nobody_waits_for_is_durable_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A line that no answer waits for is flushed without one."""
+    """A record that nobody asks to flush becomes durable after a while."""
     monkeypatch.setattr("gateway.journal.file_journal.RETRY_SECONDS", 0.01)
     journal = Journal(tmp_path, 4 * MEGABYTE)
 
@@ -272,7 +272,7 @@ def test_what_nobody_waits_for_is_durable_after_a_while(
 
 
 def test_a_closed_journal_takes_nothing(tmp_path: Path) -> None:
-    """What outlives the journal is told so, and writes into no other file."""
+    """A closed journal refuses further records."""
     journal = Journal(tmp_path, 4 * MEGABYTE)
     journal.close()
     journal.close()
@@ -281,7 +281,7 @@ def test_a_closed_journal_takes_nothing(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_record_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A write that was cut off hides nothing, and is said."""
+    """A record whose write was cut off is left out with a warning."""
     end = written(tmp_path, [record(1)]).tail.offset
     with segments.path_of(tmp_path, 1).open("r+b") as file:
         file.seek(end)
@@ -291,7 +291,7 @@ def test_an_unfinished_record_is_left_out(tmp_path: Path, caplog: pytest.LogCapt
 
 
 def test_a_damaged_record_is_put_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What fails its checksum is kept for a person, and those after it are read."""
+    """A record that fails its checksum is put aside with an error, and later ones are read."""
     journal = Journal(tmp_path, 4 * MEGABYTE)
     start = journal.tail.offset
     append(journal, [record(1), record(2)])
@@ -304,7 +304,7 @@ def test_a_damaged_record_is_put_aside(tmp_path: Path, caplog: pytest.LogCapture
 
 
 def test_without_sync_a_record_is_written_at_once(tmp_path: Path) -> None:
-    """JOURNAL_SYNC=false: what was appended is in the file, and nobody waits for the disk."""
+    """With JOURNAL_SYNC=false, an appended record is in its file at once."""
     journal = Journal(tmp_path, 4 * MEGABYTE, sync=False)
 
     async def write() -> bool:
@@ -316,7 +316,7 @@ def test_without_sync_a_record_is_written_at_once(tmp_path: Path) -> None:
 
 
 def test_each_gateway_has_a_folder_of_its_own(tmp_path: Path) -> None:
-    """Two at once get two; one that comes back takes the first, with what is in it."""
+    """Two gateways get two folders, and only one that was released can be taken over."""
     first, second = claim(tmp_path), claim(tmp_path)
     assert first.path != second.path
     assert claim_left_behind(tmp_path) == []
@@ -330,7 +330,7 @@ def test_each_gateway_has_a_folder_of_its_own(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error names the variable to set."""
+    """The error about a folder that cannot be made names the variable JOURNAL_DIR."""
 
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")

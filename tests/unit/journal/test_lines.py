@@ -20,7 +20,7 @@ def bodies(data: bytes) -> list[bytes]:
 
 @given(BODIES)
 def test_what_was_written_is_read(written: list[bytes]) -> None:
-    """Every line comes back in order, from a file with room at its end."""
+    """Every line that was written is read back in order, despite the room at the file's end."""
     data = b"".join(map(encode, written)) + ROOM
     assert bodies(data) == written
     assert not [found for found in scan(data) if isinstance(found, Damage)]
@@ -40,7 +40,7 @@ def test_a_cut_write_loses_only_itself(written: list[bytes], draw: st.DataObject
 def test_a_flipped_bit_is_seen_and_the_others_stay(
     written: list[bytes], draw: st.DataObject
 ) -> None:
-    """One changed byte makes its line damage, and no line is invented."""
+    """A flipped bit is found as damage, costs two lines at most and invents none."""
     data = bytearray(b"".join(map(encode, written)))
     at = draw.draw(st.integers(0, len(data) - 1))
     data[at] ^= 1 << draw.draw(st.integers(0, 7))
@@ -56,7 +56,7 @@ def test_a_hole_is_passed_over() -> None:
 
 
 def test_a_lines_end_is_where_the_next_begins() -> None:
-    """Offsets count from the beginning of the file, wherever reading began."""
+    """A line's end counts from the beginning of its file, wherever reading began."""
     first, second = encode(b"1"), encode(b"22")
     ends = [found.end for found in scan(first + second, base=100)]
     assert ends == [100 + len(first), 100 + len(first) + len(second)]
@@ -64,6 +64,6 @@ def test_a_lines_end_is_where_the_next_begins() -> None:
 
 @pytest.mark.parametrize("body", [b"a\nb", b"a\0b"])
 def test_a_line_break_cannot_be_written(body: bytes) -> None:
-    """What would break the format is refused."""
+    """A line that holds a line break or a zero byte is refused."""
     with pytest.raises(ValueError, match="line break or a zero byte"):
         encode(body)

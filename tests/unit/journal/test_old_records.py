@@ -28,13 +28,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_each_old_record_and_each_note_without_one_is_read_once(folder: Path) -> None:
-    """In their order; a note that its record completes is nothing."""
+    """Each record of version 0.1, and each note without one, is read once and in order."""
     assert [each[0] for each in read(Reader(folder))] == ["1", "2", "3", "4", "5"]
     assert read(Reader(folder)) == []
 
 
 def test_an_old_record_is_applied_as_it_is(folder: Path) -> None:
-    """Its row and totals are LiteLLM's own."""
+    """A record of version 0.1 keeps its row and adds to the totals as LiteLLM has them."""
     first = read_records(Reader(folder))[0]
     assert first.row["metadata"]["model_map_information"]["model_map_key"] == "gpt-4o-mini"
     assert '"record":"1111' in copied(first, "x")
@@ -45,7 +45,7 @@ def test_an_old_record_is_applied_as_it_is(folder: Path) -> None:
 
 
 def test_a_note_is_a_row_of_its_own_marked_as_reconciled(folder: Path) -> None:
-    """Everything that a new record would have, and the note's facts."""
+    """A note of version 0.1 becomes a row with the note's facts, marked as reconciled."""
     note = next(each for each in read_records(Reader(folder)) if each.id[0] == "3")
     row = note.row
     assert (row["request_id"], row["litellm_call_id"]) == ("chatcmpl-3", "call-3")
@@ -63,7 +63,7 @@ def test_a_note_is_a_row_of_its_own_marked_as_reconciled(folder: Path) -> None:
 
 
 def test_a_note_is_completed_by_a_record_in_a_later_file(folder: Path) -> None:
-    """An old gateway went on in the next file."""
+    """A note of version 0.1 is completed by its record, even one in a later file."""
     content = (folder / "000000000001.journal").read_bytes()
     at = content.index(b"\n", content.index(b"\n") + 1) + 1  # after record 1 and note 2
     (folder / "000000000001.journal").write_bytes(content[:at] + bytes(100))
@@ -83,7 +83,7 @@ def test_old_and_new_files_share_a_folder(folder: Path) -> None:
 
 
 def test_a_note_that_makes_no_record_is_put_aside(folder: Path) -> None:
-    """It keeps no other from the database."""
+    """A note that cannot become a record is put aside, and all others are read."""
     line = encode(json.dumps({"note": {"id": "n", "request_id": "r"}}).encode())
     path = folder / "000000000001.journal"
     path.write_bytes(line + path.read_bytes())

@@ -39,7 +39,7 @@ def row_of(record: Record) -> dict[str, Any]:
 
 
 def test_an_answer_is_one_row_with_everything_that_is_known() -> None:
-    """Who, when, which model, tokens, cost, address and program."""
+    """An answer becomes one spend log with its caller, times, model, tokens, cost and client."""
     (record,) = records_of(request(attempt()))
     row = row_of(record)
     assert row["request_id"] == "chatcmpl-1"
@@ -61,7 +61,7 @@ def test_an_answer_is_one_row_with_everything_that_is_known() -> None:
 
 
 def test_metadata_has_what_litellms_pages_show() -> None:
-    """The keys that its API filters by and its pages print; nothing that is null."""
+    """A spend log's metadata holds what LiteLLM's pages show and filter by, and no nulls."""
     (record,) = records_of(request(attempt()))
     assert row_of(record)["metadata"] == {
         "user_api_key": "a" * 64,
@@ -90,7 +90,7 @@ def test_metadata_has_what_litellms_pages_show() -> None:
 
 
 def test_a_row_without_prompts_is_small() -> None:
-    """Two kilobytes at most, in the journal and in the database, after three attempts too."""
+    """A spend log without prompts takes 2000 bytes at most, even after three attempts."""
     attempts = [attempt(1, cost=None, failure=BROKEN), attempt(2, deployment=SPARE), attempt(3)]
     for record in records_of(request(*attempts)):
         assert len(record.encoded()) <= 2000
@@ -98,7 +98,7 @@ def test_a_row_without_prompts_is_small() -> None:
 
 
 def test_each_paid_attempt_has_a_row_and_the_first_answer_the_requests_id() -> None:
-    """A broken stream, an answer that broke its schema, and the one that was given."""
+    """Each paid attempt has a spend log, and the first answered one has the request's id."""
     attempts = [
         attempt(1, cost=0.1, failure=BROKEN),
         attempt(2, cost=None, failure=BROKEN),
@@ -118,7 +118,7 @@ def test_each_paid_attempt_has_a_row_and_the_first_answer_the_requests_id() -> N
 
 
 def test_what_is_not_the_providers_word_is_marked() -> None:
-    """A model without a price, and usage that was counted."""
+    """A spend log is marked if its model has no price, or if the gateway counted the tokens."""
     bill = Bill(replace(USAGE, counted=True), priced=False)
     (record,) = records_of(request(attempt(bill=bill)))
     metadata = row_of(record)["metadata"]
@@ -127,14 +127,14 @@ def test_what_is_not_the_providers_word_is_marked() -> None:
 
 
 def test_the_master_key_is_booked_as_litellm_books_it() -> None:
-    """Under its alias and the proxy admin's user."""
+    """The master key's requests are booked under LiteLLM's alias and default user for it."""
     (record,) = records_of(request(attempt(), caller=Caller(key_hash="x", is_admin=True)))
     assert record.row["api_key"] == MASTER_KEY
     assert record.row["user"] == "default_user_id"
 
 
 def test_a_canary_request_is_booked_on_litellms_health_account() -> None:
-    """Key, team and tag are its; the user agent is nobody's."""
+    """A canary request is booked with the key, team and tag of LiteLLM's health checks."""
     (record,) = records_of(request(attempt(), is_canary=True))
     row = row_of(record)
     assert row["api_key"] == row["team_id"] == CANARY_ACCOUNT
@@ -143,7 +143,7 @@ def test_a_canary_request_is_booked_on_litellms_health_account() -> None:
 
 
 def test_a_failed_request_is_a_row_that_says_why() -> None:
-    """No deployment answered: the request's id, the last deployment, the error, no cost."""
+    """A request that no deployment answered is one spend log with the error and no cost."""
     error = UnavailableError("no model is available")
     (record,) = records_of(request(attempt(cost=None, failure=BROKEN)), error.status, error=error)
     row = row_of(record)
@@ -168,14 +168,14 @@ def test_a_failed_request_is_a_row_that_says_why() -> None:
 def test_a_name_that_a_caller_made_up_gets_into_no_total(
     error: InvalidRequestError | BudgetExceededError, group: str
 ) -> None:
-    """A request that reached no deployment is one for LiteLLM's unknown-model."""
+    """A request that reached no deployment is booked under LiteLLM's `unknown-model`."""
     (record,) = records_of(request(), error.status, error=error)
     row = row_of(record)
     assert (row["model"], row["model_group"]) == ("unknown-model", group)
 
 
 def test_a_stream_that_broke_is_one_failed_row_with_its_cost() -> None:
-    """What was produced is paid; the failure is not booked a second time."""
+    """A stream that broke is one failed spend log with the cost of what was produced."""
     broken = Failure(FailureKind.UNRESPONSIVE)
     error = UnavailableError("it broke")
     (record,) = records_of(request(attempt(failure=broken)), 200, error=error)
@@ -183,13 +183,13 @@ def test_a_stream_that_broke_is_one_failed_row_with_its_cost() -> None:
 
 
 def test_a_client_that_left_is_billed_for_what_was_produced() -> None:
-    """Its row is a success, as no deployment failed."""
+    """A request whose client left is booked as a success, as no deployment failed."""
     (record,) = records_of(request(attempt()))
     assert row_of(record)["status"] == "success"
 
 
 def test_who_else_is_charged_is_kept() -> None:
-    """The row names key, team and user; the user of the proxy's budget stands beside it."""
+    """A record keeps whom it charges beyond those that its row names."""
     entities = (
         Entity(Kind.KEY, "a" * 64),
         Entity(Kind.USER, "user-1"),
@@ -201,7 +201,7 @@ def test_who_else_is_charged_is_kept() -> None:
 
 
 def test_prompts_are_stored_where_they_are_to_be_and_cut() -> None:
-    """store_prompts: request and answer, long texts cut in their middle, no secret."""
+    """Stored with its answer, a request has long texts cut in their middle and no secret."""
     stored = {"messages": [{"content": "a" * 3000 + "end"}], "api_key": "sk-secret"}
     made = request(attempt(stored_answer={"choices": []}), stored_request=stored)
     row = row_of(records_of(made)[0])
@@ -214,7 +214,7 @@ def test_prompts_are_stored_where_they_are_to_be_and_cut() -> None:
 
 
 def test_controls_and_traces_stand_in_the_row() -> None:
-    """Tags and what a caller wants logged; a trace joins requests unless a session does."""
+    """A spend log holds the caller's tags, metadata and session, or else the trace."""
     trace = Client(traceparent=f"00-{'c' * 32}-{'d' * 16}-01")
     wishes = controls(tags=("t1",), metadata={"spend_logs_metadata": {"a": 1}, "other": "kept out"})
     row = row_of(records_of(request(attempt(), client=trace, controls=wishes))[0])
@@ -240,7 +240,7 @@ def test_whatever_a_provider_sends_is_one_line_that_postgres_takes(
     text: str,
     more: Any,  # noqa: ANN401 -- JSON
 ) -> None:
-    """No zero byte, no half character, no line break, and a record that comes back."""
+    """Whatever text or JSON a provider sends becomes one line that PostgreSQL accepts."""
     usage = Usage(1, 2, raw={"more": more, text: text})
     made = request(
         attempt(response_id=text, usage=usage), stored_request={"messages": [text, more]}
@@ -259,6 +259,6 @@ def test_whatever_a_provider_sends_is_one_line_that_postgres_takes(
 
 
 def test_numbers_that_json_lacks_become_null() -> None:
-    """And one too large for 64 bits stays what it is."""
+    """NaN and infinity become null, and an integer beyond 64 bits stays what it is."""
     line = as_line({"a": [float("nan"), float("inf"), "\0"], "b": 1 << 80})
     assert json.loads(line) == {"a": [None, None, ""], "b": 1 << 80}

@@ -32,7 +32,7 @@ def named(day: Day) -> dict[str, float]:
 
 
 def test_a_record_is_charged_to_all_whom_its_row_names() -> None:
-    """Key, user, team, organisation, both memberships, end user, project, agent and tags."""
+    """A record is charged once to every entity and tag that its row names."""
     made = request(attempt(cost=0.5), caller=EVERYBODY, controls=controls(tags=("x", "x")))
     totals = totals_of(records_of(made) + records_of(made))
     assert totals.charged == {
@@ -50,7 +50,7 @@ def test_a_record_is_charged_to_all_whom_its_row_names() -> None:
 
 
 def test_a_day_counts_tokens_requests_time_and_what_the_cache_saved() -> None:
-    """Two answers and a failure of one key are one row of its user's day."""
+    """Two answers and a failure of one key add up to one row of its user's day."""
     error = UnavailableError("no")
     records = [
         *records_of(request(attempt())),
@@ -86,7 +86,7 @@ def test_a_day_counts_tokens_requests_time_and_what_the_cache_saved() -> None:
 
 
 def test_requests_are_counted_as_litellms_own_server_would() -> None:
-    """For its page of usage: by date, kind and route, how many succeeded and how many failed."""
+    """Requests are counted by date, kind and route: how many succeeded, how many failed."""
     answered = records_of(request(attempt()))
     refused = records_of(request(attempt(cost=None)), 503, error=UnavailableError("no model"))
     for record in (*answered, *refused):
@@ -97,10 +97,7 @@ def test_requests_are_counted_as_litellms_own_server_would() -> None:
 
 
 def test_a_request_is_counted_once_and_one_through_litellm_by_litellm() -> None:
-    """Also one with two attempts that are paid for, and after its way through a journal's line.
-
-    A canary request is nobody's.
-    """
+    """A request is counted once, whatever its attempts; canaries and LiteLLM's are not counted."""
     records = [
         *records_of(request(attempt(broke_schema=True), attempt(2))),
         *records_of(request(attempt(broke_schema=True)), 503, error=UnavailableError("no model")),
@@ -116,14 +113,14 @@ def test_a_request_is_counted_once_and_one_through_litellm_by_litellm() -> None:
 
 
 def test_a_row_of_nobody_is_one_of_the_user_and_team_without_a_name() -> None:
-    """As LiteLLM has it; there are no rows of an organisation or end user without a name."""
+    """A row without user or team counts for those with an empty name, as in LiteLLM."""
     totals = totals_of(records_of(request(attempt(), caller=Caller(key_hash="k"))))
     assert [key[0] for kind in ("user", "team") for key in totals.daily[kind]] == ["", ""]
     assert not {"org", "end_user", "agent"} & totals.daily.keys()
 
 
 def test_tools_that_were_called_are_counted() -> None:
-    """Each gets the answer's cost and tokens, and an index from the row; none without rows."""
+    """Each tool that was called gets its answer's cost and tokens, unless no rows are written."""
     made = request(attempt(tool_names=("f", "g")))
     totals = totals_of(records_of(made))
     assert [row[:2] for row in totals.tool_index] == [("chatcmpl-1", "f"), ("chatcmpl-1", "g")]
@@ -132,7 +129,7 @@ def test_tools_that_were_called_are_counted() -> None:
 
 
 def test_a_task_tag_names_the_kind_of_work() -> None:
-    """Only a task that LiteLLM knows; a caller invents none."""
+    """A task tag that LiteLLM knows names the kind of work; any other is uncategorized."""
     for tag, task in (("task:classification", "classification"), ("task:x", "uncategorized")):
         made = request(attempt(), controls=controls(tags=(tag,)))
         ((*_, found),) = totals_of(records_of(made)).models
@@ -141,7 +138,7 @@ def test_a_task_tag_names_the_kind_of_work() -> None:
 
 @pytest.mark.parametrize("operation", list(Operation))
 def test_every_operation_has_an_endpoint(operation: Operation) -> None:
-    """A day's rows say which API was called."""
+    """A day's row names the path of the operation that was called."""
     made = request(attempt())
     made.operation = operation
     (key,) = totals_of(records_of(made)).daily["user"]
