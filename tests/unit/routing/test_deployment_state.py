@@ -25,7 +25,7 @@ def state() -> DeploymentState:
 def test_a_refused_connection_is_a_cooldown_that_a_health_check_ends(
     state: DeploymentState,
 ) -> None:
-    """The first is proof enough, and what a check can see the end of waits for nothing else."""
+    """A refused connection begins a cooldown at once, and a good health check ends it."""
     assert state.record_failure(DEAD, started=0, now=1)
     assert state.condition is Condition.DOWN
     assert not state.record_health_check(1.1, good=False)
@@ -34,7 +34,7 @@ def test_a_refused_connection_is_a_cooldown_that_a_health_check_ends(
 
 
 def test_server_errors_in_a_row_are_allowed_up_to_the_limit(state: DeploymentState) -> None:
-    """With two fails allowed the third is a cooldown; an answer forgives those before."""
+    """Server errors in a row are allowed up to a limit, and an answer starts the count again."""
     assert [state.record_failure(ERROR, started=0, now=now) for now in (1, 2)] == [False, False]
     state.record_success(3)
     results = [state.record_failure(ERROR, started=3, now=now) for now in (4, 5, 6)]
@@ -42,7 +42,7 @@ def test_server_errors_in_a_row_are_allowed_up_to_the_limit(state: DeploymentSta
 
 
 def test_after_errors_it_comes_back_on_trial(state: DeploymentState) -> None:
-    """The first error after that is a cooldown again; an answer ends the trial."""
+    """A deployment back from server errors goes down at the next one until it has answered."""
     for now in (1, 2, 3):
         state.record_failure(ERROR, started=0, now=now)
     assert not state.record_health_check(12.9, good=True)
@@ -54,7 +54,7 @@ def test_after_errors_it_comes_back_on_trial(state: DeploymentState) -> None:
 
 
 def test_a_hang_is_a_longer_cooldown_each_time(state: DeploymentState) -> None:
-    """A deployment that hangs again waits 10, 20, 40, then the 60 s that are the most."""
+    """Each hang in a row doubles the cooldown: 10, 20, 40, then 60 seconds at most."""
     now = 0.0
     for pause in (10, 20, 40, 60, 60):
         state.record_failure(SILENT, started=now, now=now)
@@ -64,14 +64,14 @@ def test_a_hang_is_a_longer_cooldown_each_time(state: DeploymentState) -> None:
 
 
 def test_a_timeout_while_others_were_answered_proves_nothing(state: DeploymentState) -> None:
-    """A request too long for its time limit does not stop those that are short enough."""
+    """A timeout begins no cooldown if another request was answered meanwhile."""
     state.record_success(5)
     assert not state.record_failure(SILENT, started=4, now=6)
     assert state.record_failure(SILENT, started=6, now=8)
 
 
 def test_after_a_hang_one_request_at_a_time_tries_it(state: DeploymentState) -> None:
-    """Others are sent elsewhere meanwhile; a trial without an end is followed by another."""
+    """A deployment that hung gets one trial request at a time until one is answered."""
     state.record_failure(SILENT, started=0, now=1)
     state.record_health_check(11, good=True)
     assert state.begin_attempt(12)
@@ -85,7 +85,7 @@ def test_after_a_hang_one_request_at_a_time_tries_it(state: DeploymentState) -> 
 
 
 def test_retry_after_is_honoured_and_not_shortened(state: DeploymentState) -> None:
-    """A later limit with a shorter time, or an answer to an older request, changes nothing."""
+    """A later and shorter rate limit, or a late answer, does not shorten a Retry-After."""
     state.record_failure(Failure(FailureKind.LIMITED, 429, 42), started=0, now=1)
     assert state.condition is Condition.LIMITED
     state.record_failure(Failure(FailureKind.LIMITED, 429, 1), started=0, now=2)
@@ -98,13 +98,13 @@ def test_retry_after_is_honoured_and_not_shortened(state: DeploymentState) -> No
 def test_a_limit_without_or_with_an_absurd_time(
     state: DeploymentState, asked: float | None, waited: float
 ) -> None:
-    """Without Retry-After the cooldown holds; no time beyond the cap is believed."""
+    """A rate limit without Retry-After gets the usual cooldown, an absurd one the cap."""
     state.record_failure(Failure(FailureKind.LIMITED, 429, asked), started=0, now=0)
     assert state.retry_in(0) == waited
 
 
 def test_a_refused_key_is_checked_seldom(state: DeploymentState) -> None:
-    """A provider that refused the key is not bothered with it before half a minute is over."""
+    """A deployment whose key was refused is not checked again before half a minute is over."""
     state.record_failure(UNAUTHORISED, started=0, now=0)
     assert state.condition is Condition.UNAUTHORISED
     assert not state.is_due(29)

@@ -32,7 +32,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("outcome", ONCE)
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_sick_deployment_is_asked_once_and_then_left_alone(outcome: str, *, stream: bool) -> None:
-    """Its failure costs one attempt, and the next requests go straight to the fallback."""
+    """A failing deployment costs one attempt, and later requests go straight to the fallback."""
 
     async def test() -> None:
         settings = FailoverSettings(cooldown=30, recheck_key=30, health_check_interval=30)
@@ -49,7 +49,7 @@ def test_a_sick_deployment_is_asked_once_and_then_left_alone(outcome: str, *, st
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_server_errors_are_retried_as_often_as_set(*, stream: bool) -> None:
-    """With one fail allowed and one retry, the second 500 in a row ends it."""
+    """With one server error allowed, a second in a row ends the retries with a cooldown."""
 
     async def test() -> None:
         settings = FailoverSettings(allowed_fails=1, cooldown=30)
@@ -64,7 +64,7 @@ def test_server_errors_are_retried_as_often_as_set(*, stream: bool) -> None:
 
 
 def test_one_server_error_is_retried_with_success() -> None:
-    """A single 500 is not the end of a deployment, and an answer forgives it."""
+    """A single server error is retried, and the answer that follows makes up for it."""
 
     async def test() -> None:
         async with routing() as made:
@@ -90,7 +90,7 @@ def test_one_server_error_is_retried_with_success() -> None:
 def test_with_everybody_down_the_error_says_when_to_return(
     failure: Failure, status: int, wait: int, *, stream: bool
 ) -> None:
-    """In the caller's words, at once, and the same before and after anybody was asked."""
+    """With every deployment down, the error says at once why, and when to try again."""
 
     async def test() -> None:
         settings = FailoverSettings(cooldown=30, health_check_interval=1)
@@ -112,7 +112,7 @@ def test_with_everybody_down_the_error_says_when_to_return(
 
 
 def test_an_error_that_is_still_allowed_is_worth_another_try() -> None:
-    """A provider's 500 that is not yet one too many: 503, and soon."""
+    """A server error that begins no cooldown gives 503, to be tried again in a second."""
 
     async def test() -> None:
         async with routing(deployment("first"), num_retries=0) as made:
@@ -129,7 +129,7 @@ def test_an_error_that_is_still_allowed_is_worth_another_try() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_stream_cut_before_its_first_token_falls_back(*, stream: bool) -> None:
-    """Nothing of a broken answer reaches the caller."""
+    """An answer cut before its first token falls back, and none of it reaches the caller."""
 
     async def test() -> None:
         async with routing() as made:
@@ -143,7 +143,7 @@ def test_a_stream_cut_before_its_first_token_falls_back(*, stream: bool) -> None
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_bad_request_is_the_callers_and_leaves_every_deployment_in_use(*, stream: bool) -> None:
-    """One attempt at each alias, the provider's words, status and field; however often."""
+    """A request that its provider refuses gets that 400, and the deployment stays in use."""
 
     async def test() -> None:
         async with routing() as made:
@@ -160,7 +160,7 @@ def test_a_bad_request_is_the_callers_and_leaves_every_deployment_in_use(*, stre
 
 
 def test_the_fallbacks_refusal_is_told_rather_than_the_first_ones_absence() -> None:
-    """When the fallback found the request wrong, that is what the caller can act on."""
+    """If the fallback finds a request wrong, the caller is told so, not that the first is down."""
 
     async def test() -> None:
         async with routing() as made:
@@ -173,7 +173,7 @@ def test_the_fallbacks_refusal_is_told_rather_than_the_first_ones_absence() -> N
 
 
 def test_a_bug_in_a_provider_is_nobodys_fault() -> None:
-    """An exception that says nothing of a deployment leaves it in use, and is no bare 500."""
+    """An unexpected exception in a provider falls back, and its deployment stays in use."""
 
     async def test() -> None:
         async with routing() as made:
@@ -189,7 +189,7 @@ def test_a_bug_in_a_provider_is_nobodys_fault() -> None:
 def test_a_part_of_the_gateway_that_is_away_is_nobodys_fault(
     caplog: pytest.LogCaptureFixture, *, stream: bool
 ) -> None:
-    """Its words and Retry-After reach the caller, or a fallback answers; no trace is logged."""
+    """If the worker is away, a fallback answers or the caller hears why, without a cooldown."""
     absent = UnavailableError("the worker is starting", retry_after=5)
 
     async def test() -> None:
@@ -208,7 +208,7 @@ def test_a_part_of_the_gateway_that_is_away_is_nobodys_fault(
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_callers_own_short_timeout_blames_nobody(*, stream: bool) -> None:
-    """It is answered 408, and the deployment stays in use for everybody."""
+    """A deployment that misses a caller's own short timeout gives 408 and stays in use."""
 
     async def test() -> None:
         async with routing(deployment("first")) as made:
@@ -225,7 +225,7 @@ def test_a_callers_own_short_timeout_blames_nobody(*, stream: bool) -> None:
 
 
 def test_a_callers_timeout_can_only_shorten() -> None:
-    """One that is longer than the configured changes nothing, and a hang counts."""
+    """A caller's timeout longer than the configured one is ignored, and a hang still counts."""
 
     async def test() -> None:
         async with routing(timeout=7.0) as made:
@@ -238,7 +238,7 @@ def test_a_callers_timeout_can_only_shorten() -> None:
 
 
 def test_a_deployment_has_its_own_timeouts() -> None:
-    """Its stream_timeout for streams, its timeout for plain answers, else the router's."""
+    """A deployment's own timeouts, for streams and plain answers, win over the router's."""
 
     async def test() -> None:
         one = deployment("first", timeout=3.0, stream_timeout=4.0)

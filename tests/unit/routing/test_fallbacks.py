@@ -45,7 +45,7 @@ GENERAL = {"first": ("second",)}
     "failure", [fakes.DEAD, fakes.ERROR, fakes.BAD, fakes.TOO_LONG, fakes.REFUSED]
 )
 def test_the_general_chain_holds_where_there_is_no_special_one(failure: Failure) -> None:
-    """For every kind of failure, a refusal too, as in LiteLLM."""
+    """Where no special chain is set, the general one applies to every kind of failure."""
     assert asked_by({"first": failure}, fallbacks=GENERAL) == ["first", "second"]
 
 
@@ -54,35 +54,35 @@ def test_the_general_chain_holds_where_there_is_no_special_one(failure: Failure)
     [(fakes.TOO_LONG, "context_window_fallbacks"), (fakes.REFUSED, "content_policy_fallbacks")],
 )
 def test_a_refusal_has_a_chain_of_its_own(failure: Failure, setting: str) -> None:
-    """It is taken instead of the general one, and by no other failure."""
+    """A prompt refused for length or content takes its special chain, other failures do not."""
     chains: dict[str, Any] = {"fallbacks": GENERAL, setting: {"first": ("third",)}}
     assert asked_by({"first": failure}, **chains) == ["first", "third"]
     assert asked_by({"first": fakes.DEAD}, **chains) == ["first", "second"]
 
 
 def test_a_special_chain_for_another_alias_ends_it() -> None:
-    """LiteLLM falls back from a refusal by special chains alone, once there are any."""
+    """A refused prompt has no fallback if special chains name other aliases, as in LiteLLM."""
     special = {"second": ("third",)}
     found = asked_by({"first": fakes.TOO_LONG}, fallbacks=GENERAL, context_window_fallbacks=special)
     assert found == ["first"]
 
 
 def test_default_fallbacks_hold_for_who_has_none() -> None:
-    """An alias without a chain goes to the default one; one with a chain to its own."""
+    """An alias without a chain goes to the default fallbacks, one with a chain to its own."""
     assert asked_by({"first": fakes.DEAD}, default_fallbacks=("third",)) == ["first", "third"]
     found = asked_by({"first": fakes.DEAD}, fallbacks=GENERAL, default_fallbacks=("third",))
     assert found == ["first", "second"]
 
 
 def test_chains_are_followed_depth_first_and_each_alias_once() -> None:
-    """A fallback's own fallbacks come before its siblings, and circles end."""
+    """A fallback's own fallbacks come before its siblings, and no alias is tried twice."""
     chains = {"first": ("second", "fourth"), "second": ("third", "first"), "third": ("second",)}
     dead = dict.fromkeys(("first", "second", "third", "fourth"), fakes.DEAD)
     assert asked_by(dead, fallbacks=chains) == ["first", "second", "third", "fourth"]
 
 
 def test_no_more_aliases_are_tried_than_allowed() -> None:
-    """max_fallbacks counts those after the first."""
+    """At most `max_fallbacks` aliases are tried after the first one."""
     chains = {"first": ("second", "third", "fourth")}
     dead = dict.fromkeys(("first", "second", "third"), fakes.DEAD)
     assert asked_by(dead, fallbacks=chains, max_fallbacks=2) == ["first", "second", "third"]
@@ -91,7 +91,7 @@ def test_no_more_aliases_are_tried_than_allowed() -> None:
 
 @pytest.mark.parametrize("failure", [fakes.DEAD, fakes.TOO_LONG])
 def test_a_requests_own_fallbacks_win_and_can_be_refused(failure: Failure) -> None:
-    """They replace the configured ones for every kind of failure; what there is not is left out."""
+    """A request's own fallbacks replace the configured ones, and it can refuse any."""
     own = Controls(fallbacks=("nonsense", "third"))
     assert asked_by({"first": failure}, own, fallbacks=GENERAL) == ["first", "third"]
     none = Controls(disable_fallbacks=True)
@@ -99,7 +99,7 @@ def test_a_requests_own_fallbacks_win_and_can_be_refused(failure: Failure) -> No
 
 
 def test_a_requests_own_fallbacks_give_access_to_nothing() -> None:
-    """An alias that the key may not ask for is none that it may fall back to."""
+    """A request does not fall back to an alias that its key may not use."""
 
     async def test() -> None:
         async with routing(*ALIASES, num_retries=0) as made:
@@ -114,7 +114,7 @@ def test_a_requests_own_fallbacks_give_access_to_nothing() -> None:
 
 
 def test_a_name_may_stand_for_an_alias() -> None:
-    """model_group_alias: another name for the same deployments."""
+    """A name in `model_group_alias` leads to the deployments of another alias."""
 
     async def test() -> None:
         async with routing(*ALIASES, group_aliases={"other": ("first", False)}) as made:
@@ -125,7 +125,7 @@ def test_a_name_may_stand_for_an_alias() -> None:
 
 
 def test_an_unknown_model_is_the_callers_mistake() -> None:
-    """400 with the field, and the name comes back bounded."""
+    """An unknown model gets 400 with the field `model`, and its name comes back shortened."""
 
     async def test() -> None:
         async with routing() as made:
@@ -138,7 +138,7 @@ def test_an_unknown_model_is_the_callers_mistake() -> None:
 
 
 def test_a_deployment_is_asked_by_its_id() -> None:
-    """It alone, though others have its alias; and nobody falls back from an id by a chain of it."""
+    """A request for a deployment's id asks it alone, without the fallbacks of its alias."""
     asked: list[str] = []
 
     async def test() -> None:

@@ -79,13 +79,13 @@ def found(
 def test_a_server_that_answers_is_reachable_even_without_a_list_of_models(
     reason: FailureKind, status: int, *, good: bool
 ) -> None:
-    """Any answer below 500 will do, and those that only say that there is no such endpoint."""
+    """Any answer but 500 or 502 to a request for its models shows that a server is there."""
     assert found(reason, status) == (good, ["/models"])
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_is_good_when_it_is_taken(status: int) -> None:
-    """After any other failure a refusal shows that the server is there."""
+    """A 401 or 403 shows that a server is reachable, but not that it takes a refused key."""
     assert not found(FailureKind.UNAUTHORISED, status)[0]
     assert found(FailureKind.UNREACHABLE, status)[0]
     worker: dict[str, Any] = {"protocol": Protocol.WORKER, "provider": "anthropic"}
@@ -106,7 +106,7 @@ def test_a_refused_key_is_good_when_it_is_taken(status: int) -> None:
 def test_ollama_is_back_when_it_lists_the_model(
     model: str, status: int, text: str, *, good: bool
 ) -> None:
-    """One that is up but still pulls the model would fail the next request."""
+    """Ollama is back when it lists the deployment's model, not while it still pulls it."""
     ollama: dict[str, Any] = {
         "protocol": Protocol.OLLAMA,
         "provider": "ollama_chat",
@@ -116,7 +116,7 @@ def test_ollama_is_back_when_it_lists_the_model(
 
 
 def test_what_is_not_looked_at_is_asked_nothing() -> None:
-    """After a rate limit only time tells; of what only LiteLLM knows, a connection does."""
+    """After a rate limit, or for an API that only LiteLLM knows, a health check asks nothing."""
     assert found(FailureKind.LIMITED, 500) == (True, [])
     worker: dict[str, Any] = {"protocol": Protocol.WORKER, "provider": "cohere"}
     assert found(FailureKind.UNREACHABLE, 500, **worker) == (True, [])
@@ -125,7 +125,7 @@ def test_what_is_not_looked_at_is_asked_nothing() -> None:
 @pytest.mark.parametrize("base", ["http://127.0.0.1:1", "http://[", "nonsense"])
 @pytest.mark.parametrize("protocol", Protocol)
 def test_no_answer_is_no_good(base: str, protocol: Protocol) -> None:
-    """Whatever goes wrong while looking means that it is not back."""
+    """A health check that gets no answer, whatever the reason, does not end a cooldown."""
 
     async def test() -> None:
         checker = HealthChecker(10.0)
@@ -137,7 +137,7 @@ def test_no_answer_is_no_good(base: str, protocol: Protocol) -> None:
 
 
 def test_it_is_back_in_use_by_itself_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    """A free check finds the recovered deployment; nobody is asked for a token."""
+    """A free health check brings a recovered deployment back, and the log says so."""
     caplog.set_level(logging.INFO, "gateway.routing")
 
     async def test() -> None:
@@ -157,7 +157,7 @@ def test_it_is_back_in_use_by_itself_and_the_log_says_so(caplog: pytest.LogCaptu
 
 
 def test_what_cannot_be_reached_is_in_cooldown_for_every_alias_there() -> None:
-    """Two aliases at one address need not both find out."""
+    """When an address cannot be reached, every alias's deployments there are in cooldown."""
 
     async def test() -> None:
         pair = [deployment(alias, base="http://127.0.0.1:1") for alias in ("first", "second")]
@@ -172,7 +172,7 @@ def test_what_cannot_be_reached_is_in_cooldown_for_every_alias_there() -> None:
 
 @pytest.mark.parametrize("failure", [fakes.SILENT, fakes.ERROR, fakes.MISSING])
 def test_a_canary_request_finds_out_and_no_callers(failure: Failure) -> None:
-    """While it is sick requests go to the fallback alone; the answer to a canary is billed."""
+    """Canary requests, which are billed, find a recovery while callers get the fallback alone."""
 
     async def test() -> None:
         async with routing(num_retries=3) as made:
@@ -197,7 +197,7 @@ def test_a_canary_request_finds_out_and_no_callers(failure: Failure) -> None:
 
 
 def test_a_canary_request_that_hangs_does_not_keep_it_out() -> None:
-    """The next one begins while those before still hang, and brings it back."""
+    """A canary request that hangs does not delay the next, which ends the cooldown."""
 
     async def test() -> None:
         async with routing(settings=replace(FAST, cooldown=0.01)) as made:
@@ -209,7 +209,7 @@ def test_a_canary_request_that_hangs_does_not_keep_it_out() -> None:
 
 
 def test_canary_requests_that_hang_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No more than six are under way, however often it is checked."""
+    """No more than six canary requests of a deployment are under way at once."""
     checks: list[str] = []
 
     async def finds_good(_: HealthChecker, checked: Deployment, __: FailureKind) -> bool:
@@ -236,7 +236,7 @@ def test_canary_requests_that_hang_do_not_pile_up(monkeypatch: pytest.MonkeyPatc
     [(fakes.BAD, "up"), (fakes.LIMITED, "limited"), (fakes.UNAUTHORISED, "unauthorised")],
 )
 def test_what_a_canary_request_is_told_is_believed(failure: Failure, condition: str) -> None:
-    """A refusal is an answer; a limit or a refused key is its own reason for a cooldown."""
+    """A canary request's 400 ends a cooldown; a rate limit or refused key is its new reason."""
 
     async def test() -> None:
         settings = replace(FAST, recheck_key=30)
@@ -250,7 +250,7 @@ def test_what_a_canary_request_is_told_is_believed(failure: Failure, condition: 
 
 
 def test_without_canary_requests_one_caller_at_a_time_tries_what_hung() -> None:
-    """The others are sent to the fallback meanwhile."""
+    """Without canary requests, one caller tries a deployment that hung, and others fall back."""
 
     async def test() -> None:
         settings = replace(FAST, canary_requests="off", cooldown=0.3)
@@ -273,7 +273,7 @@ def test_without_canary_requests_one_caller_at_a_time_tries_what_hung() -> None:
 def test_a_refused_key_is_told_once_by_its_variable(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log names the variable, never the key, and does not repeat itself."""
+    """A key that a provider refuses is logged once, by its variable's name and not its value."""
     monkeypatch.setenv("SOME_API_KEY", KEY)
 
     async def test() -> None:
@@ -306,6 +306,6 @@ def test_a_refused_key_is_told_once_by_its_variable(
 def test_who_gets_canary_requests(
     mode: str, price: float, allowed: CanaryRequests, *, taken: bool
 ) -> None:
-    """Chats only; `free` asks those whose price is set to 0, `off` nobody."""
+    """Canary requests go to chat deployments alone; `free` means free ones only, `off` none."""
     prices = {"input_cost_per_token": price, "output_cost_per_token": price}
     assert takes_canary_requests(deployment("first", mode=mode, price=prices), allowed) is taken

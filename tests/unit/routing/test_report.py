@@ -25,7 +25,7 @@ def asked() -> Request:
 
 
 def test_headers_say_who_answered_instead_of_whom(asked: Request) -> None:
-    """Alias, deployment and model are those that answered; fallback names who was asked."""
+    """Response headers name the deployment that answered and the alias it fell back from."""
     assert response_headers(asked) == {
         "x-gateway-attempts": "3",
         "x-gateway-fallback": "true; from=first",
@@ -53,7 +53,7 @@ def test_headers_say_who_answered_instead_of_whom(asked: Request) -> None:
 def test_a_cost_of_nothing_is_told_and_an_unknown_one_is_not(
     *, cost: float, priced: bool, ours: str | None, litellms: str | None
 ) -> None:
-    """LiteLLM's own header leaves out 0."""
+    """A cost of 0 is in the gateway's header alone, and an unknown cost is in none."""
     made = request()
     made.attempts = [Attempt(deployment("first"), 1, bill=Bill(Usage(), cost, priced))]
     headers = response_headers(made)
@@ -62,7 +62,7 @@ def test_a_cost_of_nothing_is_told_and_an_unknown_one_is_not(
 
 
 def test_nobody_answered() -> None:
-    """The headers of an error: every answer that was thrown away is wasted."""
+    """An error's headers count every answer that was thrown away as wasted cost."""
     made = request()
     bill = Bill(Usage(1, 1), 0.25)
     made.attempts = [
@@ -75,7 +75,7 @@ def test_nobody_answered() -> None:
 
 
 def test_without_an_attempt_a_callers_alias_cannot_add_a_header() -> None:
-    """Line ends and letters that no header may hold are replaced, and it comes back bounded."""
+    """A caller's alias cannot add a header: bad characters are replaced, and it is cut."""
     headers = response_headers(request("ä\r\nx: y" + "x" * 5000))
     assert headers["x-gateway-alias"].startswith("???x: y")
     assert len(headers["x-gateway-alias"]) == 1000

@@ -38,12 +38,12 @@ def retries(failure: Failure, controls: Controls | None = None, **router: Any) -
     ],
 )
 def test_only_what_another_try_can_mend_is_retried(failure: Failure, number: int) -> None:
-    """As LiteLLM's should_retry has it."""
+    """Only a failure that another attempt may mend is retried, as in LiteLLM."""
     assert retries(failure) == number
 
 
 def test_a_request_or_a_deployment_has_its_own_number() -> None:
-    """The request's wins over the deployment's, and that over the router's."""
+    """A request's number of retries wins over its deployment's, and that over the router's."""
     assert retries(fakes.ERROR, Controls(num_retries=5)) == 5
     rules = RetryRules(RouterSettings(num_retries=2))
     own = deployment("first", parameters={"num_retries": "4"})
@@ -69,7 +69,7 @@ def test_a_request_or_a_deployment_has_its_own_number() -> None:
     ],
 )
 def test_a_policy_names_retries_by_litellms_errors(failure: Failure, name: str) -> None:
-    """It wins over the numbers, but for a request that wants none; an alias's replaces it."""
+    """A retry policy sets retries by LiteLLM's error, unless a request wants none."""
     assert retries(failure, retry_policy={name: 7}) == 7
     assert retries(failure, Controls(num_retries=1), retry_policy={name: 7}) == 7
     assert retries(failure, Controls(num_retries=0), retry_policy={name: 7}) == 0
@@ -88,14 +88,14 @@ def test_a_policy_names_retries_by_litellms_errors(failure: Failure, name: str) 
     ],
 )
 def test_the_pause_doubles_or_is_the_providers(failure: Failure, retry: int, least: float) -> None:
-    """With LiteLLM's constants, and up to 0.75 s more by chance."""
+    """The pause before a retry doubles up to 8 s, or is the provider's if that is not too long."""
     assert least <= RetryRules(RouterSettings()).pause(failure, retry) <= least + JITTER
 
 
 def test_with_another_deployment_in_use_it_is_asked_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nobody waits, and the one that failed is not asked a second time."""
+    """With another deployment in use, a retry goes there at once, without a pause."""
     monkeypatch.delattr(RetryRules, "pause")
 
     async def test() -> None:
@@ -115,13 +115,13 @@ def test_with_another_deployment_in_use_it_is_asked_at_once(
     [(None, None), ("7", 7.0), ("0.5", 0.5), ("-1", None), ("inf", None), ("soon", None)],
 )
 def test_retry_after_is_read_in_seconds(value: str | None, seconds: float | None) -> None:
-    """Fractions too; nonsense is none."""
+    """A Retry-After in seconds is read with its fraction, and nonsense is ignored."""
     now = datetime.now(timezone.utc)
     assert retry_after_seconds(value, now) == seconds
 
 
 def test_retry_after_is_read_as_a_date() -> None:
-    """An HTTP date, in GMT; one that is over means now."""
+    """A Retry-After may be an HTTP date, and one in the past means now."""
     now = datetime(2026, 11, 27, 12, 0, 0, tzinfo=timezone.utc)
     assert retry_after_seconds("Fri, 27 Nov 2026 12:00:30 GMT", now) == 30
     assert retry_after_seconds("Fri, 27 Nov 2026 11:00:00 GMT", now) == 0

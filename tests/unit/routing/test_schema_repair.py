@@ -17,7 +17,7 @@ GOOD = '{"n":1}'
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_broken_schema_is_repaired_by_who_broke_it(*, stream: bool) -> None:
-    """The deployment gets its answer back with what is wrong; both answers have their bill."""
+    """A deployment that broke the schema gets its answer back to repair; both are billed."""
 
     async def test() -> None:
         async with routing() as made:
@@ -38,7 +38,7 @@ def test_a_broken_schema_is_repaired_by_who_broke_it(*, stream: bool) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_schema_broken_twice_falls_back(*, stream: bool) -> None:
-    """After a repair that failed too the next alias answers, and nobody is in cooldown."""
+    """When a deployment breaks the schema twice, the fallback answers without a cooldown."""
 
     async def test() -> None:
         async with routing() as made:
@@ -51,7 +51,7 @@ def test_a_schema_broken_twice_falls_back(*, stream: bool) -> None:
 
 
 def test_a_schema_broken_twice_goes_to_the_twin_first() -> None:
-    """Another deployment of the same alias is next, before any fallback."""
+    """When a deployment breaks the schema twice, another one of its alias is asked next."""
 
     async def test() -> None:
         twins = (deployment("first", "a"), deployment("first", "b"), deployment("second"))
@@ -67,7 +67,7 @@ def test_a_schema_broken_twice_goes_to_the_twin_first() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_when_everybody_breaks_the_schema_it_is_a_bad_gateway(*, stream: bool) -> None:
-    """Each deployment is asked twice, and the caller gets no broken answer."""
+    """When every deployment breaks the schema twice, the caller gets 502 and no broken answer."""
 
     async def test() -> None:
         async with routing() as made:
@@ -83,7 +83,7 @@ def test_when_everybody_breaks_the_schema_it_is_a_bad_gateway(*, stream: bool) -
 
 
 def test_a_repair_that_fails_is_a_failure_like_any_other() -> None:
-    """A deployment that dies during the repair is in cooldown, and the fallback answers."""
+    """When a deployment fails during a repair, the fallback answers."""
 
     async def test() -> None:
         async with routing() as made:
@@ -101,7 +101,7 @@ def test_a_repair_that_fails_is_a_failure_like_any_other() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_no_deployment_is_paid_more_than_twice(*, stream: bool) -> None:
-    """Retries of failing repairs and broken streams do not add up: so much was reserved."""
+    """No deployment is paid more than twice for a request, however repairs and streams fail."""
     broken = fakes.Cut("eins zwei", fakes.ERROR) if stream else "eins"
 
     async def test() -> None:
@@ -120,7 +120,7 @@ def test_no_deployment_is_paid_more_than_twice(*, stream: bool) -> None:
 
 
 def test_repair_can_be_switched_off() -> None:
-    """Switched off, an answer is handed on as it came."""
+    """With schema repair switched off, a broken answer is handed on as it came."""
 
     async def test() -> None:
         async with routing(settings=replace(FAST, schema_repair=False)) as made:
@@ -149,7 +149,7 @@ DOUBLING = {
     ],
 )
 def test_no_schema_keeps_the_gateway_busy(schema: dict[str, object], answer: str) -> None:
-    """What would take too long to check, or has to be fetched, is taken as kept."""
+    """A schema that takes too long to check, or has to be fetched, counts as kept."""
 
     async def test() -> None:
         found = await requested_schema({"type": "json_schema", "json_schema": {"schema": schema}})
@@ -176,7 +176,7 @@ def test_no_schema_keeps_the_gateway_busy(schema: dict[str, object], answer: str
     ],
 )
 def test_a_broken_answer_is_told_how(answer: str, said: str | None) -> None:
-    """The violation names what is wrong and where, and stays short enough to send back."""
+    """A schema violation says in fewer than 300 characters what is wrong and where."""
     schema = {
         "type": "object",
         "properties": {
@@ -211,7 +211,7 @@ def test_a_broken_answer_is_told_how(answer: str, said: str | None) -> None:
     ],
 )
 def test_without_a_usable_schema_nothing_is_checked(response_format: object) -> None:
-    """No schema, or one that is none, is not ours to judge."""
+    """A request without a usable schema has no answer checked."""
 
     async def test() -> None:
         assert await requested_schema(response_format) is None

@@ -37,7 +37,7 @@ def shares(name: str, found: list[TrackedDeployment], **arguments: float) -> Cou
 
 @pytest.mark.parametrize("name", ["weight", "rpm", "tpm"])
 def test_simple_shuffle_shares_by_weights(name: str) -> None:
-    """Three to one, and none for who has no weight; without any all get about the same."""
+    """Simple shuffle picks deployments by their weights, or evenly if none has one."""
     found = [tracked("a", **{name: 30}), tracked("b", **{name: 10}), tracked("c")]
     picked = shares("simple-shuffle", found)
     assert 680 <= picked["a"] <= 820  # five times the standard deviation
@@ -47,7 +47,7 @@ def test_simple_shuffle_shares_by_weights(name: str) -> None:
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6))
 def test_least_busy_takes_one_with_the_fewest(busy: list[int]) -> None:
-    """Whatever the others do."""
+    """Least-busy routing picks a deployment with the fewest requests under way."""
     found = [tracked(str(place)) for place in range(len(busy))]
     for each, number in zip(found, busy, strict=True):
         each.load.in_flight = number
@@ -58,7 +58,7 @@ def test_least_busy_takes_one_with_the_fewest(busy: list[int]) -> None:
 def test_latency_based_routing_takes_one_about_as_fast_as_the_fastest(
     latencies: list[list[float]], buffer: float
 ) -> None:
-    """By the mean of the last ten; how much slower is as good can be set."""
+    """Latency-based routing picks a deployment whose mean is within the buffer of the fastest."""
     found = [tracked(str(place)) for place in range(len(latencies))]
     for each, seconds in zip(found, latencies, strict=True):
         for latency in seconds:
@@ -70,7 +70,7 @@ def test_latency_based_routing_takes_one_about_as_fast_as_the_fastest(
 
 
 def test_latency_based_routing_asks_who_was_not_asked_yet() -> None:
-    """And looks at the first token for streams."""
+    """Latency-based routing prefers untried deployments, and uses first tokens for streams."""
     slow, fresh, quick = tracked("slow"), tracked("fresh"), tracked("quick")
     slow.load.record_latency(1e9, 1.0, first_token=0.1)
     quick.load.record_latency(1e9, 0.5, first_token=0.4)
@@ -81,7 +81,7 @@ def test_latency_based_routing_asks_who_was_not_asked_yet() -> None:
 
 
 def test_cost_based_routing_takes_the_cheapest() -> None:
-    """One without a price counts as dear."""
+    """Cost-based routing picks the cheapest deployment; an unpriced one counts as expensive."""
     cheap = {"input_cost_per_token": 1e-6, "output_cost_per_token": 0}
     found = [tracked("none", price={}), tracked("dear"), tracked("cheap", price=cheap)]
     assert shares("cost-based-routing", found) == {"cheap": 1000}
@@ -91,20 +91,20 @@ def test_cost_based_routing_takes_the_cheapest() -> None:
     ("name", "picked"), [("usage-based-routing", {"a"}), ("usage-based-routing-v2", {"a", "c"})]
 )
 def test_usage_based_routing_takes_who_used_fewest_tokens(name: str, picked: set[str]) -> None:
-    """The first of several that are equal, or any in its second version."""
+    """Usage-based routing picks one with the fewest tokens: the first, or any in version 2."""
     found = [tracked("a"), tracked("b"), tracked("c")]
     found[1].load.tokens = 5
     assert set(shares(name, found)) == picked
 
 
 def test_an_unknown_strategy_is_refused() -> None:
-    """With the names that there are."""
+    """An unknown routing strategy is refused, and the error lists those that there are."""
     with pytest.raises(ValueError, match="least-busy"):
         strategy_named("fastest", {})
 
 
 def test_the_lowest_order_is_asked_first_and_the_next_after_it_failed() -> None:
-    """Even without retries, and before another alias."""
+    """Deployments are asked from the lowest order up, before any other alias."""
 
     async def test() -> None:
         ordered = [deployment("first", f"o{n}", order=n) for n in (2, 1, 3)]
@@ -132,7 +132,7 @@ def test_the_lowest_order_is_asked_first_and_the_next_after_it_failed() -> None:
     ],
 )
 def test_tags_choose_deployments(tags: tuple[str, ...], asked: set[str]) -> None:
-    """Wanted, demanded and excluded ones; those tagged default answer the rest."""
+    """Wanted, demanded and excluded tags choose deployments; those tagged default get the rest."""
 
     async def test() -> None:
         tagged = [
@@ -149,7 +149,7 @@ def test_tags_choose_deployments(tags: tuple[str, ...], asked: set[str]) -> None
 
 
 def test_tags_that_no_deployment_in_use_may_serve_are_an_error() -> None:
-    """401, as LiteLLM says it; nobody is asked."""
+    """A request whose tags no deployment may serve gets 401, as in LiteLLM."""
 
     async def test() -> None:
         one = deployment("first", tags=("paid",))
@@ -165,7 +165,7 @@ def test_tags_that_no_deployment_in_use_may_serve_are_an_error() -> None:
 def test_a_deployment_takes_no_more_requests_a_minute_than_its_limit(
     strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fallback answers the rest; without one it is 429 until the minute is over."""
+    """Requests beyond a deployment's limit of a minute go to the fallback, or get 429."""
     monkeypatch.setattr("gateway.routing.load.MINUTE", 1e9)
 
     async def test() -> None:
@@ -185,7 +185,7 @@ def test_a_deployment_takes_no_more_requests_a_minute_than_its_limit(
 def test_a_deployment_answers_no_more_at_once_than_its_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Others answer the rest; without another alias it is waited for room, then 429."""
+    """Requests beyond a deployment's parallel limit go to the fallback, or get 429."""
     monkeypatch.setattr("gateway.routing.retries.RetryRules.pause_for_room", lambda *_: 0.0)
 
     async def test() -> None:
@@ -208,7 +208,7 @@ def test_a_deployment_answers_no_more_at_once_than_its_limit(
 
 
 def test_a_provider_over_its_budget_is_not_asked() -> None:
-    """Under every strategy; another provider answers, or it is 429."""
+    """When a provider is over its budget, another one answers, or the caller gets 429."""
 
     async def test() -> None:
         pair = (deployment("first", "a", provider="dear"), deployment("second", provider="other"))
@@ -227,7 +227,7 @@ def test_a_provider_over_its_budget_is_not_asked() -> None:
 
 
 def test_a_providers_budget_begins_anew_with_its_window() -> None:
-    """The window begins with the first cost after the last one's end."""
+    """A provider's budget is whole again when its window ends; the next cost opens another."""
     budgets = ProviderBudgets({"dear": (1.0, 60.0)})
     budgets.record_cost("dear", 1.5, 100.0)
     assert budgets.is_spent("dear", 159.0)
@@ -239,7 +239,7 @@ def test_a_providers_budget_begins_anew_with_its_window() -> None:
 
 
 def test_a_prompt_goes_to_a_deployment_with_room_for_it() -> None:
-    """With pre-call checks on; where none has room, to the fallback for long prompts, else 400."""
+    """With pre-call checks, a prompt goes where there is room for it, or else gets 400."""
 
     async def test() -> None:
         ones = (

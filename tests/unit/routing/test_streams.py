@@ -14,7 +14,7 @@ from unit.routing.fakes import Cut, Hang, deployment, routing, run, until
 
 
 def test_a_stream_is_known_before_its_first_chunk_is_read() -> None:
-    """Who answers is settled when the response headers are sent."""
+    """Which deployment answers a stream is settled before the caller reads a chunk."""
 
     async def test() -> None:
         async with routing() as made:
@@ -31,7 +31,7 @@ def test_a_stream_is_known_before_its_first_chunk_is_read() -> None:
 
 
 def test_every_chunk_reaches_the_caller_in_order() -> None:
-    """Those held back come first, and the attempt ends with the last."""
+    """Every chunk of a stream reaches the caller in order, and the attempt ends with the last."""
 
     async def test() -> None:
         async with routing() as made:
@@ -48,7 +48,7 @@ def test_every_chunk_reaches_the_caller_in_order() -> None:
 
 
 def test_a_stream_without_a_token_is_an_answer_when_it_ends_well() -> None:
-    """An empty answer with a finish_reason is whole."""
+    """A stream without a token is a whole answer if it ends with a finish_reason."""
 
     async def test() -> None:
         async with routing() as made:
@@ -60,7 +60,7 @@ def test_a_stream_without_a_token_is_an_answer_when_it_ends_well() -> None:
 
 
 def test_a_stream_cut_after_its_first_token_is_an_error() -> None:
-    """What was produced is billed, the deployment's state moves, nobody else goes on."""
+    """A stream cut after its first token is an error, a cooldown, and billed for its tokens."""
 
     async def test() -> None:
         async with routing() as made:
@@ -85,7 +85,7 @@ def test_a_stream_cut_after_its_first_token_is_an_error() -> None:
 
 
 def test_a_failure_before_the_first_token_costs_nothing() -> None:
-    """Nothing was produced, nothing is billed."""
+    """A stream that fails before its first token is not billed."""
 
     async def test() -> None:
         async with routing() as made:
@@ -98,7 +98,7 @@ def test_a_failure_before_the_first_token_costs_nothing() -> None:
 
 
 def test_silence_under_the_callers_own_timeout_blames_nobody() -> None:
-    """Between two tokens, too."""
+    """Silence between two tokens that only a caller's timeout ends is 408 and no cooldown."""
 
     async def test() -> None:
         async with routing() as made:
@@ -114,7 +114,7 @@ def test_silence_under_the_callers_own_timeout_blames_nobody() -> None:
 
 
 def test_a_caller_that_leaves_is_billed_for_what_was_produced() -> None:
-    """The provider's stream is closed, and the deployment's state stays as it is."""
+    """A caller that leaves a stream is billed for what was produced, and the stream is closed."""
 
     async def test() -> None:
         async with routing() as made:
@@ -136,7 +136,7 @@ def test_a_caller_that_leaves_is_billed_for_what_was_produced() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_caller_that_leaves_before_an_answer_changes_nothing(*, stream: bool) -> None:
-    """Its attempt ends without a failure, and nothing stays counted as under way."""
+    """A caller that leaves before an answer causes no failure, no bill and no fallback."""
 
     async def test() -> None:
         async with routing() as made:
@@ -159,7 +159,7 @@ def test_a_caller_that_leaves_before_an_answer_changes_nothing(*, stream: bool) 
 
 
 def test_a_cancelled_read_closes_the_providers_stream() -> None:
-    """A disconnect while the next chunk is waited for is no failure either."""
+    """Cancelling the read of a stream closes it at the provider and is no failure."""
 
     async def test() -> None:
         async with routing() as made:
@@ -193,7 +193,7 @@ async def usage_of(*deployments: Any, **changes: Any) -> dict[str, Any]:  # noqa
 
 
 def test_the_usage_of_a_stream_holds_its_cost() -> None:
-    """And none where no price is known; unknown is not 0."""
+    """The usage that ends a stream holds its cost, even if 0, unless no price is known."""
 
     async def test() -> None:
         assert (await usage_of(deployment("first")))["cost"] == pytest.approx(0.011)
@@ -206,7 +206,7 @@ def test_the_usage_of_a_stream_holds_its_cost() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_answer_is_kept_where_rows_hold_answers(*, stream: bool) -> None:
-    """In a plain answer's form; a stream's is put together. Elsewhere none is kept."""
+    """With `store_prompts`, an answer is kept, in a plain answer's form if it was a stream."""
 
     async def test() -> None:
         for kept in (True, False):
