@@ -87,7 +87,7 @@ def streamed(*chunks: dict[str, Any]) -> tuple[list[Any], list[Any]]:
 def test_only_what_tells_of_the_end_waits(
     chunks: list[dict[str, Any]], flow: list[dict[str, Any]]
 ) -> None:
-    """The finish_reason, the usage, and what has no token after them."""
+    """Of a stream, only the chunks that tell of its end wait for the journal."""
     before, whole = streamed(*chunks)
 
     assert before == flow
@@ -96,7 +96,7 @@ def test_only_what_tells_of_the_end_waits(
 
 
 def test_what_is_no_json_goes_out_as_it_came() -> None:
-    """Speech has the provider's bytes and type."""
+    """An answer that is not JSON, such as speech, keeps the provider's bytes and type."""
     talk = Conversation()
     reply = PlainReply(None, Usage(), b"\x00sound", "audio/mpeg")
 

@@ -32,13 +32,13 @@ TRUSTED = ("10.0.0.0/8", "::1/128")
     ],
 )
 def test_a_key_is_found_where_clients_put_it(headers: dict[bytes, bytes]) -> None:
-    """LiteLLM's own header comes first: the other may be for a proxy on the way."""
+    """A key is read from any header that clients use, from LiteLLM's own before others."""
     assert secret_of(headers) == "sk-1"
 
 
 @pytest.mark.parametrize("headers", [{}, {b"authorization": b""}, {b"cookie": b"token=sk-1"}])
 def test_no_key_is_none(headers: dict[bytes, bytes]) -> None:
-    """A cookie is none: any page would send it."""
+    """A request without a header for it has no key, and a cookie is not taken for one."""
     assert secret_of(headers) is None
 
 
@@ -46,7 +46,7 @@ def test_no_key_is_none(headers: dict[bytes, bytes]) -> None:
     "call", [b"9f0c2b4e-0d5b-4c1e-8a51-6d1c2f3a4b5c", b"job:7.2_b", b"7" * 128]
 )
 def test_a_callers_id_is_taken(call: bytes) -> None:
-    """Letters, digits and what ids are written with, up to 128 characters."""
+    """A caller's id is kept if it is up to 128 letters, digits and marks such as colons."""
     assert request_id_of({b"x-litellm-call-id": call}) == call.decode()
 
 
@@ -54,12 +54,12 @@ def test_a_callers_id_is_taken(call: bytes) -> None:
     "call", [b"", b"7" * 129, b"a b", "ä".encode(), b"a\tb", b'a"b', b"-x", b"a\n"]
 )
 def test_an_id_that_a_log_could_stumble_over_is_replaced(call: bytes) -> None:
-    """Nothing of it is left."""
+    """A caller's id that could break a line of the log is replaced by a new one."""
     assert uuid.UUID(request_id_of({b"x-litellm-call-id": call}))
 
 
 def test_each_request_without_an_id_gets_one_of_its_own() -> None:
-    """Two rows of the spend log are never one."""
+    """Requests without an id get different ones."""
     assert request_id_of({}) != request_id_of({})
 
 
@@ -83,18 +83,18 @@ def address(peer: str, forwarded: str | None, trusted: tuple[str, ...] = TRUSTED
     ],
 )
 def test_only_a_trusted_proxy_is_believed(peer: str, forwarded: str | None, found: str) -> None:
-    """And only as far as the last address that no trusted proxy stands behind."""
+    """A forwarded address is believed only as far as trusted proxies have passed it on."""
     assert address(peer, forwarded) == found
 
 
 @given(st.text(max_size=40).filter(lambda text: "," not in text))
 def test_without_a_trusted_proxy_nobody_chooses_an_address(forwarded: str) -> None:
-    """Whatever the header says."""
+    """Without a trusted proxy, no X-Forwarded-For changes a caller's address."""
     assert address("192.0.2.9", forwarded, ()) == "192.0.2.9"
 
 
 def test_a_clients_own_words_are_cut() -> None:
-    """They stand in spend rows."""
+    """A client's user agent and trace are cut to 200 characters."""
     headers = {b"user-agent": b"x" * 5000, b"traceparent": b"y" * 5000}
     found = client_of({"client": None}, headers, ())
     assert (found.address, len(found.user_agent), len(found.traceparent)) == ("", 200, 200)
@@ -114,7 +114,7 @@ def body_of(parts: list[bytes], limit: int, *, leaves: bool = False) -> bytes:
 
 @given(st.lists(st.binary(max_size=9), min_size=1, max_size=6))
 def test_a_body_is_put_together_up_to_its_limit(parts: list[bytes]) -> None:
-    """The limit is the last length that is taken, in however many parts it comes."""
+    """A body up to the limit is read, in however many parts it comes; a longer one is 413."""
     whole = b"".join(parts)
     assert body_of(parts, len(whole)) == whole
     if whole:
@@ -124,7 +124,7 @@ def test_a_body_is_put_together_up_to_its_limit(parts: list[bytes]) -> None:
 
 
 def test_a_body_that_is_too_long_is_not_read_to_its_end() -> None:
-    """What is over the limit is left where it is."""
+    """A body over the limit is not read to its end."""
 
     async def test() -> list[bytes]:
         talk = Conversation(parts=[b"x" * 10] * 5)
@@ -136,6 +136,6 @@ def test_a_body_that_is_too_long_is_not_read_to_its_end() -> None:
 
 
 def test_a_caller_that_leaves_has_no_body() -> None:
-    """Half of it is none."""
+    """A caller that leaves before its body is complete counts as gone."""
     with pytest.raises(ClientGoneError):
         body_of([], 10, leaves=True)

@@ -33,13 +33,13 @@ def read(raw: bytes, operation: Operation = Operation.CHAT) -> dict[str, Any]:
 
 
 def test_there_are_two_hundred_kinds_of_malformed_requests() -> None:
-    """The issue that asked for this wants so many."""
+    """There are at least two hundred kinds of malformed requests to test with."""
     assert len(MALFORMED) >= 200
 
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_request_is_refused_in_words(name: str) -> None:
-    """It is a 4xx with a short message, and never another exception."""
+    """A malformed request gets a 4xx with a short message, and raises nothing else."""
     with pytest.raises(InvalidRequestError) as raised:
         read(MALFORMED[name])
 
@@ -48,7 +48,7 @@ def test_a_malformed_request_is_refused_in_words(name: str) -> None:
 
 
 def test_the_error_names_the_field_that_is_wrong() -> None:
-    """A caller finds it without guessing."""
+    """The error about a wrong field names the field's whole path."""
     body = {**CHAT, "messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]}
 
     with pytest.raises(InvalidRequestError) as raised:
@@ -75,7 +75,7 @@ def test_the_error_names_the_field_that_is_wrong() -> None:
     ],
 )
 def test_what_a_provider_may_take_is_handed_on(more: dict[str, Any]) -> None:
-    """Every field stays as it was; only what is null is left out, which means the same."""
+    """Fields that a provider may take are handed on as they are; only nulls are left out."""
     body = {**CHAT, **more}
 
     fields = read(json.dumps(body).encode())
@@ -84,7 +84,7 @@ def test_what_a_provider_may_take_is_handed_on(more: dict[str, Any]) -> None:
 
 
 def test_what_is_for_the_gateway_is_taken_out() -> None:
-    """The provider sees none of it; LiteLLM's bookkeeping is dropped."""
+    """Fields for the gateway are taken out of a body, and LiteLLM's bookkeeping is dropped."""
     body = {
         **CHAT,
         "fallbacks": ["a", {"model": "b"}],
@@ -110,7 +110,7 @@ def test_what_is_for_the_gateway_is_taken_out() -> None:
 
 
 def test_a_guardrail_sends_the_request_to_litellm() -> None:
-    """What only LiteLLM's proxy does is not dropped in silence."""
+    """A request that asks for guardrails is marked as one for LiteLLM's proxy."""
     read_body = read_fields(Operation.CHAT, {**CHAT, "guardrails": ["pii"]}, "m")
 
     assert [each.what for each in read_body.beyond] == ["guardrails"]
@@ -129,7 +129,7 @@ names = st.sampled_from([*CHAT, "tools", "stop", "n", "metadata", "fallbacks", "
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(names, json_values, max_size=6))
 def test_no_json_makes_anything_but_an_answer_or_a_refusal(changes: dict[str, Any]) -> None:
-    """Whatever stands in the fields, it is read, or refused as the request's own fault."""
+    """Whatever JSON its fields hold, a body is read, or refused as the request's own fault."""
     body = json.dumps({**valid("m"), **changes}).encode()
 
     with contextlib.suppress(InvalidRequestError):

@@ -20,7 +20,7 @@ COST = 11 * PRICE
 
 
 def test_a_plain_answer_is_durable_before_its_first_byte() -> None:
-    """Who reads it is in the books, whatever dies next."""
+    """No byte of a plain answer is sent before its cost is durable in the journal."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -42,7 +42,7 @@ def test_a_plain_answer_is_durable_before_its_first_byte() -> None:
 
 
 def test_a_reservation_gets_the_exact_cost_and_its_place_in_the_journal() -> None:
-    """What was set aside is an upper bound; budgets are judged by what was paid."""
+    """A reservation is settled with the exact cost and with the record's journal position."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -63,7 +63,7 @@ def test_a_reservation_gets_the_exact_cost_and_its_place_in_the_journal() -> Non
 
 
 def test_tokens_of_a_stream_flow_and_its_end_waits_for_the_journal() -> None:
-    """The chunk with the finish_reason and [DONE] are not sent before the cost is durable."""
+    """A stream's tokens flow, while its finish_reason and [DONE] wait for the durable cost."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -86,7 +86,7 @@ def test_tokens_of_a_stream_flow_and_its_end_waits_for_the_journal() -> None:
 
 
 def test_a_client_that_leaves_is_billed_and_the_providers_stream_closed() -> None:
-    """Nobody reads on, so nobody pays for more; what was produced is paid."""
+    """A client that leaves is billed for what was produced, and the stream is closed."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -107,7 +107,7 @@ def test_a_client_that_leaves_is_billed_and_the_providers_stream_closed() -> Non
 
 
 def test_a_stream_that_breaks_ends_in_one_error_and_done() -> None:
-    """Never short in silence; the tokens before the break are billed."""
+    """A stream that breaks ends in one error and [DONE], and its tokens are billed."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -127,7 +127,7 @@ def test_a_stream_that_breaks_ends_in_one_error_and_done() -> None:
 
 
 def test_a_stream_whose_cost_cannot_be_written_ends_in_an_error() -> None:
-    """Its end was held back, so nobody takes it for whole; there is one response, with one end."""
+    """A stream whose cost cannot be written ends in an error instead of its own end."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -143,7 +143,7 @@ def test_a_stream_whose_cost_cannot_be_written_ends_in_an_error() -> None:
 
 
 def test_a_broken_stream_without_a_journal_has_one_response_and_one_end() -> None:
-    """Both go wrong at once: the caller hears of the break, the log of the cost."""
+    """A stream that breaks while the journal fails still has one response and one end."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -161,7 +161,7 @@ def test_a_broken_stream_without_a_journal_has_one_response_and_one_end() -> Non
 
 
 def test_a_plain_answer_whose_cost_cannot_be_written_is_503() -> None:
-    """What nobody could charge is not given away; the budget is charged all the same."""
+    """A plain answer whose cost cannot be written becomes 503, and its budget is charged."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -178,7 +178,7 @@ def test_a_plain_answer_whose_cost_cannot_be_written_is_503() -> None:
 
 
 def test_a_flush_that_fails_is_503() -> None:
-    """A record that is not on disk is none."""
+    """A plain answer whose record cannot be flushed to disk becomes 503."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -195,7 +195,7 @@ def test_a_flush_that_fails_is_503() -> None:
 
 
 def test_a_full_journal_takes_no_request() -> None:
-    """It is refused before anybody is asked, with the reason and when to come again."""
+    """While the journal is full, a request gets 503 with the reason, and nobody is asked."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -225,7 +225,7 @@ def test_a_full_journal_takes_no_request() -> None:
     ids=["no JSON", "no object", "messages", "timeout", "no model", "unknown model", "user"],
 )
 def test_a_wrong_request_reserves_nothing_and_asks_nobody(body: object) -> None:
-    """It is 400 in OpenAI's form, with the field, and no deployment hears of it."""
+    """A wrong request gets 400 with the field; nothing is reserved and no deployment asked."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -243,7 +243,7 @@ def test_a_wrong_request_reserves_nothing_and_asks_nobody(body: object) -> None:
 
 
 def test_without_a_key_nothing_is_read() -> None:
-    """Also a body that is wrong is 401, and what is wrong with it is not said."""
+    """Without a valid key a wrong body gets 401, and not what is wrong with it."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -256,7 +256,7 @@ def test_without_a_key_nothing_is_read() -> None:
 
 
 def test_an_error_has_the_callers_id_and_when_to_come_again() -> None:
-    """The id stands in the log, too; Retry-After is the provider's."""
+    """An error carries the caller's id and the provider's Retry-After."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -280,7 +280,7 @@ def test_an_error_has_the_callers_id_and_when_to_come_again() -> None:
 def test_who_waited_over_a_reset_is_judged_by_the_new_budget(
     refusal: GatewayError, in_the_table: list[float], status: int, judged: list[float]
 ) -> None:
-    """Limits know the one before, as nobody has asked since; what is the same is judged once."""
+    """A refused request is judged once more if its budget has changed in the database."""
     key = Entity(Kind.KEY, "a" * 64, spend=5.0)
 
     async def test() -> None:
@@ -304,7 +304,7 @@ def test_who_waited_over_a_reset_is_judged_by_the_new_budget(
 
 
 def test_while_the_database_is_away_a_spent_budget_is_what_the_caller_is_told() -> None:
-    """Nobody can look whether it was reset, which is no reason for another answer."""
+    """A spent budget is reported as such even if the database cannot confirm it."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -320,7 +320,7 @@ def test_while_the_database_is_away_a_spent_budget_is_what_the_caller_is_told() 
 
 
 def test_a_failed_request_gives_its_reservation_back_and_has_a_row() -> None:
-    """Nothing was produced, so nothing is charged; LiteLLM's pages show that it failed."""
+    """A request that no deployment answers releases its reservation and is recorded."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -336,7 +336,7 @@ def test_a_failed_request_gives_its_reservation_back_and_has_a_row() -> None:
 
 
 def test_a_providers_no_reaches_the_caller_with_its_field() -> None:
-    """What the provider finds wrong with a request is the caller's to mend."""
+    """A provider's 400 reaches the caller with the field that it names."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -349,7 +349,7 @@ def test_a_providers_no_reaches_the_caller_with_its_field() -> None:
 
 
 def test_a_limit_that_is_reached_asks_nobody() -> None:
-    """The refusal of limits goes out as it is."""
+    """A request that a limit refuses gets that refusal, and no deployment is asked."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -366,7 +366,7 @@ def test_a_limit_that_is_reached_asks_nobody() -> None:
 
 @pytest.mark.parametrize("body", [CHAT, STREAM], ids=["plain", "stream"])
 def test_a_request_that_is_cancelled_gives_its_reservation_back_once(body: object) -> None:
-    """A server that stops cancels what is under way; no budget stays taken."""
+    """A request that is cancelled releases its reservation once."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -383,7 +383,7 @@ def test_a_request_that_is_cancelled_gives_its_reservation_back_once(body: objec
 
 
 def test_a_stream_that_is_cancelled_is_billed_and_closed() -> None:
-    """The tokens that left are paid, also when the server stops while it sends the first."""
+    """A stream that is cancelled while it is sent is billed and closed."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -407,7 +407,7 @@ def test_a_stream_that_is_cancelled_is_billed_and_closed() -> None:
 
 
 def test_a_client_that_cannot_be_written_to_leaves_nothing_open() -> None:
-    """The response cannot even begin: the provider's stream is closed, and paid for."""
+    """When a client cannot be written to, the provider's stream is closed and billed."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -428,7 +428,7 @@ def test_a_client_that_cannot_be_written_to_leaves_nothing_open() -> None:
 
 
 def test_a_defect_is_500_and_told_in_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
-    """No traceback, path or prompt reaches the caller."""
+    """A defect of the gateway is a 500 without details, which the log alone holds."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -443,7 +443,7 @@ def test_a_defect_is_500_and_told_in_the_log_alone(caplog: pytest.LogCaptureFixt
 
 
 def test_the_answer_shows_the_model_as_the_caller_wrote_it() -> None:
-    """An alias of the key's own stands for another; after a fallback the model that answered."""
+    """An answer shows the model as the caller wrote it, except after a fallback."""
 
     async def test() -> None:
         caller = Caller(key_hash="a" * 64, aliases={"mine": "first"})
@@ -460,7 +460,7 @@ def test_the_answer_shows_the_model_as_the_caller_wrote_it() -> None:
 
 
 def test_an_answer_tells_of_the_callers_limits() -> None:
-    """Plain and streamed, beside which deployment answered."""
+    """Plain and streamed answers carry the caller's limits and name the deployment."""
 
     async def test() -> None:
         async with gateway() as made:
@@ -473,7 +473,7 @@ def test_an_answer_tells_of_the_callers_limits() -> None:
 
 
 def test_what_only_litellm_does_is_handed_on_whole() -> None:
-    """The body as it came, before anything is reserved: a caller's feature, or a field's."""
+    """A request that only LiteLLM can serve is handed on as it came, or gets 503 without it."""
 
     async def test() -> None:
         beyond = (Beyond("guardrails", "only LiteLLM has them"),)
@@ -493,7 +493,7 @@ def test_what_only_litellm_does_is_handed_on_whole() -> None:
 
 
 def test_a_caller_that_hangs_up_before_its_body_came_is_let_go() -> None:
-    """There is nobody to answer."""
+    """A caller that leaves before its body came gets no response, and reserves nothing."""
 
     async def test() -> None:
         async with gateway() as made:

@@ -56,7 +56,7 @@ def name_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_the_gateways_own_server_keeps_its_log() -> None:
-    """The lines of access, which LITELLM_LOG=INFO asks for, are one logger of the process."""
+    """Making the internal listener leaves the process's access log as it was."""
     access = logging.getLogger("uvicorn.access")
     before = (access.level, access.propagate, list(access.handlers))
     Listener(_app, "127.0.0.1", _port())
@@ -66,7 +66,7 @@ def test_the_gateways_own_server_keeps_its_log() -> None:
 def test_of_a_name_that_gateways_share_each_takes_its_own_address(
     name_of: Callable[..., None],
 ) -> None:
-    """With two replicas the name stands for both; another's address is no reason to fail."""
+    """Of a name that stands for several gateways, a listener takes its own address."""
     name_of(ELSEWHERE, "127.0.0.1")
     port = _port()
 
@@ -82,7 +82,7 @@ def test_of_a_name_that_gateways_share_each_takes_its_own_address(
 def test_where_the_name_is_another_gateways_it_serves_all_else(
     name_of: Callable[..., None],
 ) -> None:
-    """A gateway that was started beside the stack's goes on without this endpoint."""
+    """Where the name is another gateway's alone, a listener starts without listening."""
     name_of(ELSEWHERE)
     port = _port()
 
@@ -96,7 +96,7 @@ def test_where_the_name_is_another_gateways_it_serves_all_else(
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:
-    """Two programs on one port are a mistake that somebody has to hear of."""
+    """A listener whose port is taken fails to start."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -11,7 +11,7 @@ from gateway.request import Operation
 @pytest.mark.parametrize("operation", Operation)
 @pytest.mark.parametrize("prefix", ["", "/v1", "/openai/v1"])
 def test_an_operation_is_found_with_and_without_a_prefix(prefix: str, operation: Operation) -> None:
-    """OpenAI's clients put /v1 before it, or not."""
+    """Every operation is found with and without the prefixes that OpenAI's clients use."""
     assert OPERATIONS[f"{prefix}{operation.path}"] is operation
 
 
@@ -24,11 +24,11 @@ def test_an_operation_is_found_with_and_without_a_prefix(prefix: str, operation:
     ],
 )
 def test_a_model_may_stand_in_the_path(path: str, operation: Operation, model: str) -> None:
-    """As Azure's clients, and OpenAI's first, write it; a model's name may hold a slash."""
+    """A path may name the model, as Azure's clients do, and the name may hold a slash."""
     assert operation_in(path) == (operation, model)
 
 
 @pytest.mark.parametrize("path", ["/engines/", "/engines//chat/completions", "/key/info", "/"])
 def test_another_path_is_no_operation(path: str) -> None:
-    """It is LiteLLM's."""
+    """A path without a model's name, or one of LiteLLM's, is not an operation."""
     assert operation_in(path) is None

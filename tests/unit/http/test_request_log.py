@@ -32,7 +32,7 @@ def request_() -> Request:
 
 
 def test_a_json_line_holds_every_field(request_: Request) -> None:
-    """The cost is that of the answer and of the one that was thrown away."""
+    """A JSON line of the log holds every field, and its cost includes discarded answers."""
     line = json.loads(RequestLog(as_json=True).line(request_, 200))
 
     assert line["cost"] == 0.75
@@ -45,7 +45,7 @@ def test_a_json_line_holds_every_field(request_: Request) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\x1b[2K", "\u2028", "\x85", "\t"])
 def test_a_plain_line_is_one_line(request_: Request, end: str) -> None:
-    """Whatever a caller's alias holds is quoted: no second event, and nothing for a terminal."""
+    """A plain line of the log stays one printable line, whatever a caller's alias holds."""
     request_.alias = f"böse{end}fallback=false"
     line = RequestLog(as_json=False).line(request_, 503)
 
@@ -55,7 +55,7 @@ def test_a_plain_line_is_one_line(request_: Request, end: str) -> None:
 
 
 def test_a_plain_value_is_not_quoted(request_: Request) -> None:
-    """People read it, and `cut` takes it apart."""
+    """Values without special characters are not quoted in a plain line of the log."""
     line = RequestLog(as_json=False).line(request_, 200)
 
     assert " outcomes=unreachable,broke-schema,answered cost=0.75 prompt_tokens=10 " in line
@@ -63,7 +63,7 @@ def test_a_plain_value_is_not_quoted(request_: Request) -> None:
 
 
 def test_an_unknown_price_is_no_cost(request_: Request) -> None:
-    """0 would say that it was free."""
+    """A request whose price is unknown is logged without a cost, not with 0."""
     request_.attempts[-1].bill = Bill(Usage(1, 1), priced=False)
 
     assert " cost=" not in RequestLog(as_json=False).line(request_, 200)
@@ -71,7 +71,7 @@ def test_an_unknown_price_is_no_cost(request_: Request) -> None:
 
 
 def test_no_providers_word_is_logged(request_: Request) -> None:
-    """Providers quote prompts and parts of keys."""
+    """A provider's message is not logged, as it may quote prompts or keys."""
     for as_json in (False, True):
         assert "quotes" not in RequestLog(as_json=as_json).line(request_, 200)
 
@@ -79,7 +79,7 @@ def test_no_providers_word_is_logged(request_: Request) -> None:
 def test_lines_are_written_together_and_none_for_a_canary(
     request_: Request, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One write for what ended within a moment; a stop writes the rest."""
+    """Lines of the log are written together at a flush, and canary requests have none."""
 
     async def test() -> None:
         log = RequestLog(as_json=False)

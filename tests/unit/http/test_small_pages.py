@@ -47,7 +47,7 @@ def health(
 
 
 def test_all_parts_well_is_healthy() -> None:
-    """200, with the number of models; the database is told apart, for metrics."""
+    """When every part is healthy, health is 200 and gives the number of models."""
     report = health()
 
     assert (report.status_code, report.body()) == (200, {"status": "healthy", "models": 2})
@@ -55,7 +55,7 @@ def test_all_parts_well_is_healthy() -> None:
 
 
 def test_another_parts_reasons_make_it_unhealthy() -> None:
-    """503, in the part's words."""
+    """An unhealthy part makes health 503, with the part's own reason."""
     report = health("the database does not answer", database=False)
 
     assert report.status_code == 503
@@ -63,12 +63,12 @@ def test_another_parts_reasons_make_it_unhealthy() -> None:
 
 
 def test_an_empty_model_list_is_a_reason() -> None:
-    """There is nothing that could be asked."""
+    """A gateway without models is unhealthy and says that none is loaded."""
     assert health(models=0).body()["reasons"] == ["no model is loaded"]
 
 
 def test_without_litellms_proxy_it_is_degraded_and_well() -> None:
-    """Its pages are away; chat is not, so nobody may restart the gateway for it."""
+    """Without LiteLLM's proxy, health stays 200 and says what is degraded."""
     report = health(degraded=("LiteLLM's proxy does not answer",))
 
     assert report.status_code == 200
@@ -85,7 +85,7 @@ def asked_of_list(path: str, caller: Caller | None = None, key: str = KEY) -> Co
 
 
 def test_the_list_has_what_the_key_may_ask_for() -> None:
-    """In OpenAI's form, with the kind of each model."""
+    """The list of models has those that the key may use, each with its mode."""
     data = asked_of_list("/v1/models").json["data"]
     assert [(each["id"], each["mode"]) for each in data] == [
         ("first", "chat"),
@@ -97,7 +97,7 @@ def test_the_list_has_what_the_key_may_ask_for() -> None:
 
 
 def test_one_model_is_told_and_one_that_the_key_may_not_ask_for_is_404() -> None:
-    """Whether it exists at all is not said."""
+    """A model that the key may not use is 404, like one that does not exist."""
     assert asked_of_list("/v1/models/first").json["id"] == "first"
     for caller, name in ((Caller(models=frozenset({"second"})), "first"), (Caller(), "other")):
         talk = asked_of_list(f"/v1/models/{name}", caller)
@@ -106,7 +106,7 @@ def test_one_model_is_told_and_one_that_the_key_may_not_ask_for_is_404() -> None
 
 
 def test_what_is_behind_each_alias_is_told_without_keys() -> None:
-    """In LiteLLM's form: the model as it writes it, and for the aliases of the key alone."""
+    """The model info shows the key's own aliases in LiteLLM's form, without provider keys."""
     talk = Conversation()
     narrow = Caller(models=frozenset({"first"}))
     page = ModelList(MODELS, cast("Any", FakeAccess(narrow)))
@@ -121,7 +121,7 @@ def test_what_is_behind_each_alias_is_told_without_keys() -> None:
 
 
 def test_the_list_is_for_those_with_a_key() -> None:
-    """Its names are nobody else's business."""
+    """The list of models is 401 without a valid key."""
     assert asked_of_list("/v1/models", key="sk-other").status == 401
 
 
@@ -142,7 +142,7 @@ def deployments(authorization: str | None, master: str | None = MASTER) -> Conve
 
 @pytest.mark.parametrize("given", [None, "", MASTER, "Bearer ", "Bearer sk-1234", "Bearer é"])
 def test_without_the_master_key_nothing_is_told(given: str | None) -> None:
-    """Another key, half of one or none is answered with 401 and no deployment."""
+    """Without the master key as bearer, the page of deployments is 401 and shows none."""
     talk = deployments(given)
 
     assert talk.status == 401
@@ -150,7 +150,7 @@ def test_without_the_master_key_nothing_is_told(given: str | None) -> None:
 
 
 def test_with_the_master_key_each_deployment_is_told_without_its_key() -> None:
-    """It says that there is a provider's key, and not which; nobody keeps the answer."""
+    """With the master key, each deployment is shown with whether it has a key, but not which."""
     talk = deployments(f"Bearer {MASTER}")
 
     (entry,) = talk.json["deployments"]
@@ -162,7 +162,7 @@ def test_with_the_master_key_each_deployment_is_told_without_its_key() -> None:
 
 
 def test_a_gateway_without_a_master_key_tells_everybody() -> None:
-    """Such a gateway starts on loopback only."""
+    """Where no master key is configured, the page of deployments is open to everybody."""
     assert deployments(None, master=None).status == 200
 
 
@@ -238,14 +238,14 @@ class Life:
     ],
 )
 def test_each_path_is_somebodys(method: str, path: str, query: bytes, whose: str) -> None:
-    """What the gateway does not do itself is LiteLLM's, queries that it does not know too."""
+    """What the gateway does not serve itself goes to LiteLLM's proxy, unknown queries included."""
     life = Life()
     life.ask(scope(path, method, query))
     assert life.reached == [whose]
 
 
 def test_what_is_handed_on_has_one_id_that_nothing_stumbles_over() -> None:
-    """The caller's if it is sane, else a new one: LiteLLM would take any."""
+    """A request handed to LiteLLM has one id: the caller's if it is well formed, or a new one."""
     for given in (b"job-7", b"job 7", None):
         request = scope("/v1/messages", "POST")
         request["headers"] = [] if given is None else [(b"x-litellm-call-id", given)]
@@ -259,7 +259,7 @@ def test_what_is_handed_on_has_one_id_that_nothing_stumbles_over() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_health_never_reaches_litellm(method: str) -> None:
-    """It is answered here, and nobody keeps the answer."""
+    """The gateway answers /health by itself, and the answer may not be cached."""
     life = Life()
     talk = life.ask(scope("/health", method))
 
@@ -269,14 +269,14 @@ def test_health_never_reaches_litellm(method: str) -> None:
 
 
 def test_without_litellms_proxy_its_paths_are_503() -> None:
-    """A websocket is closed."""
+    """Without LiteLLM's proxy, its paths are 503 and a websocket is closed."""
     life = Life(has_proxy=False)
     assert life.ask(scope("/key/info")).status == 503
     assert life.ask({"type": "websocket", "path": "/x"}).sent[0]["type"] == "websocket.close"
 
 
 def test_a_page_of_another_origin_may_read_an_answer() -> None:
-    """As LiteLLM lets it: without cookies, so it has to know a key; others see no such header."""
+    """A page of any origin may read an answer, though without cookies."""
     life = Life()
     path = "/v1/chat/completions"
 
@@ -302,7 +302,7 @@ def lived(life: Life) -> list[str]:
 
 
 def test_a_start_is_told_when_all_is_ready_and_a_stop_when_all_has_ended() -> None:
-    """No request is let in before, and none is cut off."""
+    """Startup is reported once everything is ready, and shutdown once everything has ended."""
     life = Life()
 
     assert lived(life) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
@@ -310,7 +310,7 @@ def test_a_start_is_told_when_all_is_ready_and_a_stop_when_all_has_ended() -> No
 
 
 def test_a_start_that_fails_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """The server ends then, and the log says why."""
+    """A start that fails is reported to the server and in the log."""
     life = Life(start=OSError("no journal"))
 
     assert lived(life) == ["lifespan.startup.failed"]
