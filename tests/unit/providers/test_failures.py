@@ -46,7 +46,7 @@ def error(message: str = "no", **more: object) -> Json:
     ],
 )
 def test_a_status_has_a_kind(status: int, kind: FailureKind) -> None:
-    """And the failure keeps what the provider said."""
+    """A status decides the kind of a failure, which keeps what the provider said."""
     failure = failure_of_answer(status, orjson.dumps(error(param="p", code="c")))
     assert (failure.kind, failure.status, failure.message) == (kind, status, "no")
     assert (failure.error_type, failure.error_param, failure.error_code) == (
@@ -72,7 +72,7 @@ def test_a_status_has_a_kind(status: int, kind: FailureKind) -> None:
 def test_a_refusal_is_the_requests_fault(
     status: int, document: Json, refusal: Refusal | None
 ) -> None:
-    """Whatever its status: another prompt would be answered."""
+    """A prompt that a provider refuses is the request's fault, whatever the status."""
     failure = failure_of_answer(status, orjson.dumps(document))
     assert (failure.kind, failure.refusal) == (FailureKind.REQUEST, refusal)
 
@@ -91,24 +91,24 @@ def test_a_refusal_is_the_requests_fault(
     ],
 )
 def test_a_404_is_about_the_model_or_about_what_a_request_names(content: bytes, kind: str) -> None:
-    """A caller that names a file which is not there has broken nothing."""
+    """A 404 means a missing model, unless it is about something that the request names."""
     assert failure_of_answer(404, content).kind.value == kind
 
 
 def test_a_page_of_a_firewall_is_no_refused_key() -> None:
-    """A prompt can call it up."""
+    """A firewall's page with status 403 is the request's fault, not a refused key."""
     assert failure_of_answer(403, b"<html>blocked</html>").kind is FailureKind.REQUEST
 
 
 def test_retry_after_is_read() -> None:
-    """In seconds or as a date."""
+    """A failure holds the Retry-After of its response."""
     failure = failure_of_answer(429, b"{}", {"retry-after": "7"})
     assert failure.retry_after == 7
 
 
 @given(st.integers(400, 499), st.binary(max_size=50) | st.text().map(str.encode))
 def test_any_body_of_an_error_is_understood(status: int, content: bytes) -> None:
-    """A status always says something; what it comes with may be anything."""
+    """A 4xx keeps its status whatever its body, and is never a failing deployment."""
     failure = failure_of_answer(status, content)
     assert failure.status == status
     assert failure.kind is not FailureKind.FAILING
@@ -126,13 +126,13 @@ JSON = st.recursive(
 
 @given(st.sampled_from([400, 404, 429, 500]), JSON)
 def test_any_json_of_an_error_is_understood(status: int, document: object) -> None:
-    """Providers invent forms."""
+    """Any JSON in an error is understood, and gives a message of bounded length."""
     failure = failure_of_answer(status, orjson.dumps(document))
     assert len(failure.message) <= 2000
 
 
 def test_nobody_who_listens_is_unreachable() -> None:
-    """A refused connection."""
+    """A deployment that refuses the connection counts as unreachable."""
 
     async def test() -> None:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
@@ -147,7 +147,7 @@ def test_nobody_who_listens_is_unreachable() -> None:
 
 
 def test_a_host_that_takes_no_connection_is_unreachable_within_the_connect_timeout() -> None:
-    """A full backlog drops packets, as an address that leads nowhere does."""
+    """A host that drops all packets is unreachable when the connect timeout is over."""
 
     async def test() -> None:
         with socket.socket() as full:
@@ -187,7 +187,7 @@ def test_a_host_that_takes_no_connection_is_unreachable_within_the_connect_timeo
     ids=lambda value: str(getattr(value, "pieces", value))[:30],
 )
 def test_no_answer_has_a_kind(wire: Wire, kind: FailureKind) -> None:
-    """A connection that breaks, silence, and what cannot be read."""
+    """A broken connection, silence and an unreadable answer each have a kind of failure."""
 
     async def test() -> None:
         async with openai(wire) as made:
@@ -197,7 +197,7 @@ def test_no_answer_has_a_kind(wire: Wire, kind: FailureKind) -> None:
 
 
 def test_a_field_of_the_wrong_type_is_the_requests_fault() -> None:
-    """Whoever lets it through, no deployment is blamed."""
+    """A field of the wrong type is the request's fault, and the provider is not asked."""
 
     async def test() -> None:
         async with openai() as made:

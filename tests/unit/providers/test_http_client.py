@@ -112,7 +112,7 @@ def failing(*answers: bytes | None, timeouts: Timeouts = PATIENT) -> FailureKind
 
 
 def test_a_request_is_whole_and_right() -> None:
-    """The line, the host with its port, the headers of target and request, the length."""
+    """A request has its line, host, length, body, and the headers of target and request."""
     _, server = posting(OK, query="?a=b c")
     lines = server.heads[0].rstrip().split("\r\n")
     assert lines[0] == "POST /v1/chat?a=b%20c HTTP/1.1"
@@ -140,7 +140,7 @@ def test_a_request_is_whole_and_right() -> None:
     ids=["length", "chunks", "heads before it", "gzip"],
 )
 def test_an_answer_is_read_however_it_is_framed(answer: bytes) -> None:
-    """Its connection takes the next request."""
+    """An answer is read however it is framed, and its connection takes the next request."""
     found, server = posting(answer, answer, times=2)
     assert found == [(200, b"hi"), (200, b"hi")]
     assert server.connections == 1
@@ -155,7 +155,7 @@ def test_an_answer_is_read_however_it_is_framed(answer: bytes) -> None:
     ],
 )
 def test_an_answer_may_end_with_its_connection(answer: bytes) -> None:
-    """The next request has a connection of its own."""
+    """After an answer that ends with its connection, the next request opens another."""
     found, server = posting(answer, None, answer, None, times=2)
     assert found == [(200, b"hi"), (200, b"hi")]
     assert server.connections == 2
@@ -180,18 +180,18 @@ def test_an_answer_may_end_with_its_connection(answer: bytes) -> None:
     ids=["nothing", "short", "chunk missing", "another protocol", "upgrade", "no gzip"],
 )
 def test_an_answer_that_is_none_is_a_failure(answer: bytes, kind: FailureKind) -> None:
-    """A connection that ends early is one thing, a server that speaks something else another."""
+    """An answer cut short is unreachable, and one that is not valid HTTP is failing."""
     assert failing(answer, None) is kind
 
 
 def test_headers_without_an_end_are_not_collected_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server cannot fill the gateway's memory with them."""
+    """Response headers over the limit are a failure, so they cannot fill the memory."""
     monkeypatch.setattr(connection_module, "LONGEST_HEAD", 1000)
     assert failing(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000) is FailureKind.FAILING
 
 
 def test_silence_ends_a_request() -> None:
-    """The connection is dropped, so that a late answer is nobody's."""
+    """An answer that stops coming is unresponsive, and its connection is dropped."""
 
     async def test() -> None:
         async with Raw([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi"]).running() as server:
@@ -206,7 +206,7 @@ def test_silence_ends_a_request() -> None:
 
 
 def test_a_caller_that_leaves_drops_the_connection() -> None:
-    """What the provider says then would be the next request's answer."""
+    """Cancelling a request drops its connection, so that no other request gets its answer."""
 
     async def test() -> None:
         async with Raw([b""]).running() as server:
@@ -223,7 +223,7 @@ def test_a_caller_that_leaves_drops_the_connection() -> None:
 
 
 def test_an_idle_connection_is_dropped_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the server drops it, when a request might just be on its way."""
+    """The client drops a connection that has been idle for too long."""
     monkeypatch.setattr(http_client, "KEEP_ALIVE", 0.02)
 
     async def test() -> None:
@@ -244,7 +244,7 @@ def test_what_comes_unasked_is_no_answer() -> None:
 
 
 def test_a_server_is_asked_to_wait_for_a_slow_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a stream brings is not collected in memory."""
+    """A large answer that is read slowly is not collected in memory."""
     monkeypatch.setattr(response, "MOST_BUFFERED", 1000)
     size = 20_000_000
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
@@ -270,7 +270,7 @@ def test_a_server_is_asked_to_wait_for_a_slow_reader(monkeypatch: pytest.MonkeyP
 
 
 def test_a_large_request_arrives_whole() -> None:
-    """Pictures are megabytes."""
+    """A request of five megabytes arrives whole."""
 
     async def test() -> None:
         async with Raw([OK]).running() as server:
@@ -284,7 +284,7 @@ def test_a_large_request_arrives_whole() -> None:
 
 
 def test_an_errors_start_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error of megabytes is not read to its end, and one that stops coming not waited for."""
+    """A long error is not read to its end, and one that stops coming is not waited for."""
     monkeypatch.setattr(http_client, "ERROR_LIMIT", 1000)
     monkeypatch.setattr(http_client, "ERROR_SECONDS", 0.05)
     long = b"HTTP/1.1 500 -\r\nContent-Length: 9000000\r\n\r\n" + bytes(1_000_000)
@@ -305,7 +305,7 @@ def test_an_errors_start_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("status", [307, 308])
 def test_a_redirect_that_keeps_the_method_is_followed(status: int) -> None:
-    """With the body, and with the key to the same host."""
+    """A 307 or 308 to the same host is followed with the method, body and key."""
     moved = b"HTTP/1.1 %d -\r\nLocation: /v2/chat\r\nContent-Length: 0\r\n\r\n" % status
     found, server = posting(moved, OK)
     assert found == [(200, b"hi")]
@@ -315,7 +315,7 @@ def test_a_redirect_that_keeps_the_method_is_followed(status: int) -> None:
 
 
 def test_a_key_does_not_follow_a_redirect_to_another_host() -> None:
-    """It is the first host's alone."""
+    """A key does not follow a redirect to another host, or to one without encryption."""
     at = Target("https://a.example/v1", {"Authorization": "Bearer k", "Content-Type": "x"})
     assert b"Bearer" not in at.moved_to("https://b.example/v1").head({}, 0)
     assert b"Bearer" not in at.moved_to("http://a.example/v1").head({}, 0)
@@ -327,14 +327,14 @@ def test_a_key_does_not_follow_a_redirect_to_another_host() -> None:
     "location", ["", "ftp://x/", "http://", "http://x:999999/", "/again"], ids=str
 )
 def test_redirects_lead_nowhere_for_ever(location: str) -> None:
-    """The last of them is the answer."""
+    """A redirect that leads nowhere or in a circle is itself the answer."""
     moved = b"HTTP/1.1 307 -\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % location.encode()
     found, _ = posting(*[moved] * 9)
     assert found[0][0] == 307
 
 
 def test_a_password_in_a_url_is_sent_as_basic_auth() -> None:
-    """Unless the target has a key."""
+    """A password in a URL is sent as basic auth, unless the target has a key."""
     head = Target("http://u:p%40@h/v1", {}).head({}, 0).decode()
     assert "Authorization: Basic dTpwQA==\r\n" in head
     assert "Host: h\r\n" in head
@@ -343,13 +343,13 @@ def test_a_password_in_a_url_is_sent_as_basic_auth() -> None:
 
 @pytest.mark.parametrize("value", ["a\r\nX: y", "a\nb", "a\0"])
 def test_a_header_cannot_make_another(value: str) -> None:
-    """A line break in a configured value is refused."""
+    """A header's value that holds a line break or a zero byte is refused."""
     with pytest.raises(ValueError, match="line break"):
         Target("http://h/", {"X": value}).head({}, 0)
 
 
 def test_a_header_of_the_request_takes_the_targets_place() -> None:
-    """Whatever the case of its name."""
+    """A request's header replaces the target's of that name, whatever the case."""
     head = Target("http://h/", {"Accept": "a", "X": "y"}).head({"accept": "b"}, 0).decode()
     assert "accept: b" in head
     assert "Accept: a" not in head
@@ -369,7 +369,7 @@ async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to:
 
 
 def test_encryption_is_checked_and_works(tmp_path: Path) -> None:
-    """A certificate of nobody known is refused, one that is trusted is not."""
+    """A server with an unknown certificate is unreachable; with a trusted one it answers."""
     certificate = self_signed(tmp_path)
     server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_tls.load_cert_chain(certificate)
@@ -426,7 +426,7 @@ def proxied(
 
 
 def test_a_proxy_opens_a_tunnel_for_what_is_encrypted(tmp_path: Path) -> None:
-    """It is told who asks, and sees nothing of the requests, of which several use the tunnel."""
+    """A proxy opens one tunnel for several encrypted requests, and alone gets its password."""
 
     async def handle(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: str, port: int
@@ -444,7 +444,7 @@ def test_a_proxy_opens_a_tunnel_for_what_is_encrypted(tmp_path: Path) -> None:
 
 
 def test_a_proxy_that_refuses_is_a_failure(tmp_path: Path) -> None:
-    """The provider cannot be reached."""
+    """A provider behind a proxy that refuses is unreachable."""
 
     async def handle(
         _: asyncio.StreamReader, writer: asyncio.StreamWriter, __: str, ___: int
@@ -458,7 +458,7 @@ def test_a_proxy_that_refuses_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_a_proxy_is_told_the_whole_url_of_what_is_not_encrypted(tmp_path: Path) -> None:
-    """As RFC 9112, section 3.2.2 has it."""
+    """A request that is not encrypted gives a proxy its whole URL, as RFC 9112 has it."""
 
     async def handle(
         _: asyncio.StreamReader, writer: asyncio.StreamWriter, __: str, ___: int
@@ -473,7 +473,7 @@ def test_a_proxy_is_told_the_whole_url_of_what_is_not_encrypted(tmp_path: Path) 
 
 
 def test_a_proxy_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """HTTPS_PROXY and NO_PROXY are read when a target is made."""
+    """HTTPS_PROXY and NO_PROXY decide whether a target has a proxy."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
     monkeypatch.setenv("NO_PROXY", "inside.example")
     proxy = Target.at("https://outside.example/v1", {}).proxy

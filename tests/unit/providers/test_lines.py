@@ -15,7 +15,7 @@ TEXTS = st.lists(st.binary(max_size=9).map(lambda data: data.replace(b"\n", b"")
 def test_lines_are_found_wherever_a_stream_is_cut(
     texts: list[bytes], last: bytes, data: st.DataObject
 ) -> None:
-    """The pieces do not matter, and the last line needs no end."""
+    """Lines are found wherever a stream is cut, and the last one needs no end."""
     whole = b"".join(text + b"\n" for text in texts) + last
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=5)))
     lines = Lines()
@@ -27,7 +27,7 @@ def test_lines_are_found_wherever_a_stream_is_cut(
 
 
 def test_a_line_that_never_ends_is_refused() -> None:
-    """It would fill the memory."""
+    """A line longer than its limit is refused, since it could fill the memory."""
     lines = Lines(10)
     assert lines.feed(b"12345\n67890") == [b"12345"]
     with pytest.raises(LineTooLongError):
@@ -35,6 +35,6 @@ def test_a_line_that_never_ends_is_refused() -> None:
 
 
 def test_events_are_their_data() -> None:
-    """With and without a blank, with CR; comments and empty lines are nothing."""
+    """Only the data of server-sent events is kept, not their comments and names."""
     lines = [b"data: a", b"data:b\r", b": x", b"", b"event: data", b"data:", b"\r"]
     assert event_data(lines) == [b"a", b"b"]

@@ -35,14 +35,14 @@ def sent(body: Json, operation: Operation = Operation.CHAT, defaults: Json | Non
 
 
 def test_a_prompt_that_does_not_fit_is_never_cut() -> None:
-    """Ollama cuts by default, in silence."""
+    """Ollama, which cuts long prompts by default, is told never to do so."""
     body = sent({})
     assert (body["truncate"], body["shift"]) == (False, False)
     assert (body["model"], body["stream"], body["messages"]) == ("theirs", False, HI)
 
 
 def test_sampling_becomes_options() -> None:
-    """Under Ollama's names."""
+    """Parameters of sampling become Ollama's options, under its names."""
     given = {"max_tokens": 5, "temperature": 0, "top_p": 0.5, "seed": 1, "stop": "x"}
     assert sent({**given, "frequency_penalty": 0.5, "top_k": 3})["options"] == {
         "num_predict": 5,
@@ -56,7 +56,7 @@ def test_sampling_becomes_options() -> None:
 
 
 def test_what_makes_ollama_load_a_model_again_is_the_configurations_alone() -> None:
-    """No caller may throw a model out of memory that others use."""
+    """Only the configuration, and no caller, sets what makes Ollama load a model again."""
     body = sent({"num_ctx": 1, "keep_alive": 0}, defaults={"num_ctx": 8192, "keep_alive": "5m"})
     assert (body["options"], body["keep_alive"]) == ({"num_ctx": 8192}, "5m")
     body = sent({"num_ctx": 1, "keep_alive": 0, "options": {"num_gpu": 0}, "num_gpu": 0})
@@ -91,7 +91,7 @@ def test_what_makes_ollama_load_a_model_again_is_the_configurations_alone() -> N
     ],
 )
 def test_messages_are_put_into_ollamas_form(given: Json, expected: Json) -> None:
-    """Texts joined, images as base64, arguments as objects."""
+    """Messages reach Ollama with texts joined, images as base64 and arguments as objects."""
     assert sent({"messages": [given]})["messages"] == [expected]
 
 
@@ -106,7 +106,7 @@ def test_messages_are_put_into_ollamas_form(given: Json, expected: Json) -> None
     ],
 )
 def test_what_ollama_cannot_take_is_the_requests_fault(message: Json) -> None:
-    """It is not asked at all."""
+    """A message that Ollama cannot take is the request's fault, and Ollama is not asked."""
 
     async def test() -> None:
         async with ollama(PLAIN) as made:
@@ -137,12 +137,12 @@ def test_what_ollama_cannot_take_is_the_requests_fault(message: Json) -> None:
     ],
 )
 def test_other_fields_become_ollamas(given: Json, field: str, expected: object) -> None:
-    """What it has no word for is left out."""
+    """Other fields get Ollama's names, and those that it does not know are left out."""
     assert sent(given).get(field) == expected
 
 
 def test_without_drop_params_an_unknown_parameter_is_refused() -> None:
-    """As LiteLLM does."""
+    """Without drop_params, a parameter that Ollama does not know is refused by its name."""
 
     async def test() -> None:
         async with ollama(PLAIN, drop_params=False) as made:
@@ -154,7 +154,7 @@ def test_without_drop_params_an_unknown_parameter_is_refused() -> None:
 
 
 def test_an_answer_is_a_chat_completion() -> None:
-    """With Ollama's counts as usage."""
+    """Ollama's answer becomes a chat completion, with Ollama's counts as its usage."""
 
     async def test() -> None:
         async with ollama(PLAIN) as made:
@@ -176,7 +176,7 @@ def test_an_answer_is_a_chat_completion() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_tool_calls_have_arguments_as_text(stream: bool) -> None:  # noqa: FBT001 -- a parameter
-    """And the answer ends for them."""
+    """Ollama's tool calls get arguments as text, and `tool_calls` as finish_reason."""
 
     async def test() -> None:
         message = {"role": "assistant", "content": "", "thinking": "hm", "tool_calls": [CALL]}
@@ -199,7 +199,7 @@ def test_tool_calls_have_arguments_as_text(stream: bool) -> None:  # noqa: FBT00
 
 
 def test_a_stream_is_one_of_chunks() -> None:
-    """One id for all of them, the role in the first, the reason in the last."""
+    """Ollama's stream becomes chunks with one id, the role first and the reason last."""
 
     async def test() -> None:
         async with ollama(WHOLE) as made:
@@ -239,7 +239,7 @@ def test_ollamas_errors_are_understood(
     kind: FailureKind,
     refusal: Refusal | None,
 ) -> None:
-    """In the words of v0.17.4."""
+    """Each error message of Ollama v0.17.4 gives its own kind of failure."""
 
     async def test() -> None:
         async with ollama(Wire(({"error": message},), status)) as made:
@@ -263,7 +263,7 @@ def test_ollamas_errors_are_understood(
     ids=["ended", "cut", "error", "nonsense"],
 )
 def test_a_stream_that_breaks_is_a_failure(wire: Wire, kind: FailureKind) -> None:
-    """What came before is counted."""
+    """A stream of Ollama's that breaks is a failure, and what came before is counted."""
 
     async def test() -> None:
         async with ollama(wire) as made:
@@ -276,7 +276,7 @@ def test_a_stream_that_breaks_is_a_failure(wire: Wire, kind: FailureKind) -> Non
 
 
 def test_an_answer_that_repeats_itself_is_cut_short_and_no_failure() -> None:
-    """A caller can make a model repeat itself; Ollama then stops without a last line."""
+    """An answer that Ollama stops because it repeats itself ends with `length`, not a failure."""
 
     async def test() -> None:
         async with ollama(lines(*[part("ha ")] * 32)) as made:
@@ -287,7 +287,7 @@ def test_an_answer_that_repeats_itself_is_cut_short_and_no_failure() -> None:
 
 
 def test_counts_that_ollama_leaves_out_are_counted() -> None:
-    """It leaves out a 0."""
+    """Where Ollama leaves out a count, the gateway counts the tokens itself."""
 
     async def test() -> None:
         async def count(*given: object) -> tuple[int, int]:
@@ -303,7 +303,7 @@ def test_counts_that_ollama_leaves_out_are_counted() -> None:
 
 
 def test_embeddings_are_a_list() -> None:
-    """Texts that do not fit are refused here, too."""
+    """Ollama's embeddings become a list, and input given as tokens is refused."""
 
     async def test() -> None:
         document = {"embeddings": [[0.5], [1.0]], "prompt_eval_count": 4}
@@ -327,7 +327,7 @@ def test_embeddings_are_a_list() -> None:
 
 
 def test_a_completion_is_a_chat_of_one_message() -> None:
-    """As LiteLLM does for ollama_chat."""
+    """A completion is put to Ollama as a chat of one message and comes back as text."""
 
     async def test() -> None:
         async with ollama(PLAIN) as made:
@@ -341,7 +341,7 @@ def test_a_completion_is_a_chat_of_one_message() -> None:
 
 
 def test_what_ollama_does_not_do_is_refused() -> None:
-    """It speaks and hears nothing."""
+    """An operation that Ollama lacks, such as speech, is the request's fault."""
 
     async def test() -> None:
         async with ollama(PLAIN) as made:

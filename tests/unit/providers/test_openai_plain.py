@@ -24,7 +24,7 @@ def answer(message: Json, reason: str | None = "stop", **more: object) -> Wire:
 
 
 def test_a_request_goes_out_with_the_deployments_model_and_key() -> None:
-    """The rest of it is the caller's own, and the request's id travels along."""
+    """A request goes out with the deployment's model and key, and the caller's other fields."""
 
     async def test() -> None:
         async with openai() as made:
@@ -45,7 +45,7 @@ def test_a_request_goes_out_with_the_deployments_model_and_key() -> None:
 
 
 def test_an_answer_comes_back_as_it_is() -> None:
-    """Fields that nobody knows stay; the usage is read."""
+    """An answer keeps fields that nobody knows, and its usage is read."""
 
     async def test() -> None:
         wire = Wire(({**CHAT, "service_tier": "x", "own": 1},), headers={"X-Request-Id": "r1"})
@@ -59,7 +59,7 @@ def test_an_answer_comes_back_as_it_is() -> None:
 
 
 def test_a_request_is_not_changed() -> None:
-    """It may have to be sent to another deployment afterwards."""
+    """Sending a request leaves it unchanged, as another deployment may get it afterwards."""
 
     async def test() -> None:
         async with openai(defaults={"extra_body": {"a": 1}}) as made:
@@ -78,7 +78,7 @@ def test_a_request_is_not_changed() -> None:
 
 
 def test_a_callers_value_is_put_over_the_configured_one() -> None:
-    """Defaults hold where a request says nothing."""
+    """A caller's value wins over the configured default."""
 
     async def test() -> None:
         async with openai(defaults={"temperature": 0.1, "top_p": 0.2}) as made:
@@ -90,7 +90,7 @@ def test_a_callers_value_is_put_over_the_configured_one() -> None:
 
 
 def test_extra_body_cannot_name_another_model() -> None:
-    """A caller gets the deployment that routing chose, and pays for that."""
+    """A caller's extra_body cannot change the deployment's model or begin a stream."""
 
     async def test() -> None:
         async with openai() as made:
@@ -119,7 +119,7 @@ def test_extra_body_cannot_name_another_model() -> None:
 def test_reasons_and_reasoning_are_named_as_litellm_names_them(
     message: Json, reason: str | None, expected: tuple[str | None, ...]
 ) -> None:
-    """Callers see the same of every server."""
+    """Finish reasons and reasoning get LiteLLM's names, whatever a server calls them."""
 
     async def test() -> None:
         async with openai(answer(message, reason)) as made:
@@ -134,7 +134,7 @@ def test_reasons_and_reasoning_are_named_as_litellm_names_them(
 
 
 def test_usage_that_is_not_reported_is_counted_and_marked() -> None:
-    """The caller sees the counted one, too."""
+    """Usage that is not reported is counted, marked as such, and shown to the caller."""
 
     async def test() -> None:
         async def count(_deployment: Deployment, _request: Request, text: str) -> tuple[int, int]:
@@ -152,7 +152,7 @@ def test_usage_that_is_not_reported_is_counted_and_marked() -> None:
 
 
 def test_a_count_that_fails_leaves_an_estimate() -> None:
-    """An answer is never lost for its tokens."""
+    """An answer whose tokens cannot be counted gets an estimate."""
 
     async def test() -> None:
         async def count(*_: object) -> tuple[int, int]:
@@ -167,7 +167,7 @@ def test_a_count_that_fails_leaves_an_estimate() -> None:
 
 
 def test_speech_comes_back_as_bytes() -> None:
-    """With the type that the provider gave it."""
+    """Speech comes back as bytes with the type that the provider gave it."""
 
     async def test() -> None:
         async with openai(Wire((b"\xff\xf3",), headers={"content-type": "audio/mpeg"})) as made:
@@ -181,7 +181,7 @@ def test_speech_comes_back_as_bytes() -> None:
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain"])
 def test_a_transcription_sends_its_file(kind: str) -> None:
-    """As a form; text comes back as bytes, JSON as an object."""
+    """A transcription sends its file in a form; JSON comes back as an object, text as bytes."""
 
     async def test() -> None:
         content = b'{"text":"Hallo"}' if "json" in kind else b"Hallo"
@@ -206,7 +206,7 @@ def test_a_transcription_sends_its_file(kind: str) -> None:
 
 @pytest.mark.parametrize("model", ["text-embedding-3-small", "ada"])
 def test_dimensions_go_to_models_that_know_them(model: str) -> None:
-    """LiteLLM drops them for the others."""
+    """Dimensions are sent only to embedding models that know them, as in LiteLLM."""
 
     async def test() -> None:
         document = {"object": "list", "data": [], "usage": {"prompt_tokens": 2, "total_tokens": 2}}
@@ -220,7 +220,7 @@ def test_dimensions_go_to_models_that_know_them(model: str) -> None:
 
 
 def test_an_embeddings_usage_has_no_answer() -> None:
-    """OpenAI leaves the count out; callers of LiteLLM know it as 0."""
+    """The usage of embeddings shows 0 completion tokens, a count that OpenAI leaves out."""
 
     async def test() -> None:
         document = {"object": "list", "data": [], "usage": {"prompt_tokens": 2, "total_tokens": 2}}
@@ -240,7 +240,7 @@ def test_an_embeddings_usage_has_no_answer() -> None:
     ("model", "role"), [("gpt-4o-mini", "system"), ("local", "system"), ("o3-mini", "developer")]
 )
 def test_a_developer_is_the_system_to_all_but_openais_o_series(model: str, role: str) -> None:
-    """As to LiteLLM: the chat templates of many servers refuse a role that they do not know."""
+    """The role `developer` becomes `system` for all but OpenAI's o-series, as in LiteLLM."""
 
     async def test() -> None:
         features = {"litellm_provider": "openai", "supports_system_messages": True}
@@ -256,7 +256,7 @@ def test_a_developer_is_the_system_to_all_but_openais_o_series(model: str, role:
 
 
 def test_cache_control_is_kept_from_openai_itself() -> None:
-    """It refuses what other servers understand."""
+    """A cache_control is left out for OpenAI itself, and sent to other servers."""
     from gateway.config.deployment import Protocol  # noqa: PLC0415 -- as above
     from gateway.providers.openai_request import Endpoint  # noqa: PLC0415 -- for this test alone
     from unit.providers.wire import deployment  # noqa: PLC0415 -- as above
@@ -269,7 +269,7 @@ def test_cache_control_is_kept_from_openai_itself() -> None:
 
 
 def test_a_connection_is_kept_for_the_next_request() -> None:
-    """Also after a stream would be a new handshake for each."""
+    """The connection of a plain answer is kept for the next request."""
 
     async def test() -> None:
         async with openai() as made:
@@ -281,7 +281,7 @@ def test_a_connection_is_kept_for_the_next_request() -> None:
 
 
 def test_a_request_that_a_kept_connection_took_is_not_sent_again() -> None:
-    """The provider may have worked on it, and would be paid twice; routing tries again."""
+    """A request that fails on a kept connection is not sent again, lest it be paid twice."""
 
     async def test() -> None:
         async with openai(Wire(), Wire(reset=True), Wire()) as made:

@@ -36,7 +36,7 @@ ASK = {"stream_options": {"include_usage": True}}
 
 
 def test_usage_is_always_asked_for_and_hidden_from_who_did_not_ask() -> None:
-    """The gateway needs it to bill."""
+    """A stream's usage is always asked for, and hidden from a caller that did not ask."""
 
     async def test() -> None:
         async with openai(WHOLE) as made:
@@ -58,7 +58,7 @@ def test_usage_is_always_asked_for_and_hidden_from_who_did_not_ask() -> None:
     ids=["of its own", "in the last chunk", "null before"],
 )
 def test_who_asks_for_usage_gets_it_once_at_the_end(wire: Wire) -> None:
-    """Wherever the server puts it."""
+    """A caller that asks for usage gets it once at the end, wherever the server puts it."""
 
     async def test() -> None:
         async with openai(wire) as made:
@@ -71,7 +71,7 @@ def test_who_asks_for_usage_gets_it_once_at_the_end(wire: Wire) -> None:
 
 
 def test_usage_that_is_not_reported_is_counted() -> None:
-    """And told to who asked."""
+    """Usage that a stream does not report is counted, and shown to a caller that asked."""
 
     async def test() -> None:
         async def count(_deployment: Deployment, _request: Request, text: str) -> tuple[int, int]:
@@ -86,7 +86,7 @@ def test_usage_that_is_not_reported_is_counted() -> None:
 
 
 def test_a_server_that_refuses_stream_options_is_asked_without_them_from_then_on() -> None:
-    """The first request pays for finding out."""
+    """A server that refuses stream_options is asked without them from then on."""
 
     async def test() -> None:
         refusal = Wire(({"error": {"message": "unknown field stream_options"}},), 400)
@@ -101,7 +101,7 @@ def test_a_server_that_refuses_stream_options_is_asked_without_them_from_then_on
 
 
 def test_what_a_caller_puts_into_stream_options_changes_nothing_for_others() -> None:
-    """A refusal of its options is not the server's refusal of all."""
+    """A refusal of one caller's own stream_options changes nothing for other callers."""
 
     async def test() -> None:
         refusal = Wire(({"error": {"message": "stream_options.x"}},), 400)
@@ -114,7 +114,7 @@ def test_what_a_caller_puts_into_stream_options_changes_nothing_for_others() -> 
 
 
 def test_a_stream_without_a_finish_reason_was_cut() -> None:
-    """However it ended."""
+    """A stream without a finish_reason was cut, however it ended."""
 
     async def test() -> None:
         whole = events(A, B, DONE)
@@ -130,7 +130,7 @@ def test_a_stream_without_a_finish_reason_was_cut() -> None:
 
 
 def test_an_answer_that_is_whole_survives_a_break_after_it() -> None:
-    """Only [DONE] is missing."""
+    """A stream that breaks after its finish_reason, before [DONE], is whole."""
 
     async def test() -> None:
         async with openai(replace(events(A, STOP), cut=True)) as made:
@@ -151,7 +151,7 @@ def test_an_answer_that_is_whole_survives_a_break_after_it() -> None:
     ],
 )
 def test_an_error_in_a_stream_ends_it(error: object, kind: FailureKind, status: int) -> None:
-    """What came before it is still read."""
+    """An error in a stream ends it as a failure, and what came before is still read."""
 
     async def test() -> None:
         async with openai(events(A, {"error": error}, B, STOP)) as made:
@@ -166,7 +166,7 @@ def test_an_error_in_a_stream_ends_it(error: object, kind: FailureKind, status: 
     "bad", [b'data: {"a\n\n', b"data: 1\n\n", b'data: {"choices": [1]}\n\n'], ids=str
 )
 def test_a_stream_that_cannot_be_read_is_failing(bad: bytes) -> None:
-    """The deployment answered, but not in its protocol."""
+    """A stream that cannot be read any further makes its deployment failing."""
 
     async def test() -> None:
         async with openai(events(A, bad, STOP)) as made:
@@ -178,7 +178,7 @@ def test_a_stream_that_cannot_be_read_is_failing(bad: bytes) -> None:
 
 
 def test_comments_and_other_spellings_are_understood() -> None:
-    """CRLF, no blank after the colon, names of events, a last line without an end."""
+    """A stream may hold comments, CRLF, names of events and a last line without an end."""
 
     async def test() -> None:
         body = (
@@ -194,7 +194,7 @@ def test_comments_and_other_spellings_are_understood() -> None:
 
 @pytest.mark.parametrize("first", [(), (b": ping\n\n",), (data(A),)], ids=str)
 def test_silence_ends_a_stream(first: tuple[bytes, ...]) -> None:
-    """Before the first event and between two; a comment is no event."""
+    """Silence ends a stream, before its first event and between two; comments do not count."""
 
     async def test() -> None:
         wire = replace(events(*first), pieces=(*first, None))
@@ -207,7 +207,7 @@ def test_silence_ends_a_stream(first: tuple[bytes, ...]) -> None:
 
 
 def test_a_slow_reader_is_not_the_providers_silence() -> None:
-    """Time counts while the gateway waits for the provider alone."""
+    """A caller that reads slowly is not taken for a provider that is silent."""
 
     async def test() -> None:
         async with openai(WHOLE) as made:
@@ -223,7 +223,7 @@ def test_a_slow_reader_is_not_the_providers_silence() -> None:
 
 
 def test_closing_drops_the_connection_and_counts_what_was_produced() -> None:
-    """A client that leaves pays for what came."""
+    """Closing a stream drops its connection and counts what was produced so far."""
 
     async def test() -> None:
         async def count(_deployment: Deployment, _request: Request, text: str) -> tuple[int, int]:
@@ -244,7 +244,7 @@ def test_closing_drops_the_connection_and_counts_what_was_produced() -> None:
 
 
 def test_a_stream_that_produced_nothing_used_nothing() -> None:
-    """There is nothing to bill when it is closed at once."""
+    """A stream that is closed before it produced anything has no usage."""
 
     async def test() -> None:
         async with openai(replace(WHOLE, pieces=(None,))) as made:
@@ -256,7 +256,7 @@ def test_a_stream_that_produced_nothing_used_nothing() -> None:
 
 
 def test_a_stream_read_to_its_end_keeps_its_connection() -> None:
-    """Its response ends after [DONE], in another packet."""
+    """A stream that is read to its end leaves its connection to the next request."""
 
     async def test() -> None:
         async with openai(WHOLE) as made:
@@ -268,7 +268,7 @@ def test_a_stream_read_to_its_end_keeps_its_connection() -> None:
 
 
 def test_reasoning_goes_by_litellms_name() -> None:
-    """Servers call it reasoning or reasoning_content."""
+    """A stream's reasoning is named `reasoning_content`, as LiteLLM names it."""
 
     async def test() -> None:
         async with openai(events(chunk({"reasoning": "hm"}), A, STOP, DONE)) as made:
@@ -279,7 +279,7 @@ def test_reasoning_goes_by_litellms_name() -> None:
 
 
 def test_a_json_answer_to_a_stream_is_an_error_or_unreadable() -> None:
-    """Some servers answer 200 and an error."""
+    """A JSON answer to a streamed request is the error in it, or else a failing deployment."""
 
     async def test() -> None:
         stream = request({"stream": True})
@@ -291,7 +291,7 @@ def test_a_json_answer_to_a_stream_is_an_error_or_unreadable() -> None:
 
 
 def test_a_completion_streams_its_text() -> None:
-    """The older protocol, with text in place of deltas."""
+    """A completion's stream holds texts in place of deltas."""
 
     async def test() -> None:
         choice = {"index": 0, "text": "A", "finish_reason": None}

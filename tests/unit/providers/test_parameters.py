@@ -64,7 +64,7 @@ def rules(model: str, *, drop: Any = True, **more: Any) -> Rules:  # noqa: ANN40
 def test_a_model_is_sent_what_litellm_would_send_it(
     model: str, price: dict[str, float], body: dict[str, Any]
 ) -> None:
-    """Dropped and renamed alike, also where the configuration has a price of its own."""
+    """A model is sent the parameters that LiteLLM would send, with a price of its own or not."""
     theirs = litellm().get_optional_params(
         model=model, custom_llm_provider="openai", drop_params=True, **body
     )
@@ -82,14 +82,14 @@ def test_a_model_is_sent_what_litellm_would_send_it(
 def test_an_effort_is_for_servers_of_which_litellm_knows_it(
     provider: str, *, is_kept: bool
 ) -> None:
-    """A server that may refuse it is not asked for an effort of reasoning."""
+    """A reasoning effort is sent only to servers of which LiteLLM knows that they take it."""
     body = {"reasoning_effort": "low"}
     rules(f"{provider}/local-model").apply(body)
     assert ("reasoning_effort" in body) is is_kept
 
 
 def test_without_drop_params_the_first_unknown_parameter_is_named() -> None:
-    """In an error that is the request's."""
+    """Without drop_params, a parameter unknown to the model gets 400 with its name."""
     with pytest.raises(AttemptFailedError) as raised:
         rules("gpt-5", drop=False).apply({"temperature": 0.5})
     failure = raised.value.failure
@@ -98,7 +98,7 @@ def test_without_drop_params_the_first_unknown_parameter_is_named() -> None:
 
 
 def test_the_configuration_can_allow_and_drop() -> None:
-    """By LiteLLM's names for that."""
+    """The configuration can allow and drop single parameters, under LiteLLM's names."""
     more = {"allowed_openai_params": ["verbosity"], "additional_drop_params": ["seed"]}
     body = {"verbosity": "low", "seed": 1, "thinking": {}}
     rules("local-model", **more).apply(body)
@@ -106,7 +106,7 @@ def test_the_configuration_can_allow_and_drop() -> None:
 
 
 def test_the_effort_of_the_responses_api_is_understood() -> None:
-    """Its object becomes the word alone."""
+    """The Responses API's object for a reasoning effort becomes the word alone."""
     body: dict[str, Any] = {"reasoning_effort": {"effort": "low", "summary": "auto"}}
     rules("gpt-5").apply(body)
     assert body == {"reasoning_effort": "low"}

@@ -26,11 +26,11 @@ def test_a_date_without_a_zone_is_utc() -> None:
 
 
 def test_a_date_that_has_passed_means_now() -> None:
-    """A date in the past is no negative wait."""
+    """A Retry-After date in the past means no wait."""
     assert retry_after_seconds("Thu, 01 Jan 2026 03:04:05 GMT", NOW) == 0
 
 
 @pytest.mark.parametrize("header", [None, "", "soon", "-5", "nan", "inf", "Fri, 99 Jan"])
 def test_nonsense_says_nothing(header: str | None) -> None:
-    """What is neither a number of seconds nor a date is as if it were not there."""
+    """A Retry-After that is neither a number of seconds nor a date is ignored."""
     assert retry_after_seconds(header, NOW) is None
