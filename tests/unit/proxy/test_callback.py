@@ -42,7 +42,7 @@ def _identity(data: dict[str, Any], slot: str = "headers") -> Identity:
 
 
 def test_a_call_says_whose_it_is_and_which_model_it_may_ask_for(callback: Any) -> None:  # noqa: ANN401 -- see above
-    """A call says whose it is and which model it may ask for."""
+    """A call inside LiteLLM is signed with its key, team, user, model, id and type."""
     data = {"model": "a", "litellm_call_id": "c1", "messages": []}
     identity = _identity(_call(callback, data))
     assert (identity.key_hash, identity.team_id, identity.user_id) == (KEY.api_key, "t", "u")
@@ -51,7 +51,7 @@ def test_a_call_says_whose_it_is_and_which_model_it_may_ask_for(callback: Any) -
 
 
 def test_a_call_says_where_it_came_from(callback: Any) -> None:  # noqa: ANN401 -- see above
-    """Address, program and trace are the caller's, as the gateway handed them on, and bounded."""
+    """A signed call holds the caller's address and trace, and its user agent cut short."""
     handed_on = {"x-forwarded-for": "203.0.113.7", "user-agent": "c" * 900, "traceparent": "00-1"}
     data = {"model": "a", "proxy_server_request": {"headers": handed_on}}
     identity = _identity(_call(callback, data))
@@ -60,7 +60,7 @@ def test_a_call_says_where_it_came_from(callback: Any) -> None:  # noqa: ANN401 
 
 
 def test_headers_of_a_caller_are_replaced_not_joined(callback: Any) -> None:  # noqa: ANN401 -- see above
-    """Headers of a caller are replaced not joined."""
+    """Headers that a caller gives a call are replaced by the signed identity alone."""
     forged = {HEADER: "forged", "X-Gateway-Identity": "forged", "authorization": "Bearer sk-x"}
     data = {"model": "a", "headers": dict(forged), "extra_headers": dict(forged)}
     result = _call(callback, data)
@@ -70,21 +70,21 @@ def test_headers_of_a_caller_are_replaced_not_joined(callback: Any) -> None:  # 
 
 
 def test_googles_calls_carry_it_in_their_own_field(callback: Any) -> None:  # noqa: ANN401 -- see above
-    """Googles calls carry it in their own field."""
+    """A call of Google's API carries the signed identity in `extra_headers`."""
     result = _call(callback, {"model": "a", "headers": {HEADER: "forged"}}, "agenerate_content")
     assert "headers" not in result
     assert _identity(result, "extra_headers").call_type == "agenerate_content"
 
 
 def test_the_gateways_controls_travel_signed_and_leave_litellms_request(callback: Any) -> None:  # noqa: ANN401 -- see above
-    """The gateways controls travel signed and leave LiteLLMs request."""
+    """Controls for the gateway leave LiteLLM's request and travel in the signed identity."""
     result = _call(callback, {"model": "a", "fallbacks": ["b"], "num_retries": 4, "timeout": 2})
     assert not {"fallbacks", "num_retries", "timeout"} & set(result)
     assert _identity(result).controls == {"fallbacks": ["b"], "num_retries": 4, "timeout": 2}
 
 
 def test_a_request_whose_controls_fit_no_header_is_refused_in_words(callback: Any) -> None:  # noqa: ANN401 -- see above
-    """A request whose controls fit no header is refused in words."""
+    """A request whose controls are too long for a header is refused with a message."""
     result = _call(callback, {"model": "a", "metadata": {"tags": ["x" * 20_000]}})
     assert isinstance(result, str)
     assert "too long" in result

@@ -27,7 +27,7 @@ model_list:
 def test_secrets_of_the_proxy_reach_litellm_and_providers_keys_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The master key from its file, the database by its address, and nothing of a provider's."""
+    """LiteLLM is given the master key and the database, but no provider's key."""
     (tmp_path / "key").write_text(f"{KEY}\n", encoding="utf-8")
     (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-a-provider")
@@ -54,7 +54,7 @@ def test_secrets_of_the_proxy_reach_litellm_and_providers_keys_do_not(
 def test_models_are_taken_from_a_gateway_of_the_same_version_alone(
     monkeypatch: pytest.MonkeyPatch, version: str | None
 ) -> None:
-    """During an upgrade the old gateway still answers, and the database is not migrated yet."""
+    """LiteLLM waits until a gateway of its own version tells it the models."""
     monkeypatch.setattr(command, "POLL_SECONDS", 0.01)
     models = Models((Deployment("d", "a", "openai", "m", Protocol.OPENAI),))
     new = models_document(models)
@@ -81,6 +81,6 @@ def test_models_are_taken_from_a_gateway_of_the_same_version_alone(
 
 
 def test_a_gateway_that_stays_another_version_is_told() -> None:
-    """Whoever looks at LiteLLM's state reads which versions do not fit."""
+    """The error about a gateway of another version names that version."""
     with pytest.raises(OtherVersionError, match=r"the gateway has version 0\.0\.1"):
         models_from({"version": "0.0.1"})

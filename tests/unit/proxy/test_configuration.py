@@ -38,7 +38,7 @@ def _render(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_alias_is_one_deployment_that_asks_the_gateway() -> None:
-    """Every alias is one deployment that asks the gateway."""
+    """LiteLLM's configuration has one deployment for each alias, which asks the gateway."""
     found = _render({})["model_list"]
     assert [each["model_name"] for each in found] == ["a", "b"]
     parameters = found[0]["litellm_params"]
@@ -50,7 +50,7 @@ def test_every_alias_is_one_deployment_that_asks_the_gateway() -> None:
 
 
 def test_the_pages_show_what_every_deployment_of_an_alias_can() -> None:
-    """The pages show what every deployment of an alias can."""
+    """LiteLLM's pages show for an alias what every one of its deployments can do."""
     info = _render({})["model_list"][0]["model_info"]
     assert info["max_input_tokens"] == 50
     assert info["max_output_tokens"] == 9
@@ -59,7 +59,7 @@ def test_the_pages_show_what_every_deployment_of_an_alias_can() -> None:
 
 
 def test_no_providers_key_and_no_routing_is_handed_on() -> None:
-    """No providers key and no routing is handed on."""
+    """LiteLLM's configuration holds no keys, no database, no fallbacks and no retries."""
     document = {
         "model_list": [{"litellm_params": {"api_key": "sk-provider"}}],
         "router_settings": {"fallbacks": [{"a": ["b"]}], "num_retries": 3},
@@ -78,7 +78,7 @@ def test_no_providers_key_and_no_routing_is_handed_on() -> None:
 
 
 def test_what_is_for_litellm_is_handed_on_unchanged() -> None:
-    """What is for LiteLLM is handed on unchanged."""
+    """Guardrails, MCP servers and other settings for LiteLLM are handed on unchanged."""
     document = {
         "guardrails": [{"guardrail_name": "pii", "litellm_params": {"guardrail": "presidio"}}],
         "mcp_servers": {"docs": {"url": "http://docs/mcp"}},
@@ -95,20 +95,20 @@ def test_what_is_for_litellm_is_handed_on_unchanged() -> None:
 
 
 def test_a_user_cannot_switch_litellms_own_bookkeeping_or_trust_back_on() -> None:
-    """A user cannot switch LiteLLMs own bookkeeping or trust back on."""
+    """No configuration overrides the general settings that the gateway gives LiteLLM."""
     document = {"general_settings": dict.fromkeys(GENERAL, "changed")}
     general = _render(document)["general_settings"]
     assert {name: general[name] for name in GENERAL} == GENERAL
 
 
 def test_a_single_callback_may_be_written_as_a_text() -> None:
-    """A single callback may be written as a text."""
+    """A single callback may be configured as a string instead of a list."""
     found = _render({"litellm_settings": {"callbacks": "otel"}})
     assert found["litellm_settings"]["callbacks"] == ["otel", CALLBACK]
 
 
 def test_the_environment_holds_no_providers_key_and_nothing_empty() -> None:
-    """The environment holds no providers key and nothing empty."""
+    """LiteLLM's environment holds no provider's key and no empty variable."""
     given = {
         "OPENAI_API_KEY": "sk-provider",
         "GEMINI_API_KEY_FILE": "/run/key",

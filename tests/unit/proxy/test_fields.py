@@ -28,7 +28,7 @@ FIELDS = st.sampled_from(sorted(API | CONTROLS | NEVER | {"top_k2", "extra_body"
 
 @given(body=st.dictionaries(FIELDS | st.text(max_size=8), JSON))
 def test_litellm_sees_only_fields_of_the_list(body: dict[str, Any]) -> None:
-    """LiteLLM sees only fields of the list."""
+    """LiteLLM sees only the listed fields of a request, which itself is not changed."""
     before = repr(body)
     passed = let_through(body)
     assert set(passed) <= API | CONTROLS | {"extra_body"}
@@ -38,7 +38,7 @@ def test_litellm_sees_only_fields_of_the_list(body: dict[str, Any]) -> None:
 
 @given(data=st.dictionaries(FIELDS | st.text(max_size=8), JSON))
 def test_no_call_carries_a_forbidden_field(data: dict[str, Any]) -> None:
-    """No call carries a forbidden field."""
+    """A call inside LiteLLM carries no forbidden field, not even in its extra_body."""
     controls_of(data)
     take_out(data)
     assert not set(data) & NEVER
@@ -47,7 +47,7 @@ def test_no_call_carries_a_forbidden_field(data: dict[str, Any]) -> None:
 
 
 def test_a_models_own_field_reaches_it_where_litellm_reads_nothing() -> None:
-    """A models own field reaches it where LiteLLM reads nothing."""
+    """A model's own fields travel in extra_body, where LiteLLM does not read them."""
     assert let_through({"model": "a", "min_p": 0.1, "extra_body": {"seed2": 1}}) == {
         "model": "a",
         "extra_body": {"min_p": 0.1, "seed2": 1},
@@ -55,13 +55,13 @@ def test_a_models_own_field_reaches_it_where_litellm_reads_nothing() -> None:
 
 
 def test_another_server_key_or_router_is_not_even_handed_on_nested() -> None:
-    """Another server key or router is not even handed on nested."""
+    """A caller cannot name another server, key or region, not even in extra_body."""
     body = {"model": "a", "api_base": "http://x", "extra_body": {"api_key": "k", "aws_region": "e"}}
     assert let_through(body) == {"model": "a"}
 
 
 def test_metadata_keeps_plain_values_and_what_litellm_may_read() -> None:
-    """Metadata keeps plain values and what LiteLLM may read."""
+    """A request's metadata keeps plain values and loses nested and internal ones."""
     given_metadata = {
         "job": "7",
         "tags": ["a"],
@@ -75,7 +75,7 @@ def test_metadata_keeps_plain_values_and_what_litellm_may_read() -> None:
 
 
 def test_what_a_request_asks_of_the_gateway_is_read_before_it_is_taken_out() -> None:
-    """What a request asks of the gateway is read before it is taken out."""
+    """What a request asks of the gateway is read, without values that a caller could forge."""
     data = {
         "model": "a",
         "fallbacks": ["b"],
@@ -112,7 +112,7 @@ def test_what_a_request_asks_of_the_gateway_is_read_before_it_is_taken_out() -> 
     ],
 )
 def test_controls_of_another_form_are_left_out(data: dict[str, Any]) -> None:
-    """Controls of another form are left out."""
+    """Controls for the gateway that have a wrong type are left out."""
     assert controls_of(data) == {}
 
 
@@ -130,5 +130,5 @@ def test_controls_of_another_form_are_left_out(data: dict[str, Any]) -> None:
     ],
 )
 def test_headers_of_litellm_pass_by_their_names(name: str, passes: bool) -> None:  # noqa: FBT001 -- a case
-    """Headers of LiteLLM pass by their names."""
+    """A header passes to LiteLLM, or does not, by its name."""
     assert header_passes(name) is passes

@@ -129,7 +129,7 @@ def _run(scene: Coroutine[Any, Any, None]) -> None:
 
 
 def test_a_request_arrives_as_it_was_sent_but_for_what_only_the_gateway_says() -> None:
-    """A request arrives as it was sent but for what only the gateway says."""
+    """A request reaches LiteLLM as it was sent, but for headers that only the gateway sets."""
 
     async def scene() -> None:
         async with _reached() as (forward, litellm):
@@ -160,7 +160,7 @@ def test_a_request_arrives_as_it_was_sent_but_for_what_only_the_gateway_says() -
 
 
 def test_a_call_to_a_model_passes_field_by_field() -> None:
-    """A call to a model passes field by field."""
+    """A call to a model reaches LiteLLM with its allowed fields alone."""
 
     async def scene() -> None:
         async with _reached() as (forward, litellm):
@@ -176,7 +176,7 @@ def test_a_call_to_a_model_passes_field_by_field() -> None:
 
 
 def test_the_answer_tells_the_gateways_cost_and_nothing_of_the_inside() -> None:
-    """The answer tells the gateways cost and nothing of the inside."""
+    """LiteLLM's answer shows the gateway's cost and no header about the inside."""
 
     async def scene() -> None:
         async with _reached() as (forward, _):
@@ -190,7 +190,7 @@ def test_the_answer_tells_the_gateways_cost_and_nothing_of_the_inside() -> None:
 
 
 def test_a_stream_passes_as_it_comes() -> None:
-    """A stream passes as it comes."""
+    """A stream from LiteLLM reaches the caller as it comes."""
 
     async def scene() -> None:
         async with _reached() as (forward, litellm):
@@ -205,7 +205,7 @@ def test_a_stream_passes_as_it_comes() -> None:
 
 
 def test_a_caller_who_leaves_takes_the_call_along() -> None:
-    """A caller who leaves takes the call along."""
+    """A caller that leaves a stream ends the call to LiteLLM."""
 
     async def scene() -> None:
         async with _reached() as (forward, litellm):
@@ -220,7 +220,7 @@ def test_a_caller_who_leaves_takes_the_call_along() -> None:
 
 
 def test_a_long_upload_is_streamed() -> None:
-    """A long upload is streamed."""
+    """An upload longer than the limit for bodies is streamed to LiteLLM whole."""
 
     async def scene() -> None:
         async with _reached(max_body_bytes=10) as (forward, litellm):
@@ -244,7 +244,7 @@ def test_a_long_upload_is_streamed() -> None:
 def test_a_wrong_body_is_refused_before_litellm_is_asked(
     body: bytes, status: int, param: str | None
 ) -> None:
-    """A wrong body is refused before LiteLLM is asked."""
+    """A wrong or oversized body is refused with the caller's id before LiteLLM is asked."""
 
     async def scene() -> None:
         async with _reached(max_body_bytes=1000) as (forward, litellm):
@@ -259,7 +259,7 @@ def test_a_wrong_body_is_refused_before_litellm_is_asked(
 
 
 def test_a_route_past_the_gateway_is_refused_with_its_reason() -> None:
-    """A route past the gateway is refused with its reason."""
+    """A route that would lead to a provider past the gateway is refused with that reason."""
 
     async def scene() -> None:
         async with _reached() as (forward, litellm):
@@ -272,7 +272,7 @@ def test_a_route_past_the_gateway_is_refused_with_its_reason() -> None:
 
 
 def test_where_callers_need_no_key_litellm_gets_the_gateways_own() -> None:
-    """Where callers need no key LiteLLM gets the gateway's own, whatever they sent."""
+    """Where callers need no key, LiteLLM gets the gateway's own, whatever they sent."""
 
     async def scene() -> None:
         async with _reached(key="sk-of-this-start") as (forward, litellm):
@@ -286,7 +286,7 @@ def test_where_callers_need_no_key_litellm_gets_the_gateways_own() -> None:
 
 
 def test_without_litellm_a_caller_is_told_to_come_again() -> None:
-    """Without LiteLLM a caller is told to come again."""
+    """While LiteLLM cannot be reached, its routes are 503 with a Retry-After."""
 
     async def scene() -> None:
         forward = Forward(ForwardSettings("http://127.0.0.1:9"), lambda _: "")
@@ -300,7 +300,7 @@ def test_without_litellm_a_caller_is_told_to_come_again() -> None:
 
 
 def test_the_admin_page_may_load_from_its_own_gateway_alone() -> None:
-    """The admin page may load from its own gateway alone."""
+    """The admin page may load content from its own gateway alone."""
 
     async def scene() -> None:
         async with _reached() as (forward, _):
@@ -313,7 +313,7 @@ def test_the_admin_page_may_load_from_its_own_gateway_alone() -> None:
 
 
 def test_the_latest_release_is_asked_of_nobody() -> None:
-    """The latest release is asked of nobody."""
+    """The admin page's question for the latest release gets null, and nobody is asked."""
 
     async def scene() -> None:
         async with _reached() as (forward, litellm):
@@ -326,7 +326,7 @@ def test_the_latest_release_is_asked_of_nobody() -> None:
 
 @pytest.mark.parametrize("path", ["/ui", "/ui/x", "/login", "/v2/login", "/sso/key/generate"])
 def test_a_page_that_is_switched_off_cannot_be_signed_in_to(path: str) -> None:
-    """A page that is switched off cannot be signed in to."""
+    """Pages that are switched off, and every way to sign in to them, are 404."""
 
     async def scene() -> None:
         async with _reached(pages_off="switched off") as (forward, litellm):
@@ -338,7 +338,7 @@ def test_a_page_that_is_switched_off_cannot_be_signed_in_to(path: str) -> None:
 
 
 def test_a_websocket_is_closed() -> None:
-    """A websocket is closed."""
+    """A websocket to LiteLLM is closed with the code 1008."""
 
     async def scene() -> None:
         sent: list[Any] = []

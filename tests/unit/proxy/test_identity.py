@@ -43,7 +43,7 @@ SOMEBODY = Identity(
 def test_whatever_was_signed_comes_back_as_it_was(
     alias: str, team: str | None, metadata: dict[str, object]
 ) -> None:
-    """Whatever was signed comes back as it was."""
+    """An identity that was signed comes back as it was, whatever it holds."""
     identity = replace(SOMEBODY, alias=alias, team_id=team, controls={"metadata": metadata})
     found = verify(sign(identity, SECRET, NOW), SECRET, NOW)
     assert replace(found, expires=0.0) == identity
@@ -51,7 +51,7 @@ def test_whatever_was_signed_comes_back_as_it_was(
 
 @given(at=st.integers(0, 10_000), by=st.integers(1, 127))
 def test_a_token_with_one_changed_character_is_not_believed(at: int, by: int) -> None:
-    """A token with one changed character is not believed."""
+    """An identity's token with one changed character is not believed."""
     token = sign(SOMEBODY, SECRET, NOW)
     at %= len(token)
     changed = token[:at] + chr((ord(token[at]) + by) % 128) + token[at + 1 :]
@@ -68,27 +68,27 @@ def test_a_token_with_one_changed_character_is_not_believed(at: int, by: int) ->
 
 @given(token=st.text(max_size=300))
 def test_any_other_text_is_refused_as_unsigned_and_breaks_nothing(token: str) -> None:
-    """Any other text is refused as unsigned and breaks nothing."""
+    """Text that is not a token is refused as an identity, and raises no other error."""
     with pytest.raises(IdentityError):
         verify(token, SECRET, NOW)
 
 
 def test_a_token_of_another_secret_is_not_believed() -> None:
-    """A token of another secret is not believed."""
+    """An identity that was signed with another secret is refused."""
     other = derive_secret("sk-master-0123456789abcdef", "sk-other-salt")
     with pytest.raises(IdentityError, match="wrong signature"):
         verify(sign(SOMEBODY, other, NOW), SECRET, NOW)
 
 
 def test_an_unsigned_payload_is_not_believed() -> None:
-    """An unsigned payload is not believed."""
+    """An identity without a signature is refused."""
     payload = base64.urlsafe_b64encode(json.dumps({"key_hash": "x"}).encode()).decode()
     with pytest.raises(IdentityError, match="no signed identity"):
         verify(payload, SECRET, NOW)
 
 
 def test_a_token_is_worth_nothing_after_its_time_and_before_it() -> None:
-    """A token is worth nothing after its time and before it."""
+    """An identity's token is refused before and after its lifetime."""
     token = sign(SOMEBODY, SECRET, NOW)
     verify(token, SECRET, NOW + LIFETIME)
     for moment in (NOW + LIFETIME + 10, NOW - 60):
@@ -97,13 +97,13 @@ def test_a_token_is_worth_nothing_after_its_time_and_before_it() -> None:
 
 
 def test_controls_that_no_header_can_hold_are_refused_when_they_are_signed() -> None:
-    """Controls that no header can hold are refused when they are signed."""
+    """An identity whose controls are too long for a header is refused when it is signed."""
     with pytest.raises(IdentityError, match="too long"):
         sign(replace(SOMEBODY, controls={"metadata": {"x": "y" * 20_000}}), SECRET, NOW)
 
 
 def test_a_copied_token_is_soon_used_up_and_others_are_not() -> None:
-    """A copied token is soon used up and others are not."""
+    """A token that is used too often is refused, while other tokens are not."""
     uses, identity = UseCounter(), verify(sign(SOMEBODY, SECRET, NOW), SECRET, NOW)
     for _ in range(MOST_USES):
         uses.count(identity, NOW)
@@ -113,7 +113,7 @@ def test_a_copied_token_is_soon_used_up_and_others_are_not() -> None:
 
 
 def test_what_expired_is_forgotten() -> None:
-    """What expired is forgotten."""
+    """The uses of expired tokens are forgotten."""
     uses = UseCounter()
     for number in range(1000):
         uses.count(replace(SOMEBODY, nonce=str(number), expires=NOW + LIFETIME), NOW)

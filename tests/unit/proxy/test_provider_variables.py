@@ -14,7 +14,7 @@ DOCUMENT = {
 
 
 def test_what_models_name_is_a_providers() -> None:
-    """A model's key is the provider's, a guardrail's is LiteLLM's, and so is what both name."""
+    """A variable that only models name is a provider's; one that a guardrail names is not."""
     found = provider_variables(DOCUMENT)
 
     assert "GROQ_KEY" in found
@@ -22,5 +22,5 @@ def test_what_models_name_is_a_providers() -> None:
 
 
 def test_what_is_read_without_being_named_is_known() -> None:
-    """The variables of .env.example's providers need not be named in the file."""
+    """The usual variables of providers are theirs even if the configuration names none."""
     assert {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"} <= provider_variables({})

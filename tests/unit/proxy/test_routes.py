@@ -45,7 +45,7 @@ from gateway.proxy.routes import MALFORMED, ROUTES, UNKNOWN, Action, find
     ],
 )
 def test_a_route_goes_where_the_list_says(method: str, path: str, action: Action) -> None:
-    """A route goes where the list says."""
+    """A route is served natively, forwarded to LiteLLM or refused, as the list says."""
     assert find(method, path).action is action
 
 
@@ -54,18 +54,18 @@ def test_a_route_goes_where_the_list_says(method: str, path: str, action: Action
     trick=st.sampled_from(["/..", "/.", "//x", "/a//b", "/../openai/v1/files", "/x\\y"]),
 )
 def test_a_path_that_two_programs_may_read_differently_is_refused(prefix: str, trick: str) -> None:
-    """A path that two programs may read differently is refused."""
+    """A path that two programs may read differently is refused as malformed."""
     assert find("POST", prefix + trick) is MALFORMED
 
 
 @given(path=st.text(max_size=60), method=st.sampled_from(["GET", "POST", "DELETE"]))
 def test_any_path_has_an_answer(path: str, method: str) -> None:
-    """Any path has an answer."""
+    """Whatever the path and method, there is a decision with a reason."""
     assert find(method, path).reason
 
 
 def test_every_route_says_why_and_is_found_by_its_own_pattern() -> None:
-    """Every route says why and is found by its own pattern."""
+    """Every route of the list has a reason and is found by its own pattern."""
     for route in ROUTES:
         method = route.methods[0] if route.methods else "POST"
         found = find(method, route.pattern.replace("*", "x1"))
@@ -75,6 +75,6 @@ def test_every_route_says_why_and_is_found_by_its_own_pattern() -> None:
 
 
 def test_no_pattern_stands_twice_for_the_same_methods() -> None:
-    """No pattern stands twice for the same methods."""
+    """No pattern stands twice in the list of routes for the same methods."""
     seen = [(route.pattern, route.methods) for route in ROUTES]
     assert len(seen) == len(set(seen))

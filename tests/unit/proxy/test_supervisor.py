@@ -101,7 +101,7 @@ def _run(scene: Coroutine[Any, Any, None]) -> None:
 
 
 def test_on_demand_nothing_runs_until_a_request_comes_which_is_then_answered() -> None:
-    """On demand nothing runs until a request comes which is then answered."""
+    """On demand, LiteLLM does not run until a request comes, which is then answered."""
 
     async def scene() -> None:
         async with _running(mode=Mode.ON_DEMAND) as (supervisor, port):
@@ -115,7 +115,7 @@ def test_on_demand_nothing_runs_until_a_request_comes_which_is_then_answered() -
 
 
 def test_a_connection_that_says_nothing_wakes_nobody() -> None:
-    """A connection that says nothing wakes nobody."""
+    """On demand, a connection that sends nothing does not start LiteLLM."""
 
     async def scene() -> None:
         async with _running(mode=Mode.ON_DEMAND) as (supervisor, port):
@@ -128,7 +128,7 @@ def test_a_connection_that_says_nothing_wakes_nobody() -> None:
 
 
 def test_on_demand_it_is_stopped_when_nobody_uses_it_and_started_again() -> None:
-    """On demand it is stopped when nobody uses it and started again."""
+    """On demand, LiteLLM is stopped when nobody uses it, and a request starts it again."""
 
     async def scene() -> None:
         async with _running(mode=Mode.ON_DEMAND, idle_seconds=0.3) as (supervisor, port):
@@ -141,7 +141,7 @@ def test_on_demand_it_is_stopped_when_nobody_uses_it_and_started_again() -> None
 
 
 def test_always_it_starts_by_itself_and_again_when_it_died() -> None:
-    """Always it starts by itself and again when it died."""
+    """In the mode `always`, LiteLLM starts by itself, and again after it has died."""
 
     async def scene() -> None:
         async with _running(mode=Mode.ALWAYS) as (supervisor, port):
@@ -160,7 +160,7 @@ def test_always_it_starts_by_itself_and_again_when_it_died() -> None:
 
 
 def test_a_request_is_told_to_come_again_when_litellm_takes_too_long() -> None:
-    """A request is told to come again when LiteLLM takes too long."""
+    """A request gets 503 with a Retry-After when LiteLLM takes too long to start."""
 
     async def scene() -> None:
         sleeper = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
@@ -174,7 +174,7 @@ def test_a_request_is_told_to_come_again_when_litellm_takes_too_long() -> None:
 
 
 def test_a_command_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -> None:
-    """A command that is not there is a failure with a reason."""
+    """A command that does not exist is a failure with a reason, and requests get 503."""
 
     async def scene() -> None:
         async with _running([str(tmp_path / "missing")], hold=0.1) as (supervisor, port):
@@ -186,7 +186,7 @@ def test_a_command_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) 
 
 
 def test_what_hangs_while_it_starts_is_ended_and_its_children_with_it(tmp_path: Path) -> None:
-    """What hangs while it starts is ended and its children with it."""
+    """A LiteLLM that hangs while it starts is ended together with its child processes."""
 
     async def scene() -> None:
         mark = tmp_path / "child"
@@ -225,7 +225,7 @@ os.write(1, b"x" * 300_000 + b"\n[1]\nthe last \xff words")
 
 
 def test_every_line_is_json_where_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    """A banner, a library's error, a long line in pieces, half a line; LiteLLM's own stays."""
+    """With JSON logs, whatever LiteLLM's process prints becomes JSON events."""
 
     async def scene() -> None:
         command = [sys.executable, "-S", "-c", NOISY]
