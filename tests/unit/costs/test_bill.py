@@ -35,7 +35,7 @@ def request(**body: Any) -> Request:  # noqa: ANN401 -- JSON
 
 
 def test_a_model_without_a_price_costs_nothing_and_says_so() -> None:
-    """0 is a price; none is not."""
+    """A model without a price costs 0 and is marked as unpriced; a price of 0 is a price."""
     free = deployment(price={"input_cost_per_token": 0, "output_cost_per_token": 0})
     unknown = deployment(price={})
 
@@ -57,14 +57,14 @@ def test_the_tier_that_was_served_comes_before_the_one_that_was_asked_for() -> N
 
 
 def test_a_model_paid_by_the_second_costs_what_the_call_took() -> None:
-    """For a server that is rented."""
+    """A model that is paid by the second costs what its attempt took."""
     target = deployment(price={"input_cost_per_second": 0.5})
 
     assert cost(target, Usage(100, 100), request()) == pytest.approx(1.0)
 
 
 def test_a_provider_that_says_what_its_answer_cost_is_believed() -> None:
-    """OpenRouter, xAI and Perplexity do; what others say in that field is not theirs to say."""
+    """A cost that OpenRouter, xAI or Perplexity reports is believed, another provider's is not."""
     said = Usage(100, 100, raw={"cost": 0.25})
     for provider in ("openrouter", "xai", "perplexity"):
         assert cost(deployment(provider), said) == 0.25
@@ -73,7 +73,7 @@ def test_a_provider_that_says_what_its_answer_cost_is_believed() -> None:
 
 
 def test_discount_margin_and_region_are_factors_of_the_whole() -> None:
-    """OpenAI's regional hosts cost a tenth more."""
+    """A regional surcharge, a margin and a fixed cost apply to the whole bill."""
     eu = {**TOKENS, "regional_processing_uplift_multiplier_eu": 1.1}
     regional = deployment(price=eu, base="https://eu.api.openai.com/v1")
     margin = deployment(price=TOKENS | {"cost_multiplier": 2.0, "cost_fixed": 1.0})
@@ -83,7 +83,7 @@ def test_discount_margin_and_region_are_factors_of_the_whole() -> None:
 
 
 def test_pages_that_an_answer_cites_cost_one_search() -> None:
-    """For models with a price a search, of the size asked for."""
+    """An answer that cites pages costs one search, of the size that was asked for."""
     sizes = {"search_context_size_low": 0.01, "search_context_size_medium": 0.02}
     target = deployment(price=TOKENS | {"search_context_cost_per_query": sizes})
 
@@ -93,7 +93,7 @@ def test_pages_that_an_answer_cites_cost_one_search() -> None:
 
 
 def test_a_usage_of_nonsense_costs_no_less_than_nothing_and_breaks_nothing() -> None:
-    """Details are what a provider makes of them."""
+    """Nonsense in a usage's details breaks no bill and makes none negative."""
     raw = {"prompt_tokens_details": "x", "completion_tokens_details": {"audio_tokens": "many"}}
 
     assert cost(deployment(), Usage(10, 10, raw=raw)) == pytest.approx(3e-5)
@@ -108,14 +108,14 @@ def test_off_peak_hours_may_pass_midnight_and_end_before_their_end(
     clock: str,
     expected: bool,  # noqa: FBT001 -- a parameter of the test
 ) -> None:
-    """In UTC."""
+    """Off-peak hours are in UTC, may pass midnight, and do not include their end."""
     now = datetime.fromisoformat(clock).replace(tzinfo=timezone.utc)
 
     assert is_off_peak({"hours_utc": "16:30-00:30"}, now) is expected
 
 
 def test_off_peak_days_are_those_of_the_providers_calendar() -> None:
-    """Friday 17:00 in London is Saturday in Shanghai."""
+    """Off-peak weekdays are those of the provider's own time zone."""
     now = datetime(2026, 11, 27, 17, tzinfo=timezone.utc)
     rule = {"hours_utc": "00:00-00:00", "weekdays": ["sat"]}
 
@@ -124,7 +124,7 @@ def test_off_peak_days_are_those_of_the_providers_calendar() -> None:
 
 
 def test_off_peak_prices_come_in_place_of_all_others() -> None:
-    """A whole day off-peak."""
+    """Off-peak prices replace the usual ones while they hold."""
     off_peak = {"hours_utc": "00:00-00:00", "input_cost_per_token": 5e-7}
     target = deployment(price=TOKENS | {"off_peak_pricing": off_peak})
 

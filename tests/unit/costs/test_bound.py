@@ -60,7 +60,7 @@ def most(target: Deployment, asked: Request) -> tuple[float, int]:
 
 @given(st.data())
 def test_no_bill_is_above_the_bound(data: st.DataObject) -> None:
-    """Whatever the provider says that the tokens were, and at whatever tier they were served."""
+    """No bill is above its bound, whatever tokens and tier the provider reports."""
     body: dict[str, Any] = {
         "n": data.draw(st.integers(1, 3)),
         "max_tokens": data.draw(st.integers(1, 9_000)),
@@ -85,7 +85,7 @@ def test_no_bill_is_above_the_bound(data: st.DataObject) -> None:
 
 
 def test_the_dearest_price_of_any_tier_and_length_counts() -> None:
-    """An answer of 9 USD a million tokens, a prompt of 5."""
+    """A bound uses the highest price of any tier and prompt length."""
     asked = request(1000, max_tokens=50_000)
     dollars, tokens = most(deployment(), asked)
 
@@ -93,7 +93,7 @@ def test_the_dearest_price_of_any_tier_and_length_counts() -> None:
 
 
 def test_the_answer_is_as_long_as_it_was_asked_to_be_or_as_the_model_can_make_it() -> None:
-    """A server may know only one name of the limit; a default of the deployment counts, too."""
+    """A bound takes an answer to be as long as was asked for, or as the model can make it."""
     overhead = 400 + ceiling.TEMPLATE
 
     assert most(deployment(), request(max_tokens=10))[1] == overhead + 10
@@ -110,18 +110,18 @@ OPENAI_MODELS = ["gpt-4o-mini", "ft:gpt-4o-mini-2024-07-18:us::x", "openai/gpt-4
 
 @pytest.mark.parametrize("model", [*OPENAI_MODELS, "gemini-2.5-flash", "claude-sonnet-4-5"])
 def test_models_without_a_prompt_of_their_own_take_no_more_than_the_body(model: str) -> None:
-    """The braces and names of the JSON are more than these put around messages."""
+    """A model that adds no prompt of its own takes no more prompt tokens than the body's size."""
     assert most(deployment(model=model), request(max_tokens=10))[1] == 400 + 10
 
 
 @pytest.mark.parametrize("model", ["qwen2.5:0.5b", "gpt-oss:20b", "mistral-small"])
 def test_any_other_model_may_have_a_prompt_of_its_own(model: str) -> None:
-    """Whoever serves it, under a name of OpenAI's or not."""
+    """Any model that is not known to add none is bounded with a prompt of its own."""
     assert most(deployment(model=model), request(max_tokens=10))[1] == 410 + ceiling.TEMPLATE
 
 
 def test_the_name_of_a_deployment_is_not_that_of_its_model() -> None:
-    """Azure's are named by their users; base_model says which model it is."""
+    """A deployment's base_model, and not its own name, says which model it is."""
     target = deployment(model="our-own", info={"base_model": "azure/gpt-4o"})
 
     assert most(target, request(max_tokens=10))[1] == 410
@@ -129,7 +129,7 @@ def test_the_name_of_a_deployment_is_not_that_of_its_model() -> None:
 
 @pytest.mark.parametrize("field", ["tools", "functions", "response_format"])
 def test_claude_is_told_how_to_call_tools(field: str) -> None:
-    """Up to 530 tokens; LiteLLM asks for a form by a tool."""
+    """Claude is bounded with a prompt for tools when a request has tools or a format."""
     value = {"type": "json_object"} if field == "response_format" else [{"type": "function"}]
     body: dict[str, Any] = {field: value, "max_tokens": 10}
     asked = request(**body)
@@ -139,7 +139,7 @@ def test_claude_is_told_how_to_call_tools(field: str) -> None:
 
 
 def test_what_a_deployment_adds_to_each_request_is_in_the_prompt() -> None:
-    """Tools of the configuration, also those in extra_body."""
+    """Tools and lengths that the configuration adds, even in extra_body, count in the bound."""
     tools = [{"type": "function", "function": {"name": "x" * 1000}}]
     plain = most(deployment(), request(max_tokens=1))[1]
 
@@ -150,7 +150,7 @@ def test_what_a_deployment_adds_to_each_request_is_in_the_prompt() -> None:
 
 
 def test_extra_body_is_what_the_provider_gets() -> None:
-    """A small number beside it reserves nothing; nonsense in it is no failure of the gateway."""
+    """A caller's extra_body counts in the bound, and nonsense in it breaks nothing."""
     extra = {"max_tokens": 900, "n": 2, "messages": "no list", "tools": "none", "best_of": "x"}
     asked = request(max_tokens=1, extra_body=extra)
 
@@ -160,21 +160,21 @@ def test_extra_body_is_what_the_provider_gets() -> None:
 
 
 def test_what_of_a_prediction_is_not_taken_is_paid_for() -> None:
-    """OpenAI bills rejected tokens of a prediction as an answer's."""
+    """A bound counts a prediction as an answer as well, since its rejected tokens are billed."""
     asked = request(max_tokens=10, prediction={"type": "content", "content": "x"})
 
     assert most(deployment(model="gpt-4o"), asked)[1] == 400 + 10 + 400
 
 
 def test_sound_of_an_earlier_answer_is_named_by_its_id_alone() -> None:
-    """It may fill the whole of the model's input."""
+    """Audio that is named by its id may fill the whole of the model's input."""
     said = [{"role": "assistant", "audio": {"id": "audio_1"}}]
 
     assert most(deployment(), request(max_tokens=1, messages=said))[1] == 100_001
 
 
 def test_an_answer_that_may_be_repaired_is_reserved_twice_for_each_deployment() -> None:
-    """Each is asked, told what is wrong, and asked again, before the next one is."""
+    """An answer that may be repaired is reserved twice for each deployment of its chain."""
     form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
     first, second = deployment("a", model="gpt-4o"), deployment("b", model="gpt-4o")
     models = Models((first, second))
@@ -190,7 +190,7 @@ def test_an_answer_that_may_be_repaired_is_reserved_twice_for_each_deployment() 
 
 @pytest.mark.parametrize("kind", ["image_url", "input_audio", "file", "of_the_next_version"])
 def test_what_is_no_text_may_fill_the_whole_of_the_models_input(kind: str) -> None:
-    """A short address may be a large picture."""
+    """Content other than text may fill the whole of the model's input."""
     content = [{"type": "text", "text": "what is this"}, {"type": kind}]
     asked = request(max_tokens=1, messages=[{"role": "user", "content": content}])
 
@@ -198,7 +198,7 @@ def test_what_is_no_text_may_fill_the_whole_of_the_models_input(kind: str) -> No
 
 
 def test_a_model_that_nobody_bounds_is_bounded_by_what_is_documented() -> None:
-    """Neither LiteLLM's price map nor the request says anything."""
+    """A model without a known limit is bounded by a documented one."""
     target = deployment(max_input_tokens=None, max_output_tokens=None)
     overhead = 400 + ceiling.TEMPLATE
 
@@ -206,7 +206,7 @@ def test_a_model_that_nobody_bounds_is_bounded_by_what_is_documented() -> None:
 
 
 def test_the_dearest_deployment_that_may_answer_counts() -> None:
-    """Of the alias and its fallbacks."""
+    """A bound is that of the most expensive deployment of the alias and its fallbacks."""
     cheap = deployment("a", price={"input_cost_per_token": 0, "output_cost_per_token": 0})
     models = Models((cheap, deployment("b")))
 
@@ -216,7 +216,7 @@ def test_the_dearest_deployment_that_may_answer_counts() -> None:
 
 
 def test_embeddings_have_no_answer_and_speech_is_paid_by_its_letters() -> None:
-    """Each operation by what it is paid for."""
+    """Embeddings are bounded without an answer, speech by characters and audio by seconds."""
     text = request(400, Operation.EMBEDDING, input="x")
     spoken = request(400, Operation.SPEECH, input="x" * 300)
     voice = deployment(price={"input_cost_per_character": 1e-5}, mode="audio_speech")
@@ -237,7 +237,7 @@ def test_embeddings_have_no_answer_and_speech_is_paid_by_its_letters() -> None:
 
 
 def test_searches_in_the_web_are_reserved_only_when_they_may_happen() -> None:
-    """Each has a price of its own."""
+    """Web searches count in the bound only if the request may make them."""
     price = PRICE | {"search_context_cost_per_query": {"search_context_size_medium": 0.05}}
     target = deployment(price=price)
     plain = most(target, request())[0]

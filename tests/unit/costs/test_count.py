@@ -28,12 +28,12 @@ class Words:
 
 
 def test_the_tokenizer_in_litellms_wheel_is_used_without_the_net() -> None:
-    """cl100k's own count of a known sentence."""
+    """Tokens are counted by the tokenizer in LiteLLM's wheel, without network access."""
     assert TokenCounter().count_now("Der Apfel ist rot.") == 6
 
 
 def test_a_count_runs_in_another_thread_and_is_loaded_once() -> None:
-    """Nobody waits for another one's count."""
+    """Tokens are counted in another thread, by a tokenizer that is loaded once."""
     words, loads = Words(), []
 
     def load() -> Words:
@@ -51,7 +51,7 @@ def test_a_count_runs_in_another_thread_and_is_loaded_once() -> None:
 
 
 def test_messages_cost_their_texts_tool_calls_and_a_little_each() -> None:
-    """Pictures are not counted: nobody but their provider knows how."""
+    """A message counts its texts, its tool calls and a little more, but no pictures."""
     call = {"function": {"name": "look", "arguments": '{"a": 1}'}}
     messages: list[dict[str, Any]] = [
         {"role": "user", "content": [{"type": "text", "text": "x y"}, {"type": "image_url"}]},
@@ -62,7 +62,7 @@ def test_messages_cost_their_texts_tool_calls_and_a_little_each() -> None:
 
 
 def test_without_a_tokenizer_four_bytes_are_a_token(caplog: pytest.LogCaptureFixture) -> None:
-    """And it is said once."""
+    """Without a tokenizer, four bytes count as a token, and the log says so once."""
 
     def load() -> Words:
         raise FileNotFoundError
@@ -76,5 +76,5 @@ def test_without_a_tokenizer_four_bytes_are_a_token(caplog: pytest.LogCaptureFix
 
 
 def test_a_text_without_end_is_reckoned_from_its_beginning() -> None:
-    """A megabyte of one letter takes a tokenizer minutes."""
+    """The tokens of a very long text are estimated from its beginning."""
     assert TokenCounter(Words).count_now("ab " * LONGEST) == pytest.approx(LONGEST, rel=0.01)

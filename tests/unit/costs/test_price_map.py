@@ -160,7 +160,7 @@ def by_litellm(target: Deployment, raw: dict[str, Any], call_type: str) -> float
 
 @pytest.mark.long
 def test_every_entry_is_billed_as_litellm_bills_it() -> None:
-    """One usage beyond every threshold, and generated ones, for every entry."""
+    """Every entry of LiteLLM's price map is billed as LiteLLM bills it."""
     chance = random.Random(20_261_127)  # noqa: S311 -- the same usages in every run
     compared, wrong = 0, []
     for target, mode in deployments():
@@ -208,7 +208,7 @@ def _example(chance: random.Random) -> Case:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_any_usage_of_any_entry_is_billed_as_litellm_bills_it(data: st.DataObject) -> None:
-    """The same, with usages that hypothesis looks for."""
+    """Any usage that hypothesis finds for any entry is billed as LiteLLM bills it."""
     target, mode = data.draw(st.sampled_from(deployments()))
     each = data.draw(cases())
     operation = OPERATIONS[mode]
@@ -226,7 +226,7 @@ def of_mode(mode: str) -> Iterator[tuple[str, str]]:
 
 
 def test_transcriptions_are_billed_by_the_second_as_litellm_bills_them() -> None:
-    """Of every entry that transcribes."""
+    """Every entry that transcribes is billed by the second, as LiteLLM bills it."""
     compared = 0
     for provider, model in of_mode("audio_transcription"):
         target = deployment(provider, model, "audio_transcription")
@@ -249,7 +249,7 @@ def test_transcriptions_are_billed_by_the_second_as_litellm_bills_them() -> None
 
 
 def test_speech_is_billed_by_the_character_as_litellm_bills_it() -> None:
-    """Of every entry that speaks; white space costs nothing."""
+    """Every entry that speaks is billed by the character without white space, as in LiteLLM."""
     text = "Der Apfel ist rot.\n Und  süß."
     compared = 0
     for provider, model in of_mode("audio_speech"):
