@@ -142,7 +142,7 @@ def charged(caller: Caller) -> dict[Kind, tuple[str, float, float | None]]:
 
 
 def test_everything_behind_a_key_is_read(told: Database, people: People) -> None:
-    """Spends, budgets, limits and names, of seven kinds of rows."""
+    """A key is read with the spends, budgets, limits and names of seven kinds of rows."""
     people.add_all()
     people.insert("LiteLLM_EndUserTable", user_id=people.end_user, spend=0.7,
                   budget_id=people.add_budget("e", max_budget=7.0))  # fmt: skip
@@ -187,7 +187,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_seen_within_a_second(told: Database, people: People, change: str) -> None:
-    """Whatever stands behind the key."""
+    """A change to any row behind a key is seen within a second."""
     people.add_all()
     statement, name = CHANGES[change]
 
@@ -205,7 +205,7 @@ def test_a_change_is_seen_within_a_second(told: Database, people: People, change
 
 
 def test_a_key_that_is_made_blocked_and_deleted(told: Database, people: People) -> None:
-    """Known, refused and unknown again, each within a second, also after it was asked for."""
+    """A key that is made, blocked or deleted is treated as such within a second."""
 
     async def main() -> None:
         async with access_to(told.url) as access:
@@ -236,7 +236,7 @@ async def _is(status: Callable[[], Awaitable[int]], wanted: int) -> bool:
 
 
 def test_a_rotated_key_is_known_for_its_grace(told: Database, people: People) -> None:
-    """It is the key that came after it; and then it is nobody's."""
+    """A rotated key counts as its successor until its grace period ends, and is then unknown."""
     people.add_key(key_alias="new")
     old = f"sk-{secrets.token_hex(8)}"
     hashed = hashlib.sha256(old.encode()).hexdigest()
@@ -263,7 +263,7 @@ def test_a_rotated_key_is_known_for_its_grace(told: Database, people: People) ->
 
 
 def test_an_end_user_is_blocked_and_limited_within_a_second(told: Database, people: People) -> None:
-    """Also one that had no row when it was first asked for."""
+    """An end user who had no row when first seen can be blocked within a second."""
     people.add_key()
 
     async def main() -> None:
@@ -285,7 +285,7 @@ def test_an_end_user_is_blocked_and_limited_within_a_second(told: Database, peop
 
 
 def test_a_chat_tells_nobody(told: Database, people: People) -> None:
-    """Spend that rises and times that pass send no notification; a reset sends one."""
+    """Rising spend and newer timestamps send no notification, while a reset sends one."""
     people.add_all()
     with psycopg.connect(told.url, autocommit=True) as listening:
         listening.execute(f"LISTEN {triggers.CHANNEL}".encode())
@@ -306,7 +306,7 @@ def test_a_chat_tells_nobody(told: Database, people: People) -> None:
 
 
 def test_a_transaction_that_adds_spend_compares_no_row(told: Database, people: People) -> None:
-    """The journal's transactions notify nobody; the session's next one does as ever."""
+    """A transaction of the journal sends no notification; the session's next one does."""
     people.add_all()
     block = 'UPDATE "LiteLLM_TeamTable" SET blocked = NOT blocked WHERE team_id = %s'
     with (
@@ -346,14 +346,14 @@ def change_is_looked_for(database: Database, people: People) -> None:
 
 
 def test_without_triggers_changes_are_looked_for(client_database: Database, people: People) -> None:
-    """A few seconds instead of one, and nobody has to restart."""
+    """Without triggers, a change to a key is still seen within a few seconds."""
     change_is_looked_for(client_database, people)
 
 
 def test_where_notifications_do_not_pass_changes_are_looked_for(
     told: Database, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Behind PgBouncer in transaction mode: what is sent goes nowhere."""
+    """Where no notification gets through, a change to a key is still seen within seconds."""
 
     async def send_nowhere(changes: Changes) -> None:
         changes._sent_at = time.monotonic()
@@ -368,7 +368,7 @@ def test_where_notifications_do_not_pass_changes_are_looked_for(
 def test_connections_that_are_cut_cost_no_request_and_no_change(
     told: Database, people: People
 ) -> None:
-    """What changes while nobody listens is seen when somebody does again."""
+    """A change made while the gateway's connections were cut is seen once they are back."""
     people.add_key()
 
     async def main() -> None:
@@ -393,7 +393,7 @@ def test_connections_that_are_cut_cost_no_request_and_no_change(
 
 
 def test_the_journals_position_comes_with_the_spend(told: Database, people: People) -> None:
-    """Its own journal's; -1 while there is no such table, or nothing was applied."""
+    """A key's spend comes with the position of the gateway's own journal, or else with -1."""
     people.add_key()
     schema = POSITION_TABLE.partition(".")[0]
 
@@ -415,7 +415,7 @@ def test_the_journals_position_comes_with_the_spend(told: Database, people: Peop
 
 
 def test_what_other_gateways_spend_is_known_within_seconds(told: Database, people: People) -> None:
-    """Rising spend notifies nobody; a gateway's own costs have nothing read again."""
+    """What other gateways spend is known within seconds; a gateway's own costs reread nothing."""
     people.add_key(spend=0.25)
     with psycopg.connect(told.url, autocommit=True) as connection:
         create_tables(connection)
@@ -449,7 +449,7 @@ def test_what_other_gateways_spend_is_known_within_seconds(told: Database, peopl
 
 
 def test_a_tag_with_a_budget_is_litellms_within_a_second(told: Database, people: People) -> None:
-    """For requests that bring one, and for keys that have one."""
+    """A key is sent to LiteLLM within a second of its tag getting a budget."""
     tag = f"tag-{people.user}"
     people.add_key(metadata=Jsonb({"tags": [tag]}))
 
@@ -469,7 +469,7 @@ def test_a_tag_with_a_budget_is_litellms_within_a_second(told: Database, people:
 
 
 def test_triggers_are_made_once_and_hold_no_migration_up(told: Database) -> None:
-    """Any column under them may change its type or go."""
+    """Triggers are made once, and do not keep a migration from changing columns under them."""
     with psycopg.connect(told.url, autocommit=True) as connection:
         assert not triggers.create_triggers(connection)
         with connection.transaction(force_rollback=True):
@@ -486,7 +486,7 @@ def test_triggers_are_made_once_and_hold_no_migration_up(told: Database) -> None
 
 
 def test_tables_without_a_schema_still_go_where_they_did(told: Database) -> None:
-    """The schema is not named as LiteLLM's role, which would come first in its search_path."""
+    """Tables that name no schema still go to `public`, and not to the gateway's schema."""
     with psycopg.connect(told.url, autocommit=True) as connection:
         names = connection.execute("SELECT current_schema(), current_user").fetchone()
     assert names is not None

@@ -163,7 +163,7 @@ def test_a_transaction_commits_rolls_back_and_expires(
 
 
 def test_many_transactions_at_once_leave_no_connection_behind(client: Any, run_async: Run) -> None:
-    """More transactions than connections: each gets through or says so, and later ones work."""
+    """Forty transactions at once all succeed, and so do another forty after them."""
 
     async def one() -> None:
         async with client.tx(max_wait=dt.timedelta(seconds=5)) as tx:
@@ -249,13 +249,13 @@ def test_errors_are_the_clients_own(client: Any, generated_client: Any, run_asyn
 
 
 def test_the_engine_can_be_replaced_as_litellm_does(client: Any) -> None:
-    """LiteLLM wraps the client's engine under its name in version 0.11 of the client."""
+    """The client's engine can be replaced under its name of version 0.11, as LiteLLM does."""
     engine = client._engine
     client._Prisma__engine = engine
     assert client._Prisma__engine is engine
 
 
 def test_the_client_is_light(generated_client: Any) -> None:
-    """Types refer to themselves: unrolled, types.py would be some 20 times as large."""
+    """The generated types refer to themselves instead of being unrolled into a huge file."""
     types = Path(generated_client.__path__[0]) / "types.py"
     assert "Recursive1" not in types.read_text()

@@ -90,7 +90,7 @@ def keys(database: Database) -> dict[str, tuple[float, datetime | None]]:
 
 
 def test_every_column_that_is_named_exists(migrated: Database) -> None:
-    """What the modules say of their reading and writing holds for LiteLLM's migrations."""
+    """Every column that the jobs read or write exists in LiteLLM's tables."""
     named = [
         *budget_resets.WRITES.items(),
         *budget_resets.READS.items(),
@@ -105,7 +105,7 @@ def test_every_column_that_is_named_exists(migrated: Database) -> None:
 
 
 def test_keys_start_anew_when_they_are_due(tables: Database) -> None:
-    """Those whose time has come, not expired, with a period; the others keep their spend."""
+    """Keys that are due start again; expired ones and those without a valid period do not."""
     key(tables, "month", budget_duration="30d", budget_reset_at=PAST)
     key(tables, "week", budget_duration="7d", budget_reset_at=PAST)
     key(tables, "later", budget_duration="30d", budget_reset_at=FUTURE)
@@ -128,7 +128,7 @@ def test_keys_start_anew_when_they_are_due(tables: Database) -> None:
 
 
 def test_any_number_of_keys_starts_anew(tables: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch after the other, also past those that cannot be computed."""
+    """Any number of due keys starts again, in batches, past those without a valid period."""
     monkeypatch.setattr(budget_resets, "BATCH", 3)
     for number in range(10):
         period = "2mo" if number < 4 else "1d"
@@ -138,7 +138,7 @@ def test_any_number_of_keys_starts_anew(tables: Database, monkeypatch: pytest.Mo
 
 
 def test_teams_and_users_without_a_date_are_due(tables: Database) -> None:
-    """LiteLLM leaves the date out when it makes them from defaults."""
+    """Teams and users with a period but no date are due, as LiteLLM may leave the date out."""
     tables.sql(
         'INSERT INTO "LiteLLM_TeamTable" (team_id, spend, budget_duration, admins, members, models)'
         " VALUES ('t', 5, '30d', '{}', '{}', '{}')"
@@ -156,7 +156,7 @@ def test_teams_and_users_without_a_date_are_due(tables: Database) -> None:
 
 
 def test_a_budget_row_clears_all_that_is_linked_to_it(tables: Database) -> None:
-    """Members, organisations, projects, tags, end users, keys without a period of their own."""
+    """A due budget clears the spend of all linked to it, but for keys with their own period."""
     tables.sql(
         'INSERT INTO "LiteLLM_BudgetTable" (budget_id, budget_duration, budget_reset_at,'
         " created_by, updated_by)"
@@ -190,7 +190,7 @@ def test_a_budget_row_clears_all_that_is_linked_to_it(tables: Database) -> None:
 def test_end_users_without_a_budget_have_the_default_one(
     tables: Database, default: str | None, left: int
 ) -> None:
-    """litellm_settings.max_end_user_budget_id; without it they have none."""
+    """An end user without a budget starts again with the default budget, if one is set."""
     tables.sql(
         'INSERT INTO "LiteLLM_BudgetTable" (budget_id, budget_duration, created_by, updated_by)'
         " VALUES ('due', '30d', 'x', 'x')"
@@ -223,7 +223,7 @@ def spend_logs(database: Database, count: int, started: datetime) -> None:
 
 
 def test_rows_older_than_the_retention_go_in_batches(tables: Database) -> None:
-    """All of them, of both tables, and no younger one."""
+    """Rows older than the retention are all deleted from both tables, and no younger ones."""
     spend_logs(tables, 2500, NOW - timedelta(days=90, seconds=1))
     spend_logs(tables, 7, NOW - timedelta(days=90))
 
@@ -237,7 +237,7 @@ def test_rows_older_than_the_retention_go_in_batches(tables: Database) -> None:
 def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next(
     tables: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says so; both tables had their turn."""
+    """A retention run that is out of time says so, and has deleted rows of both tables."""
     monkeypatch.setattr(retention, "BATCH", 10)
     spend_logs(tables, 40, NOW - timedelta(days=400))
     seconds = iter(range(1000))  # each look at the clock is a second later
@@ -255,7 +255,7 @@ def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next(
 
 
 def test_one_gateway_at_a_time_does_a_job(tables: Database) -> None:
-    """A second one is not elected until the first is done; another job has its own lock."""
+    """One gateway at a time is elected for a job, and each job has a lock of its own."""
 
     async def go() -> list[bool]:
         async with elected(tables.url, Job.RETENTION) as first:
@@ -270,7 +270,7 @@ def test_one_gateway_at_a_time_does_a_job(tables: Database) -> None:
 
 
 def test_the_backends_key_is_the_row_that_litellm_would_make(tables: Database) -> None:
-    """Every column, as `/key/generate` with the master key writes it."""
+    """The backend's key is the same row that LiteLLM's `/key/generate` would write."""
     assert run(tables, lambda each: ensure(each, KEY, NOW)) == "created, 10 USD each 30d"
 
     rows = tables.sql('SELECT row_to_json(t) FROM "LiteLLM_VerificationToken" AS t')
@@ -295,7 +295,7 @@ def test_the_backends_key_is_the_row_that_litellm_would_make(tables: Database) -
 
 
 def test_the_backends_key_follows_the_settings_and_keeps_its_spend(tables: Database) -> None:
-    """A second start changes nothing; another budget, period or list of models is written."""
+    """The backend's key follows changed settings and keeps its spend."""
     run(tables, lambda each: ensure(each, KEY, NOW))
     tables.sql('UPDATE "LiteLLM_VerificationToken" SET spend = 3')
     later = NOW + timedelta(days=40)
@@ -310,7 +310,7 @@ def test_the_backends_key_follows_the_settings_and_keeps_its_spend(tables: Datab
 
 
 def test_a_changed_secret_replaces_the_backends_key(tables: Database) -> None:
-    """The old one must not stay valid, and no other key is touched."""
+    """A changed secret replaces the backend's key and leaves every other key alone."""
     key(tables, "another", key_alias="anna")
     run(tables, lambda each: ensure(each, KEY, NOW))
     new = BackendKey("sk-backend-9876543210", 10.0, "30d", KEY.models)
@@ -321,7 +321,7 @@ def test_a_changed_secret_replaces_the_backends_key(tables: Database) -> None:
 
 
 def test_two_gateways_that_start_at_once_make_one_key(tables: Database) -> None:
-    """Both come through."""
+    """Five gateways that start at once make one backend key between them."""
 
     async def start() -> str:
         async with await connect(tables.url) as connection:

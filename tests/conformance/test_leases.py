@@ -433,7 +433,7 @@ def world_of(database: Database, seed: int) -> Iterator[World]:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_shared_budget_is_passed_by_less_than_one_request(database: Database, seed: int) -> None:
-    """Three gateways, kills, calls that are lost, late or repeated; and all of it can be used."""
+    """Whatever fails, a shared budget is overrun by less than one request and can be used up."""
 
     async def main(world: World) -> None:
         for _ in range(1 + seed % 2):
@@ -449,7 +449,7 @@ def test_a_shared_budget_is_passed_by_less_than_one_request(database: Database, 
 
 
 def test_what_is_under_way_when_a_second_one_comes_counts(database: Database) -> None:
-    """Eight of ten that fit run at the first, alone until then: the second lets in two."""
+    """Requests under way at the first gateway count against a budget when a second one joins."""
 
     async def main(world: World) -> None:
         key = next(iter(world.purses))

@@ -54,7 +54,7 @@ def test_a_second_deploy_does_nothing(litellm_migrations: Prisma, database: Data
 def test_three_first_starts_at_once_all_succeed(
     litellm_migrations: Prisma, database: Database
 ) -> None:
-    """One migrates, the others wait: CREATE INDEX CONCURRENTLY does not deadlock with the wait."""
+    """Of three first starts at once, one migrates and the others wait, without a deadlock."""
     running = [litellm_migrations.start(database.url, "migrate", "deploy") for _ in range(3)]
     outputs = [process.communicate(timeout=120)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], outputs
@@ -68,7 +68,7 @@ def test_three_first_starts_at_once_all_succeed(
 def test_a_failed_migration_is_named_with_the_error_and_leaves_nothing(
     own_migrations: Prisma, database: Database
 ) -> None:
-    """P3018 with name and SQL error, its statements undone; then P3009; then it can be resolved."""
+    """A failed migration is undone, named with its error at each deploy, and can be resolved."""
     own_migrations.add("20240101000000_first", "CREATE TABLE a (i int);")
     own_migrations.add(
         "20240102000000_bad one", "CREATE TABLE b (i int);\nALTER TABLE nowhere ADD COLUMN x int;"
@@ -132,7 +132,7 @@ def test_an_existing_database_is_refused_and_can_be_baselined(
 def test_a_migration_killed_midway_is_undone_and_reported(
     own_migrations: Prisma, database: Database
 ) -> None:
-    """The server ends the orphaned script, frees the lock, and the next deploy names it (P3009)."""
+    """A migration killed midway is undone by the server, and the next deploy names it (P3009)."""
     own_migrations.add("20240101000000_slow", "CREATE TABLE slow (i int);\nSELECT pg_sleep(600);")
     running = own_migrations.start(database.url, "migrate", "deploy")
     active = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -157,7 +157,7 @@ def test_a_migration_killed_midway_is_undone_and_reported(
 def test_a_lock_held_by_another_is_told_as_p1002(
     own_migrations: Prisma, database: Database
 ) -> None:
-    """Waiting for another migration ends, with the words that LiteLLM retries on."""
+    """Waiting for another migration's lock ends with P1002, in words on which LiteLLM retries."""
     own_migrations.add("20240101000000_first", "CREATE TABLE a (i int);")
     with psycopg.connect(database.url) as other:
         other.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
@@ -170,7 +170,7 @@ def test_a_lock_held_by_another_is_told_as_p1002(
 def test_a_plain_role_with_an_odd_password_migrates_its_own_database(
     litellm_migrations: Prisma, database: Database
 ) -> None:
-    """No superuser, no CREATEDB, and a password of awkward characters."""
+    """A role without CREATEDB and with an odd password migrates the database that it owns."""
     role = f"role_{database.name}"
     password = "p@ss w:rd/%é'\"$`"
     literal = password.replace("'", "''")
@@ -194,7 +194,7 @@ def test_a_plain_role_with_an_odd_password_migrates_its_own_database(
 
 
 def test_what_cannot_be_reached_has_its_code(own_migrations: Prisma, database: Database) -> None:
-    """A wrong password is P1000, no server P1001, a missing database that may not be made P1003."""
+    """A wrong password is reported as P1000, and a missing server as P1001."""
     own_migrations.add("20240101000000_first", "CREATE TABLE a (i int);")
     wrong = url_with(database.url, user="nobody_known", password="x")
     assert "P1000" in own_migrations(wrong, "migrate", "deploy").stdout
@@ -203,7 +203,7 @@ def test_what_cannot_be_reached_has_its_code(own_migrations: Prisma, database: D
 
 
 def test_a_missing_database_is_made(own_migrations: Prisma, database: Database) -> None:
-    """The CLI creates the database when the role may."""
+    """The CLI creates a missing database if the role may."""
     own_migrations.add("20240101000000_first", "CREATE TABLE a (i int);")
     name = f"{database.name}_made"
     deployed = own_migrations(url_with(database.url, database=name), "migrate", "deploy")

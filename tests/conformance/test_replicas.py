@@ -154,7 +154,7 @@ async def two(
 
 
 def test_a_cooldown_and_its_end_are_known_to_all(database: Database) -> None:
-    """Within a second, for as long as the provider asked for, and by whoever sees the end."""
+    """A cooldown, its reason and its end are known to all gateways within a second."""
 
     async def test() -> None:
         async with two(database) as (one, another):
@@ -177,7 +177,7 @@ def test_a_cooldown_and_its_end_are_known_to_all(database: Database) -> None:
 
 
 def test_who_comes_later_knows_too(database: Database) -> None:
-    """A gateway that was alone has told nobody; the second learns all the same."""
+    """A gateway that starts later learns of a cooldown that began before its start."""
 
     async def test() -> None:
         async with gateway(database) as one:
@@ -189,7 +189,7 @@ def test_who_comes_later_knows_too(database: Database) -> None:
 
 
 def test_what_was_missed_while_disconnected_is_read(database: Database) -> None:
-    """A gateway whose connections broke hears nothing; it reads the table when it is back."""
+    """A gateway whose connections were cut reads the cooldowns that it missed."""
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
 
     async def test() -> None:
@@ -202,7 +202,7 @@ def test_what_was_missed_while_disconnected_is_read(database: Database) -> None:
 
 
 def test_what_another_cannot_reach_is_checked_first(database: Database) -> None:
-    """A gateway that is cut off does not put everybody's deployments in cooldown."""
+    """A gateway checks for itself a deployment that another gateway cannot reach."""
 
     async def answer(_: web.BaseRequest) -> web.Response:
         asked.set()
@@ -230,7 +230,7 @@ def test_what_another_cannot_reach_is_checked_first(database: Database) -> None:
 
 
 def test_a_gateway_with_another_key_is_not_told(database: Database) -> None:
-    """That a provider refuses one key says nothing of another."""
+    """A refused key starts no cooldown where another key is used, and is not stored."""
 
     async def test() -> None:
         async with two(database, other=replace(DEPLOYMENT, key="sk-new")) as (one, another):
@@ -246,7 +246,7 @@ def test_a_gateway_with_another_key_is_not_told(database: Database) -> None:
 
 
 def test_a_restart_forgets_cooldowns_as_it_always_did(database: Database) -> None:
-    """Also after a kill, when the gateway before it seems to live for some seconds still."""
+    """A gateway that starts again, even after a kill, has no cooldowns."""
 
     async def test() -> None:
         async with two(database) as (one, another):
@@ -284,7 +284,7 @@ def admitted(limits: Limits, entity: Entity, most: int = 20) -> int:
 
 @pytest.mark.parametrize("limit", ["rpm", "max_parallel"])
 def test_limits_are_shared_and_whole_again_when_alone(database: Database, limit: str) -> None:
-    """Seven over two gateways are seven, and one is left with seven when the other has gone."""
+    """Two gateways share a limit, and one that is left alone has all of it again."""
     numbers = iter(range(100))
 
     def entity() -> Entity:

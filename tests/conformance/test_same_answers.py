@@ -64,7 +64,7 @@ def compare(sides: Sides, case: Case) -> None:
 @settings(generated, max_examples=rounds(210, long=2100))
 @given(case=cases())
 def test_an_answer_is_the_same(sides: Sides, case: Case) -> None:
-    """Content, tool calls, finish reason, usage, the request that was sent on, and the cost."""
+    """The gateway answers a generated request as LiteLLM does, down to usage and cost."""
     compare(sides, case)
 
 
@@ -72,13 +72,13 @@ def test_an_answer_is_the_same(sides: Sides, case: Case) -> None:
 @settings(generated, max_examples=rounds(90, long=900))
 @given(case=cases(faulty=True))
 def test_a_failure_is_the_same(sides: Sides, case: Case) -> None:
-    """Errors of every kind, malformed answers and cut streams, as far as they are to be."""
+    """The gateway fails as LiteLLM does, for errors, malformed answers and cut streams."""
     compare(sides, case)
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda each: each.name)
 def test_a_difference_shows(sides: Sides, difference: Difference) -> None:
-    """Each one that is written down is there, and explains all that differs in its case."""
+    """Each listed difference from LiteLLM still exists and explains all that differs."""
     ours, theirs = sides.ask(difference.shown_by)
     found = differences(ours, theirs)
     assert found, "there is no such difference any more: take it out of the list and the docs"
@@ -89,7 +89,7 @@ def test_a_difference_shows(sides: Sides, difference: Difference) -> None:
 
 
 def test_what_was_booked_is_what_stands_in_the_database(sides: Sides, database: Database) -> None:
-    """The rows in the database are those that were compared."""
+    """The costs that were compared are those that reach the database."""
     booked = sides.booked()
     assert booked
 

@@ -134,7 +134,7 @@ BATCHES = st.lists(
 def test_each_record_counts_once(
     connection: Connection, key: str, batches: list[list[int]], ids: list[int]
 ) -> None:
-    """Replays add nothing, and records that share a provider's id are all kept."""
+    """A record applied twice counts once, and records that share a provider's id are all kept."""
     run = secrets.token_hex(4)
     pool = [answer(key, f"{run}-{shared}", 2.0**-n, model=run) for n, shared in enumerate(ids)]
     before = sums(connection, key)
@@ -159,7 +159,7 @@ def test_each_record_counts_once(
 
 
 def test_position_and_spend_change_together(connection: Connection, key: str) -> None:
-    """A snapshot that has a position has exactly the records up to there, rows or none."""
+    """A journal's position and the spend of its records change together, with rows or without."""
     journal = secrets.token_hex(4)
     records = [answer(key, f"{journal}-{at}", 1.0, at) for at in (10, 20, 30)]
     for each in records:
@@ -176,7 +176,7 @@ def test_position_and_spend_change_together(connection: Connection, key: str) ->
 def test_a_failure_leaves_neither_rows_nor_totals_nor_a_position(
     connection: Connection, key: str
 ) -> None:
-    """One statement refused: nothing of the batch is there."""
+    """A batch of which PostgreSQL refuses a statement leaves no rows, totals or position."""
     journal = secrets.token_hex(4)
     good, bad = answer(key, f"{journal}-1", 1.0, 1), answer(key, f"{journal}-2", 1.0, 2)
     bad.charged.append(("user", "\0"))
@@ -189,7 +189,7 @@ def test_a_failure_leaves_neither_rows_nor_totals_nor_a_position(
 def test_what_postgres_refuses_is_booked_without_its_texts(
     connection: Connection, key: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A row with a text that Postgres cannot take keeps its cost; one that never fits is kept."""
+    """A record that PostgreSQL refuses is booked without its texts, or else put aside."""
     journal = secrets.token_hex(4)
     records = [answer(key, f"{journal}-{n}", 2.0**-n, n) for n in range(3)]
     records[1].row["startTime"] = "no time"
@@ -202,7 +202,7 @@ def test_what_postgres_refuses_is_booked_without_its_texts(
 
 
 def test_every_column_that_is_written_is_there(connection: Connection) -> None:
-    """By the migrations that this LiteLLM ships."""
+    """Every column that the journal writes exists in LiteLLM's migrations."""
     found = connection.execute(
         "SELECT table_name, column_name FROM information_schema.columns"
         " WHERE table_schema = 'public'"
@@ -212,7 +212,7 @@ def test_every_column_that_is_written_is_there(connection: Connection) -> None:
 
 
 def test_the_statements_for_members_are_litellms() -> None:
-    """A lock that is another than the team endpoints' would be none."""
+    """The statements for team members, and the lock before them, are LiteLLM's own."""
     from litellm.proxy.db import db_spend_update_writer as litellm  # noqa: PLC0415 -- seconds
 
     assert statements.LOCK_TEAM == litellm._TEAM_ADVISORY_LOCK_SQL
@@ -221,7 +221,7 @@ def test_the_statements_for_members_are_litellms() -> None:
 
 @pytest.mark.parametrize("kind", list(DAILY))
 def test_a_day_is_what_litellm_would_make_of_it(connection: Connection, kind: Any) -> None:  # noqa: ANN401 -- LiteLLM's literal
-    """The same entries through its bulk upsert and through ours: the same rows."""
+    """A day's rows are the same through the gateway's upsert as through LiteLLM's."""
     from litellm.proxy.db.daily_spend_bulk_upsert import (  # noqa: PLC0415 -- seconds
         DAILY_SPEND_TABLES,
         build_bulk_upsert,
@@ -311,7 +311,7 @@ def _killed_writer(chance: random.Random, folder: Path, url: str, key: str, mode
 def test_no_kill_loses_or_doubles_a_cost(
     spending: Database, connection: Connection, key: str, tmp_path: Path, mode: str
 ) -> None:
-    """Gateways and appliers killed at random: each cost once, and totals are their sums."""
+    """Killing gateways and appliers at random loses no cost and counts none twice."""
     chance = random.Random(SEED)  # noqa: S311 -- to be replayed with KILL_SEED
     answered: list[str] = []
     for _ in range(6):
@@ -343,7 +343,7 @@ def test_no_kill_loses_or_doubles_a_cost(
 def test_whose_costs_were_brought_in_is_told(
     spending: Database, connection: Connection, key: str, tmp_path: Path
 ) -> None:
-    """What a gateway that is gone held of budgets is given back then, and not before."""
+    """A gateway is told of a dead one once the dead one's costs are in the database."""
     told: list[tuple[str, float]] = []
 
     def dies(journal: SpendJournal, cost: float) -> None:

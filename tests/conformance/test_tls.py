@@ -79,7 +79,7 @@ def tls_only(database: Database, certificate: Path) -> Iterator[str]:
 def test_migrations_run_encrypted(
     own_migrations: Prisma, database: Database, certificate: Path
 ) -> None:
-    """By default and with sslmode=require any certificate will do, as with Prisma itself."""
+    """By default and with sslmode=require, migrations accept any certificate, as Prisma does."""
     own_migrations.add("20240101000000_first", "CREATE TABLE a (i int);")
     with tls_only(database, certificate) as url:
         for query in ("", "?sslmode=require", "?sslmode=prefer&sslaccept=accept_invalid_certs"):

@@ -385,7 +385,7 @@ class BudgetsAndOthers(Budgets):
 
 @pytest.mark.parametrize("machine", [Budgets, BudgetsAndOthers])
 def test_budgets_hold_whatever_comes_in_which_order(world: World, machine: type[Budgets]) -> None:
-    """By both ways in; journal, rows, totals and memory agree; nobody is refused without need."""
+    """In any order of events budgets hold, the books agree, and nobody is refused needlessly."""
     run_state_machine_as_test(lambda: machine(world), settings=SETTINGS)  # type: ignore[arg-type] # as its documentation says
 
 
