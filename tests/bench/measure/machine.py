@@ -25,8 +25,13 @@ def machine() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Return the checkout's commit, with + when files differ from it."""
-    changed = _output("git", "status", "--porcelain", "--untracked-files=no")
+    """Return the checkout's commit, with + when files differ from it.
+
+    The records of benches do not count: the one recorded a moment ago differs, and is measured by
+    nobody.
+    """
+    others = (":/", ":(top,exclude)docs/performance*")
+    changed = _output("git", "status", "--porcelain", "--untracked-files=no", "--", *others)
     return (_output("git", "rev-parse", "--short", "HEAD") or "unknown") + ("+" if changed else "")
 
 

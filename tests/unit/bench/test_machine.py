@@ -1,0 +1,34 @@
+"""What a record says of the checkout that was measured."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from bench.measure.machine import commit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+
+
+def test_only_a_changed_record_leaves_the_commit_without_a_plus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit whose other files were changed is marked, because what was measured is not in it."""
+    record, code = tmp_path / "docs/performance/guard.json", tmp_path / "code.py"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    code.write_text("")
+    for command in (["init", "-q"], ["add", "."], [*IDENTITY, "commit", "-qm", "Begin"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+
+    record.write_text('{"recorded": true}')
+    assert not commit().endswith("+")
+
+    code.write_text("changed = True")
+    assert commit().endswith("+")
