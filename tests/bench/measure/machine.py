@@ -27,8 +27,8 @@ def machine() -> dict[str, str]:
 def commit() -> str:
     """Return the checkout's commit, with + when files differ from it.
 
-    The records of benches do not count: the one recorded a moment ago differs, and is measured by
-    nobody.
+    Changed records of benches do not count: no measurement depends on them, and a bench that was
+    recorded a moment ago has left one.
     """
     others = (":/", ":(top,exclude)docs/performance*")
     changed = _output("git", "status", "--porcelain", "--untracked-files=no", "--", *others)

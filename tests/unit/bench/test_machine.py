@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@example.org")
 
 
-def test_only_a_changed_record_leaves_the_commit_without_a_plus(
+def test_a_changed_record_is_no_change_of_what_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A commit whose other files were changed is marked, because what was measured is not in it."""
+    """A commit is marked with + if another file differs from it, but not if only a record does."""
     record, code = tmp_path / "docs/performance/guard.json", tmp_path / "code.py"
     record.parent.mkdir(parents=True)
     record.write_text("{}")
