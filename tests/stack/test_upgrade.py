@@ -14,11 +14,11 @@ import pytest
 import requests
 
 from support.stack import LITELLM_SECONDS, REPOSITORY, Stack
+from support.version_01 import GATEWAY
 from support.wait import until
 from support.year_old import (
     CENTS,
     CURRENT,
-    GATEWAY,
     KEY,
     PACKAGE,
     REQUESTS,

@@ -170,10 +170,11 @@ def test_the_way_back_by_hand_is_the_docs(old: Stack) -> None:
     (backup,) = sorted((REPOSITORY / "backups").glob(f"{old.project}-*-before-upgrade.backup"))[-1:]
     old.run("down")
     version_01.compose(old, "up", "--detach", "--no-build", "--wait", "postgres")
-    once = [*version_01.COMPOSE, "run", "--rm", "--no-deps", "--no-TTY", "backup", "restore"]
+    restore = ("run", "--rm", "--no-deps", "--no-TTY", "backup", "restore", "--replace")
     with backup.open("rb") as file:
         environment = old.shell | {"STACK_VERSION": version_01.TAG}
-        subprocess.run([*once, "--replace"], stdin=file, env=environment, check=True)
+        command = [*version_01.compose_command(), *restore]
+        subprocess.run(command, stdin=file, env=environment, check=True)
     version_01.start(old)
 
     assert serves_01(old)

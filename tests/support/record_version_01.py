@@ -35,7 +35,7 @@ def save_at_work(stack: Stack, file: Path) -> list[str]:
         notes, records = old.lines_left(stack)
         assert notes - records, "each note has its record"
         done = subprocess.run(
-            [*old.COMPOSE, "run", "--rm", "--no-deps", "--no-TTY", "backup"],
+            [*old.compose_command(), "run", "--rm", "--no-deps", "--no-TTY", "backup"],
             cwd=REPOSITORY,
             env=stack.shell | {"STACK_VERSION": old.TAG},
             capture_output=True,

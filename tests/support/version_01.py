@@ -1,8 +1,8 @@
 """A stack of the real version 0.1, with data of every kind that an upgrade has to keep.
 
-Its image is built from this repository's own history. What 0.1 itself saved of such a stack, and
-what 0.1 itself then made of it, is recorded in tests/support/version-0.1, so that reading it needs
-no old image (support.record_version_01).
+Its image and its compose file come from this repository's own history. What 0.1 itself saved of
+such a stack, and what 0.1 itself then made of it, is recorded in tests/support/version-0.1, so that
+reading it needs no old image (support.record_version_01).
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import io
 import json
 import subprocess
 import tarfile
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
 import requests
@@ -29,10 +32,6 @@ COMMIT = "54ae237aa88f57e34cf091285621d16d9b15d8fd"
 
 TAG = f"of-{COMMIT[:12]}"
 IMAGE = f"litellm-proxy-service/litellm:{TAG}"
-COMPOSE = (
-    *("docker", "compose", "--project-directory", str(REPOSITORY)),
-    *("--file", str(REPOSITORY / "tests" / "support" / "compose-0.1.yml")),
-)
 GATEWAY = "litellm"
 """What the gateway's service is called there."""
 
@@ -70,6 +69,24 @@ ORGANIZATION: tuple[LiteralString, ...] = (
 """LiteLLM's own API for these is for its paying customers."""
 
 
+@cache
+def compose_command() -> tuple[str, ...]:
+    """Return what calls docker compose with 0.1's file.
+
+    Raises:
+        AssertionError: this clone does not have the commit.
+    """
+    file = Path(tempfile.mkdtemp(prefix=TAG)) / "docker-compose.yml"
+    file.write_bytes(_history("show", f"{COMMIT}:docker-compose.yml"))
+    return "docker", "compose", "--project-directory", str(REPOSITORY), "--file", str(file)
+
+
+def _history(*arguments: str) -> bytes:
+    done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
 def build() -> None:
     """Make the image of 0.1's gateway, unless the engine has it; the others are as they were.
 
@@ -78,11 +95,9 @@ def build() -> None:
     """
     wanted = ["docker", "image", "inspect", IMAGE]
     if subprocess.run(wanted, capture_output=True, check=False).returncode != 0:
-        archive = ["git", "archive", f"{COMMIT}:litellm"]
-        context = subprocess.run(archive, cwd=REPOSITORY, capture_output=True, check=False)
-        assert context.returncode == 0, context.stderr.decode()
+        context = _history("archive", f"{COMMIT}:litellm")
         build = ["docker", "build", "--quiet", "--tag", IMAGE, "-"]
-        built = subprocess.run(build, input=context.stdout, capture_output=True, check=False)
+        built = subprocess.run(build, input=context, capture_output=True, check=False)
         assert built.returncode == 0, built.stderr.decode()
     for name in ("postgres", "scripted-upstream"):
         tagged = f"litellm-proxy-service/{name}:{TAG}"
@@ -97,7 +112,7 @@ def stack() -> Stack:
 
 def compose(stack: Stack, *arguments: str) -> None:
     """Call docker compose with 0.1's file and images."""
-    stack.command(*COMPOSE, *arguments, STACK_VERSION=TAG)
+    stack.command(*compose_command(), *arguments, STACK_VERSION=TAG)
 
 
 def start(stack: Stack) -> None:

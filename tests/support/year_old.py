@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from support.stack import REPOSITORY
+from support.version_01 import GATEWAY, compose_command
 
 if TYPE_CHECKING:
     from support.stack import Stack
@@ -18,10 +19,6 @@ OLD_PROXY_EXTRAS = Path("/opt/old-proxy-extras/litellm_proxy_extras")
 """litellm-proxy-extras 0.4.9 of November 2025; tests/Dockerfile puts it there."""
 
 PACKAGE = "/opt/venv/lib/python3.13/site-packages/litellm_proxy_extras"
-COMPOSE_FILE = REPOSITORY / "tests" / "support" / "compose-0.1.yml"
-GATEWAY = "litellm"
-"""What the gateway's service is called in that file."""
-
 REQUESTS = 20_000
 CENTS = 0.0125
 KEY = "sk-of-a-year-ago-0"
@@ -115,8 +112,8 @@ def year_old_version(stack: Stack) -> str:
 
 def start(stack: Stack, tag: str) -> None:
     """Start a stack of 0.1 with the images of that tag."""
-    files = ("--file", str(COMPOSE_FILE), "--project-directory", str(REPOSITORY))
-    stack.compose(*files, "up", "--detach", "--no-build", "--wait", GATEWAY, STACK_VERSION=tag)
+    up = ("up", "--detach", "--no-build", "--wait", GATEWAY)
+    stack.command(*compose_command(), *up, STACK_VERSION=tag)
 
 
 def fill(stack: Stack) -> None:
