@@ -7,10 +7,10 @@ killed; the result is what 0.1 then made of that itself.
 from __future__ import annotations
 
 import gzip
-import json
 import subprocess
 from typing import TYPE_CHECKING
 
+from support import recorded
 from support import version_01 as old
 from support.kept_data import booked, result
 from support.stack import REPOSITORY
@@ -56,7 +56,7 @@ def main() -> None:
         old.compose(running, "start", old.GATEWAY)
         until(lambda: booked(running, waiting), seconds=60, what="what was left to be booked")
         found = {"answered": answered + waiting, **result(running)}
-        old.RESULT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        recorded.write(old.RESULT, found)
 
 
 if __name__ == "__main__":
