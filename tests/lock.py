@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tomllib
 
@@ -86,12 +86,17 @@ def hashes_of(pins: list[str], python: str) -> dict[str, list[str]]:
         packages = tomllib.loads((Path(folder) / "uv.lock").read_text())["package"]
     return {
         f"{package['name']}=={package['version']}": sorted(
-            file["hash"]
-            for file in (*package.get("wheels", ()), package.get("sdist", {}))
-            if file and not UNUSED_WHEEL.search(file["url"])
+            file["hash"] for file in _files(package) if not UNUSED_WHEEL.search(file["url"])
         )
         for package in packages
     }
+
+
+def _files(package: dict[str, Any]) -> list[dict[str, str]]:
+    """Return its wheels, and its source where no wheel is for every machine."""
+    wheels: list[dict[str, str]] = package.get("wheels", [])
+    is_pure = any("-none-any." in each["url"] for each in wheels)
+    return wheels if is_pure or "sdist" not in package else [*wheels, package["sdist"]]
 
 
 def _entry(pin: str, hashes: list[str]) -> str:
