@@ -350,17 +350,6 @@ def test_health_of_external() -> None:
     assert "POSTGRES_EXTERNAL=true" in done.stdout
 
 
-def test_scram_only() -> None:
-    """pg_hba.conf lets nobody in without a scram password."""
-    rules = [
-        line.split()
-        for line in (POSTGRES / "pg_hba.conf").read_text(encoding="utf-8").splitlines()
-        if line and not line.startswith("#")
-    ]
-
-    assert {rule[-1] for rule in rules} == {"scram-sha-256"}
-
-
 def test_every_setting_has_a_reason() -> None:
     """Each setting in postgresql.conf says on its own line why it is there."""
     lines = (POSTGRES / "postgresql.conf").read_text(encoding="utf-8").splitlines()
