@@ -109,7 +109,7 @@ def _health(report: Report) -> Iterator[Metric]:
 def _deployments(router: Router) -> Iterator[Metric]:
     up = GaugeMetricFamily("gateway_deployment_up", "1 when it is in use.", labels=DEPLOYMENT)
     out = GaugeMetricFamily(
-        "gateway_deployment_out_of_use",
+        "gateway_deployment_in_cooldown",
         "1 for a deployment in cooldown, with the kind of failure that began it.",
         labels=(*DEPLOYMENT, "reason"),
     )

@@ -151,7 +151,7 @@ def test_a_gateway_that_hangs_is_unhealthy(
         let_go.set()
 
 
-def test_a_deployment_out_of_use_says_why(gateway: Gateway, value: Value) -> None:
+def test_a_deployment_in_cooldown_says_why(gateway: Gateway, value: Value) -> None:
     """In use or not, and the kind of failure that began its cooldown."""
     state = next(state for deployment, state in gateway.router.states if deployment is OLLAMA)
     assert value("gateway_deployment_up", **AT_OLLAMA) == 1
@@ -159,7 +159,7 @@ def test_a_deployment_out_of_use_says_why(gateway: Gateway, value: Value) -> Non
     state.record_failure(Failure(FailureKind.UNREACHABLE), started=0, now=1)
 
     assert value("gateway_deployment_up", **AT_OLLAMA) == 0
-    assert value("gateway_deployment_out_of_use", **AT_OLLAMA, reason="unreachable") == 1
+    assert value("gateway_deployment_in_cooldown", **AT_OLLAMA, reason="unreachable") == 1
     assert value("gateway_deployment_up", alias="spare", model="openai/gpt-4o-mini",
                  deployment="spare-1") == 1  # fmt: skip
 
