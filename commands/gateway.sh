@@ -61,12 +61,16 @@ ask() { _gateway ask "$@"; }
 #   --probe also makes one paid call of one token to each, and says beforehand what they cost at most.
 # models evaluate MODEL [--json] — evaluate a model on the German sentences: precision, recall, valid JSON
 # The result of a whole run is kept; ./run status shows it.
-models() { # `gate` was the name until 0.1
+models() {
   local piped=
-  if [[ "${1:-}" != @(evaluate|gate) ]]; then
-    _gateway models "$@"
-    return
-  fi
+  case ${1:-} in
+    evaluate) ;;
+    gate) say "'./run models gate' is now './run models evaluate'; the old name works until 0.3" ;;
+    *)
+      _gateway models "$@"
+      return
+      ;;
+  esac
   shift
   _engine_required
   [ -t 1 ] || piped=yes

@@ -35,7 +35,10 @@ def serve() -> None:
     """
     settings, effective = checked_config(os.environ)
     set_up_logging(as_json=settings.json_logs)
-    for line in (*effective.notes, *start_lines(effective, read_results(settings.golden_results))):
+    for line in (
+        *effective.notes,
+        *start_lines(effective, read_results(settings.evaluation_results)),
+    ):
         LOG.info(line)
     _check_metrics_port(settings)
     url = database_url(settings)

@@ -19,7 +19,7 @@ from backend_stub.evaluation import entries, report
 from backend_stub.evaluation.evaluate import Answer, UnusableError, ask
 from backend_stub.settings import Settings, SettingsError
 
-RESULTS_VARIABLE = "GOLDEN_RESULTS"
+RESULTS_VARIABLE = "EVALUATION_RESULTS"
 """A folder where the record of each whole run is kept; the gateway says it at every start."""
 
 
@@ -64,7 +64,7 @@ def main(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m backend_stub.evaluation",
-        description="Judge a model by a German golden set, through the gateway, as /extract asks.",
+        description="Evaluate a model on German sentences, through the gateway, as /extract asks.",
         epilog="exit code 0: at or above the bar; 1: below; 2: no verdict",
         allow_abbrev=False,
     )
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         ("precision", report.Bar.precision),
         ("valid-json", report.Bar.valid_json),
     ):
-        variable = f"GOLDEN_MIN_{name.replace('-', '_').upper()}"
+        variable = f"EVALUATION_MIN_{name.replace('-', '_').upper()}"
         parser.add_argument(
             f"--min-{name}",
             metavar="SHARE",

@@ -1,4 +1,4 @@
-"""The golden set: German sentences, and what is worth learning in each."""
+"""The German sentences of the evaluation, and what is worth learning in each."""
 
 import hashlib
 from functools import cache

@@ -1,4 +1,4 @@
-"""Asks a model about the sentences of the golden set, exactly as POST /extract would.
+"""Ask a model about the German sentences, exactly as POST /extract does.
 
 Prompt, schema, repair and client are those of LiteLLMProvider; this module only watches the calls
 on their way, because a repair that worked does not show in the answer, and neither do the tokens

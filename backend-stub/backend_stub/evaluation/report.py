@@ -113,7 +113,7 @@ def record(result: Figures, bar: Bar, now: datetime | None = None) -> dict[str, 
         "deployments": result.deployments,
         "deployment_ids": list(result.deployment_ids),
         "date": (now or datetime.now(UTC)).isoformat(timespec="seconds"),
-        "golden_set": entries.fingerprint(),
+        "sentence_set": entries.fingerprint(),
         "prompt": prompt_fingerprint(),
         "sentences": result.sentences,
         "passed": not result.below(bar),
@@ -183,7 +183,7 @@ def _lines(result: Figures, bar: Bar) -> Iterator[str]:
         )
     else:
         yield "not passed: choose a more capable model, or lower the bar knowingly with"
-        yield "GOLDEN_MIN_RECALL, GOLDEN_MIN_PRECISION, GOLDEN_MIN_VALID_JSON"
+        yield "EVALUATION_MIN_RECALL, EVALUATION_MIN_PRECISION, EVALUATION_MIN_VALID_JSON"
 
 
 def _rates(tally: Tally) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Compares what a model found in a sentence with what the golden set expects. Pure: no I/O.
+"""Compare what a model found in a sentence with what it should have found. Pure: no I/O.
 
 An item is a hit when its type and its wording are those of an expected item; `normalise` says which
 wordings are the same, and a noun needs its article. Each expected item is hit once. What the entry

@@ -61,7 +61,7 @@ class Settings:
     litellm_config: Path = field(default_factory=_shipped_config, metadata={READER: Path})
     gateway_state_dir: Path = setting(Path, Path("/tmp/gateway"))  # noqa: S108 -- a tmpfs of its own in the container
     gateway_public_url: str | None = setting(str, None)
-    golden_results: Path = setting(Path, Path("/golden-results"))
+    evaluation_results: Path = setting(Path, Path("/golden-results"))
 
     # routing; these override router_settings in litellm_config.yaml
     routing_strategy: str | None = setting(choice(*STRATEGIES), None)

@@ -95,7 +95,7 @@ def load_rows(
         GatewayAnswerError: the gateway does not answer.
     """
     page = running.get(gateway, "/gateway/deployments", **({"check": "true"} if check else {}))
-    results = read_results(settings.golden_results)
+    results = read_results(settings.evaluation_results)
     judged = judged_aliases(effective)
     return [
         *(_running(entry, effective, results, judged) for entry in page["deployments"]),

@@ -18,6 +18,7 @@ NOT_FOR_USERS = {"STACK_VERSION"}
 def read_by_compose() -> dict[str, str]:
     """Return each variable that the compose files interpolate, with its default."""
     text = "".join(path.read_text() for path in REPOSITORY.glob("docker-compose*.yml"))
+    text = re.sub(r"\$\{GOLDEN_MIN_\w+:-\}", "", text)  # names of 0.1, read until 0.3
     return dict(re.findall(r"\$\{(\w+):?[-+]?([^}]*)\}", text))
 
 

@@ -36,7 +36,7 @@ EXCEPTIONS = {
     **dict.fromkeys(
         (
             *("HOST", "PORT", "DB_HOST", "DB_NAME", "DB_PORT", "DB_USER", "LITELLM_BASE_URL"),
-            *("GATEWAY_DB_NAME", "GATEWAY_DB_USER", "GATEWAY_STATE_DIR", "GOLDEN_RESULTS"),
+            *("GATEWAY_DB_NAME", "GATEWAY_DB_USER", "GATEWAY_STATE_DIR", "EVALUATION_RESULTS"),
             *("JOURNAL_DIR", "MODEL_SERVER_STATE", "OLLAMA_GGUF_DIR", "OLLAMA_HOST"),
             *("OLLAMA_MODELS", "PGDATA", "PGPORT", "POSTGRES_CONFIG_DIR", "PRISMA_ENGINE_DIR"),
             *("SECRETS_DIR", "SECRETS_MOUNT", "SCRIPT", "POSTGRES_EXTERNAL", "LITELLM_API_KEY"),
@@ -105,11 +105,11 @@ def read_by_code() -> set[str]:
     direct = found(r"""environ(?:\.get\(|\[)["']([A-Z_]+)["']""", *PYTHON)
     constants = found(r"""_VARIABLE = "([A-Z_]+)""", *PYTHON)
     secrets = found(r"""Secret\(\s*"([A-Z_]+)""", "gateway/gateway/secret_store.py")
-    golden = found(r"GOLDEN_MIN_[A-Z_]+", "docker-compose.yml")
+    evaluation = found(r"EVALUATION_MIN_[A-Z_]+", "docker-compose.yml")
     shell = found(r"\$\{([A-Z][A-Z_]+)[:+=-]", *SHELL)
     prices = {f"{provider.name}{WORD}" for provider in PROVIDERS}
     providers = {*MODEL_VARIABLES, *BASE_VARIABLES, *prices}
-    return fields | references | direct | constants | secrets | golden | shell | providers
+    return fields | references | direct | constants | secrets | evaluation | shell | providers
 
 
 def described() -> set[str]:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leave nothing of the caller's environment but a key, and let retries not wait."""
-    for name in (*Settings.model_fields, "golden_min_recall", "golden_min_precision"):
+    for name in (*Settings.model_fields, "evaluation_min_recall", "evaluation_min_precision"):
         monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
-    monkeypatch.delenv("GOLDEN_MIN_VALID_JSON", raising=False)
+    monkeypatch.delenv("EVALUATION_MIN_VALID_JSON", raising=False)
     monkeypatch.setenv("LITELLM_API_KEY", "sk-key")
     with stamina.set_testing(True, attempts=2):
         yield

@@ -48,9 +48,9 @@ def test_below(evaluate: Evaluate, gateway: FakeGateway, json_flag: tuple[str, .
 @pytest.mark.parametrize(
     ("option", "variable"),
     [
-        ("--min-recall", "GOLDEN_MIN_RECALL"),
-        ("--min-precision", "GOLDEN_MIN_PRECISION"),
-        ("--min-valid-json", "GOLDEN_MIN_VALID_JSON"),
+        ("--min-recall", "EVALUATION_MIN_RECALL"),
+        ("--min-precision", "EVALUATION_MIN_PRECISION"),
+        ("--min-valid-json", "EVALUATION_MIN_VALID_JSON"),
     ],
 )
 def test_bar(
@@ -100,7 +100,7 @@ def test_wrong_variable(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A variable of the bar that is no share ends with 2 and names the value."""
-    monkeypatch.setenv("GOLDEN_MIN_RECALL", "50%")
+    monkeypatch.setenv("EVALUATION_MIN_RECALL", "50%")
 
     with pytest.raises(SystemExit) as caught:
         main(["m"], transport=FakeGateway())
@@ -178,7 +178,7 @@ def test_record(evaluate: Evaluate, gateway: FakeGateway, tmp_path: Path) -> Non
     assert record["deployments"] == {DEPLOYMENT: 60}
     assert record["deployment_ids"] == ["abc"]
     assert record["date"].endswith("+00:00")
-    assert record["golden_set"] == entries.fingerprint()
+    assert record["sentence_set"] == entries.fingerprint()
     assert record["prompt"] == prompt_fingerprint()
     assert record["passed"] is True
     assert record["below"] == []

@@ -1,4 +1,4 @@
-"""The golden set: complete, even, tidy, and consistent with the scoring and the prompt."""
+"""The German sentences: complete, even, tidy, and consistent with the scoring and the prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The golden set's German, as far as a program can check it."""
+"""The sentences' German, as far as a program can check it."""
 
 from __future__ import annotations
 
