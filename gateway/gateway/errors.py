@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-LONGEST_MESSAGE = 2000
+MAX_MESSAGE = 2000
 """Characters. What a caller sent may be in a message, and must not come back unbounded."""
 
 
@@ -38,9 +38,7 @@ class GatewayError(Exception):
         retry_after: int | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        self.message = (
-            message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…"
-        )
+        self.message = message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…"
         super().__init__(self.message)
         self.status = status if status is not None else self.status
         self.type = type if type is not None else self.type

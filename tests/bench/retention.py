@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROWS = 5_000_000
 CHUNK = 250_000
 LOOK_SECONDS = 10.0
-LONGEST_HOURS = 3
+MAX_HOURS = 3
 
 
 def fill(stack: Stack, present: int, rows: int) -> None:
@@ -57,7 +57,7 @@ def watch(stack: Stack, secret: str, rows: int) -> dict[str, float]:
     seconds: list[float] = []
     memory = [stack.memory_mb()]
     next_look = begun
-    while time.monotonic() - begun < LONGEST_HOURS * 3600:
+    while time.monotonic() - begun < MAX_HOURS * 3600:
         started = time.monotonic()
         answer = ask(stack, secret)
         if not answer.ok:

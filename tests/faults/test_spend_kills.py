@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 SEED = int(os.environ.get("KILL_SEED") or secrets.randbits(32))
-MOST_ANSWERS = 25
+MAX_ANSWERS = 25
 """Between two kills there are up to so many."""
 
 RECOVERY_SECONDS = 90
@@ -167,9 +167,9 @@ def test_no_kill_loses_or_doubles_a_cost(
     models = (FREE, PRICED, TRANSLATED)
     with load(spending, payer, models=models, by_litellm=True) as running:
         for strike in rounds:
-            running.grew_by(chance.randint(1, MOST_ANSWERS), seconds=RECOVERY_SECONDS)
+            running.grew_by(chance.randint(1, MAX_ANSWERS), seconds=RECOVERY_SECONDS)
             strike(spending)
-        running.grew_by(MOST_ANSWERS, seconds=RECOVERY_SECONDS)
+        running.grew_by(MAX_ANSWERS, seconds=RECOVERY_SECONDS)
         came = len(running.answered_by_litellm)
         until(
             lambda: len(running.answered_by_litellm) > came,

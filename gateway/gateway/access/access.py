@@ -33,7 +33,7 @@ MASTER_KEY_NAME = "litellm_proxy_master_key"
 ADMIN_USER = "default_user_id"
 """The user that the master key's requests belong to: LITELLM_PROXY_ADMIN_NAME."""
 
-LONGEST_END_USER = 1024
+MAX_END_USER = 1024
 
 
 class Access:
@@ -276,7 +276,7 @@ class Access:
 
 
 def _check_end_user(end_user: str) -> None:
-    if len(end_user) > LONGEST_END_USER or "\0" in end_user:
+    if len(end_user) > MAX_END_USER or "\0" in end_user:
         raise refusals.wrong_end_user()
 
 

@@ -11,7 +11,7 @@ from gateway.access import refusals
 from gateway.access.database import DatabaseAwayError
 from gateway.access.identity import Identity, KnownCaller, make_identity, with_end_user
 from gateway.access.memory import Dependency, History, Kept, Recent
-from gateway.access.reader import MOST_AT_ONCE, Reader
+from gateway.access.reader import MAX_BATCH, Reader
 from gateway.access.rows import Common, Found, Wanted
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class KnownCallers:
             else:
                 identity.is_stale = True
             identity.used = False
-        for part in _parts(used, MOST_AT_ONCE):
+        for part in _parts(used, MAX_BATCH):
             then = self._history.now
             found = await self._reader.read_callers([_wanted(key) for key in part])
             for key, each in zip(part, found, strict=True):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from gateway.access.database import Database
 
-MOST_AT_ONCE = 200
-MOST_WAITING = 2_000
+MAX_BATCH = 200
+MAX_WAITING = 2_000
 RUNNING = 2
 """Statements under way at once for one kind of lookup."""
 
@@ -43,7 +43,7 @@ class LookUps(Generic[K]):
         """
         future = self._under_way.get(wanted) or self._waiting.get(wanted)
         if future is None:
-            if len(self._waiting) >= MOST_WAITING:
+            if len(self._waiting) >= MAX_WAITING:
                 raise refusals.too_many_lookups()
             future = self._waiting[wanted] = asyncio.get_running_loop().create_future()
             if len(self._tasks) < RUNNING:
@@ -63,7 +63,7 @@ class LookUps(Generic[K]):
 
     async def _work(self) -> None:
         while self._waiting:
-            batch = {key: self._waiting.pop(key) for key in list(self._waiting)[:MOST_AT_ONCE]}
+            batch = {key: self._waiting.pop(key) for key in list(self._waiting)[:MAX_BATCH]}
             self._under_way.update(batch)
             error: Exception = DatabaseAwayError("stopped")
             found: Sequence[Found] = ()

@@ -29,7 +29,7 @@ SUMS = "SHA256SUMS"
 JOURNAL = "journal/"
 DATABASE = "database/"
 PART_BYTES = 8 << 20
-MOST_BYTES = 128 << 20
+MAX_BYTES = 128 << 20
 """Of one member: they are held in memory one at a time."""
 
 _NAMES = re.compile(r"secrets\.json|manifest\.json|journal/\d+/[\w.-]+|database/\d{6}|SHA256SUMS")
@@ -93,7 +93,7 @@ def _raw_members(source: Readable) -> Iterator[tuple[str, bytes]]:
             for member in tar:
                 if not member.isreg() or not _NAMES.fullmatch(member.name):
                     raise DamagedBackupError("it holds what no backup of this stack holds")
-                if member.size > MOST_BYTES:
+                if member.size > MAX_BYTES:
                     raise DamagedBackupError("it was changed")
                 file = tar.extractfile(member)
                 yield member.name, file.read() if file is not None else b""

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 MAGIC = b"litellm-proxy-service sealed backup 1\n"
 FRAME_BYTES = 1 << 16
-MOST_MEMORY = 1 << 30
+MAX_MEMORY = 1 << 30
 """Bytes that a file may ask Argon2id to take; ours ask for a quarter of it."""
 
-MOST_PASSES = 16
+MAX_PASSES = 16
 
 _KEY_BYTES = sodium.crypto_secretstream_xchacha20poly1305_KEYBYTES
 _OVERHEAD = sodium.crypto_secretstream_xchacha20poly1305_ABYTES
@@ -106,7 +106,7 @@ class SealedReader:
         if len(header) < _HEADER.size:
             raise DamagedBackupError("it ends within its first bytes")
         passes, memory, salt, stream = _HEADER.unpack(header)
-        if memory > MOST_MEMORY or passes > MOST_PASSES:
+        if memory > MAX_MEMORY or passes > MAX_PASSES:
             raise DamagedBackupError("its first bytes were changed")
         try:
             key = _key(passphrase, salt, passes, memory)

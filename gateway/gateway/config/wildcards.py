@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     Concrete = Callable[[str, str], Deployment]
 
-MOST_NAMES = 512
-LONGEST_NAME = 256
+MAX_NAMES = 512
+MAX_NAME = 256
 _SPECIAL = "*+?\\^$|()"
 
 
 class Wildcards:
-    """Finds the deployments of a name; what was found is remembered, for MOST_NAMES names."""
+    """Finds the deployments of a name; what was found is remembered, for MAX_NAMES names."""
 
     def __init__(self, entries: Iterable[tuple[str, str, Concrete]]) -> None:
         """Take the wildcard deployments, in the order of the file.
@@ -47,7 +47,7 @@ class Wildcards:
         found = self._found.get(name)
         if found is not None:
             return found
-        if "*" in name or len(name) > LONGEST_NAME:
+        if "*" in name or len(name) > MAX_NAME:
             return ()
         for pattern, deployments in self._patterns:
             match = pattern.match(name)
@@ -60,7 +60,7 @@ class Wildcards:
         return ()
 
     def _remember(self, name: str, found: tuple[Deployment, ...]) -> None:
-        if len(self._found) >= MOST_NAMES:  # the oldest goes
+        if len(self._found) >= MAX_NAMES:  # the oldest goes
             del self._found[next(iter(self._found))]
         self._found[name] = found
 

@@ -6,7 +6,7 @@ no template more than 8 tokens (OpenAI 4, Llama 3 5, gpt-oss 6). What it puts ar
 `ceiling.TEMPLATE`. Pictures, sound, files and searches are not held by that: they are bounded by
 what the model takes in at all. Prices are the highest of any length, kind and service tier, of the
 dearest deployment that may answer; where an answer may have to be repaired, each may answer twice
-(routing/schema_repair.py, MOST_PAID).
+(routing/schema_repair.py, MAX_PAID_ANSWERS).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 REPAIR = 1024
 """Tokens of what an answer that is sent back to its model is told (routing/schema_check.py)."""
 
-MOST_SEARCHES = 20
+MAX_SEARCHES = 20
 """Searches in the web that one answer makes."""
 
 BYTES_PER_SECOND = 500
@@ -114,7 +114,7 @@ def _tokens(ceiling: Ceiling, shape: _Shape) -> tuple[int, int]:
 
 def _dollars(ceiling: Ceiling, shape: _Shape, request: Request, given: int, most: int) -> float:
     cost = given * ceiling.prompt + most * ceiling.completion + _beside_tokens(ceiling, request)
-    cost += (MOST_SEARCHES if ceiling.searches else shape.searches) * ceiling.per_search
+    cost += (MAX_SEARCHES if ceiling.searches else shape.searches) * ceiling.per_search
     return cost * ceiling.multiplier + ceiling.fixed
 
 
@@ -122,7 +122,7 @@ def _shape(request: Request) -> _Shape:
     body, operation = request.body, request.operation
     if "extra_body" in body:  # is put over the other fields, and was not looked at by anybody
         body = {**body, **body["extra_body"]}
-    prompt, searches = request.size, MOST_SEARCHES if _searches(body) else 0
+    prompt, searches = request.size, MAX_SEARCHES if _searches(body) else 0
     if searches or operation is Operation.TRANSCRIPTION or _holds_more_than_text(body):
         prompt = -1
     answers = 0

@@ -28,7 +28,7 @@ EVERYTHING = "everything"
 REPLICAS_CHANGED = "gateways"
 """The payload that asks gateways to read the tables of `gateway.replicas`."""
 
-LONGEST_PAYLOAD = 7_000
+MAX_PAYLOAD = 7_000
 """The most bytes of a payload; Postgres refuses to commit one of 8,000."""
 
 TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -75,7 +75,7 @@ BEGIN
             payload := payload || jsonb_build_array(changed ->> TG_ARGV[i]);
         END LOOP;
         PERFORM pg_notify('{CHANNEL}',
-            CASE WHEN octet_length(payload::text) > {LONGEST_PAYLOAD} THEN '{EVERYTHING}'
+            CASE WHEN octet_length(payload::text) > {MAX_PAYLOAD} THEN '{EVERYTHING}'
             ELSE payload::text END);  -- the same one twice in a transaction is sent once
     END LOOP;
     RETURN NULL;

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gateway.config.deployment import Beyond
     from gateway.request import Controls, Operation
 
-LONGEST_MODEL = 256
-LONGEST_END_USER = 512
+MAX_MODEL = 256
+MAX_END_USER = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,8 @@ def model_of(body: dict[str, Any], in_path: str | None) -> str:
     model = in_path or body.get("model")
     if not isinstance(model, str) or not model:
         raise invalid("model", model, "the name of a model; GET /v1/models lists them")
-    if len(model) > LONGEST_MODEL:
-        raise InvalidRequestError(
-            f"'model' is longer than {LONGEST_MODEL} characters", param="model"
-        )
+    if len(model) > MAX_MODEL:
+        raise InvalidRequestError(f"'model' is longer than {MAX_MODEL} characters", param="model")
     return model
 
 
@@ -82,10 +80,8 @@ def end_user_of(body: dict[str, Any]) -> str | None:
         return None
     if not isinstance(user, str):
         raise invalid("user", user, "a string")
-    if len(user) > LONGEST_END_USER:
-        raise InvalidRequestError(
-            f"'user' is longer than {LONGEST_END_USER} characters", param="user"
-        )
+    if len(user) > MAX_END_USER:
+        raise InvalidRequestError(f"'user' is longer than {MAX_END_USER} characters", param="user")
     return user
 
 

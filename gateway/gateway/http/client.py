@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from gateway.http.asgi import Message
 
-LONGEST_USER_AGENT = 200
-LONGEST_TRACEPARENT = 200
+MAX_USER_AGENT = 200
+MAX_TRACEPARENT = 200
 
 
 def client_of(
@@ -31,8 +31,8 @@ def client_of(
         peer = _forwarded(headers, trusted_proxies) or peer
     return Client(
         peer,
-        headers.get(b"user-agent", b"")[:LONGEST_USER_AGENT].decode("latin-1"),
-        headers.get(b"traceparent", b"")[:LONGEST_TRACEPARENT].decode("latin-1"),
+        headers.get(b"user-agent", b"")[:MAX_USER_AGENT].decode("latin-1"),
+        headers.get(b"traceparent", b"")[:MAX_TRACEPARENT].decode("latin-1"),
     )
 
 

@@ -24,7 +24,7 @@ _HEADERS = (
 )
 CALL_ID = b"x-litellm-call-id"
 _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-LONGEST_KEY = 1024
+MAX_KEY = 1024
 
 
 def secret_of(headers: Mapping[bytes, bytes]) -> str | None:
@@ -32,7 +32,7 @@ def secret_of(headers: Mapping[bytes, bytes]) -> str | None:
     for name in _HEADERS:
         value = headers.get(name)
         if value:
-            text = value[:LONGEST_KEY].decode("latin-1").strip()
+            text = value[:MAX_KEY].decode("latin-1").strip()
             scheme, _, rest = text.partition(" ")
             return rest.strip() if rest and scheme.lower() in ("bearer", "basic") else text
     return None

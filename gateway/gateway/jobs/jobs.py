@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 FIRST_WAIT = 0.5
-LONGEST_WAIT = 30.0
+MAX_WAIT = 30.0
 MINUTE = 60.0
 AFTER_THE_MINUTE = 0.2
 """Seconds, so that a budget that is due on the minute is past due."""
@@ -164,7 +164,7 @@ async def _until_done(
                 told = words
                 LOG.warning("%s: %s; trying again", name, words)
             await asyncio.sleep(wait)
-            wait = min(2 * wait, LONGEST_WAIT)
+            wait = min(2 * wait, MAX_WAIT)
         else:
             return
 

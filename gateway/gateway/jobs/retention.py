@@ -32,7 +32,7 @@ RUN_SECONDS = 300.0
 STATEMENT_SECONDS = 30.0
 PAUSE_SECONDS = 0.1
 """The pause between two batches, so that requests get their turn."""
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 
 DELETES = {
     "LiteLLM_SpendLogs": (("request_id",), "startTime"),
@@ -91,7 +91,7 @@ async def delete_old_rows(  # noqa: PLR0913 -- three are bounds with defaults
             deleted = await _delete_batch(connection, table, cutoff, deadline - clock())
         except psycopg.Error as error:
             failures += 1
-            if connection.closed or failures >= MOST_FAILURES:
+            if connection.closed or failures >= MAX_FAILURES:
                 raise
             LOG.warning("a batch of old rows was not deleted: %s", type(error).__name__)
             deleted = BATCH  # there may be more

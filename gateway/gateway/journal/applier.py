@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("gateway.journal.applier")
 
 FIRST_WAIT = 0.2
-LONGEST_WAIT = 3.0
+MAX_WAIT = 3.0
 
 # A server that vanishes is noticed within seconds, not when TCP gives up after 15 minutes.
 CONNECTION: dict[str, Any] = {
@@ -95,7 +95,7 @@ class Applier:
             while not self._try_to_apply(batch, folder):
                 self._listen(wait)
                 self._end_if_late()
-                wait = min(wait * 2, LONGEST_WAIT)
+                wait = min(wait * 2, MAX_WAIT)
             reader.done(batch)
             is_own = reader is self._own
             self._channel.send(

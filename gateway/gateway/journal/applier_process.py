@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 10.0
+MAX_PAUSE = 10.0
 LONG_LIFE = 60.0
 """An applier that ran for this many seconds before it died is started again after FIRST_PAUSE."""
 
@@ -99,7 +99,7 @@ class ApplierProcess:
             pause = FIRST_PAUSE if loop.time() - started > LONG_LIFE else pause
             LOG.warning("the journal's applier has ended and is started again in %g s", pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, MAX_PAUSE)
 
     async def _run_once(self) -> None:
         """Run one process to its end."""

@@ -41,7 +41,7 @@ RETRY_SECONDS = 2.0
 It is also the longest time that a line which no request waits for may stay in memory only.
 """
 
-LONGEST_HEADER = 4096
+MAX_HEADER = 4096
 
 QUICK_SECONDS = 0.001
 """A disk whose median flush takes less is quick."""
@@ -273,7 +273,7 @@ def _holds_records(path: Path, offset: int) -> bool:
     """Return whether a file holds more than its header from an offset on."""
     with path.open("rb") as file:
         file.seek(offset)
-        start = file.read(LONGEST_HEADER).rstrip(b"\0")
+        start = file.read(MAX_HEADER).rstrip(b"\0")
     return start.partition(b"\n")[2] != b"" if is_header(start) else start != b""
 
 

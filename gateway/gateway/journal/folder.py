@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-MOST_WRITERS = 64
+MAX_WRITERS = 64
 OWNER = "owner"
 """The file that names the journal of the gateway that has the folder, or had it last."""
 
@@ -47,7 +47,7 @@ def claim(root: Path) -> Claim:
     Raises:
         JournalFolderError: `root` cannot be written to, or every folder is held.
     """
-    for number in range(1, MOST_WRITERS + 1):
+    for number in range(1, MAX_WRITERS + 1):
         try:
             found = _try_to_claim(root / f"{number}")
         except OSError as error:
@@ -58,7 +58,7 @@ def claim(root: Path) -> Claim:
         if found is not None:
             return found
     raise JournalFolderError(
-        f"{MOST_WRITERS} gateways keep their spend journal in {root} already\n"
+        f"{MAX_WRITERS} gateways keep their spend journal in {root} already\n"
         "    let JOURNAL_DIR name another folder"
     )
 

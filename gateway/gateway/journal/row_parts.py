@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gateway.request import Attempt, Bill
 
-MOST_SECONDS = 600
+MAX_SECONDS = 600
 _SECONDS: dict[int, str] = {}
 """Seconds since the epoch as text: formatting one takes longer than the rest of a row's times."""
 
@@ -72,7 +72,7 @@ def iso(seconds: float) -> str:
     whole = int(seconds)
     text = _SECONDS.get(whole)
     if text is None:
-        if len(_SECONDS) >= MOST_SECONDS:
+        if len(_SECONDS) >= MAX_SECONDS:
             _SECONDS.clear()
         text = _SECONDS[whole] = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
     return f"{text}.{int((seconds - whole) * 1000):03d}Z"

@@ -28,7 +28,7 @@ LOG = logging.getLogger(__name__)
 FOLD_SECONDS = 30.0
 """A cost that has been in the database this long is in every snapshot that may still arrive."""
 
-MOST_IDLE_ACCOUNTS = 10_000
+MAX_IDLE_ACCOUNTS = 10_000
 """From this many accounts on, idle ones without limits are forgotten.
 
 Any caller can make up end users, so their number has no bound.
@@ -87,7 +87,7 @@ class Limits:
         self._applied = -1
         self._foldable = -1
         self._applied_at: deque[tuple[float, int]] = deque()
-        self._forget_beyond = MOST_IDLE_ACCOUNTS
+        self._forget_beyond = MAX_IDLE_ACCOUNTS
         self._part: Callable[[int], int] = _whole
         self._want: Callable[[Account], None] | None = None
         self._is_cut_off = _never
@@ -396,7 +396,7 @@ class Limits:
             if account.is_forgettable(now, self._applied):
                 del self._accounts[key]
                 self._by_snapshot.pop(id(account.entity), None)
-        self._forget_beyond = max(MOST_IDLE_ACCOUNTS, 2 * len(self._accounts))
+        self._forget_beyond = max(MAX_IDLE_ACCOUNTS, 2 * len(self._accounts))
 
 
 def _is_full(account: Account) -> bool:

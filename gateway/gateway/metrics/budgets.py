@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FRESH_SECONDS = 10.0
-MOST_KEYS = 100
+MAX_KEYS = 100
 """So many keys are told of, those nearest to their budget; a label a key would have no bound."""
 
 # The start of its hash stands for a key without a name, as in `./run status`; never a part of it.
@@ -75,7 +75,7 @@ class KeyBudgets:
 
     def _ask(self) -> list[KeyBudget]:
         with psycopg.connect(self._url, autocommit=True, **CONNECTION) as connection:
-            rows = connection.execute(QUERY, [MOST_KEYS]).fetchall()
+            rows = connection.execute(QUERY, [MAX_KEYS]).fetchall()
         return [
             KeyBudget(name, spent, budget, None if resets is None else float(resets))
             for name, spent, budget, resets in rows

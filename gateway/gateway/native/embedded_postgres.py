@@ -32,7 +32,7 @@ RUNTIME = "python_PostgresServer"
 
 REQUIREMENTS = FOLDER / "embedded-postgres-requirements.txt"
 DATABASE = "litellm"
-LONGEST_PATH = 80
+MAX_PATH = 80
 """Characters of the folder's path. A Unix socket's path ends at 103 on macOS; beyond it the package
 would put the socket, which wants no password, where other users can open it."""
 
@@ -62,7 +62,7 @@ def embedded_postgres(folders: Folders) -> Iterator[str]:
 def _require_usable(data: os.PathLike[str]) -> None:
     if os.geteuid() == 0:
         raise _problem("PostgreSQL does not run as root", "start as an ordinary user")
-    if len(str(data)) > LONGEST_PATH:
+    if len(str(data)) > MAX_PATH:
         raise _problem(
             f"the path {data} is too long for its socket",
             "move the checkout to a shorter path",

@@ -14,7 +14,7 @@ import httptools
 
 from gateway.providers.response import BrokenConnectionError, NotHttpError, Response
 
-LONGEST_HEAD = 1 << 18
+MAX_HEAD = 1 << 18
 """Bytes before the headers are complete; llhttp has no bound of its own."""
 
 WRITTEN_AT_ONCE = 1 << 16
@@ -104,7 +104,7 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, zlib.error) as error:
             self._fail(NotHttpError(str(error)))
             self.abort()
-        if self._head_size > LONGEST_HEAD:
+        if self._head_size > MAX_HEAD:
             self._fail(NotHttpError("its headers do not end"))
             self.abort()
         response.wake()

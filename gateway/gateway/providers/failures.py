@@ -20,7 +20,7 @@ from gateway.routing.failure import AttemptFailedError, Failure, FailureKind, Re
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LONGEST_MESSAGE = 2000
+MAX_MESSAGE = 2000
 ERRORS = range(400, 600)
 SERVER_ERROR = 500
 
@@ -99,7 +99,7 @@ def failure_of_error(status: int, document: object, retry_after: str | None = No
         retry_after: the header.
     """
     error = _error_in(document)
-    message = str(error.get("message") or "")[:LONGEST_MESSAGE]
+    message = str(error.get("message") or "")[:MAX_MESSAGE]
     code, param, kind_of_error = (
         _text_of(error.get("code")),
         _text_of(error.get("param")),
@@ -161,7 +161,7 @@ def refused(
     failure = Failure(
         FailureKind.REQUEST,
         status,
-        message=message[:LONGEST_MESSAGE],
+        message=message[:MAX_MESSAGE],
         error_type="invalid_request_error",
         error_param=param,
         error_code=code,

@@ -33,7 +33,7 @@ provider may have taken it, and would be paid twice. Whether another try is due 
 MOVED = frozenset({307, 308})
 """Redirects that keep method and body; a POST that others turn into a GET is no use."""
 
-MOST_MOVES = 3
+MAX_REDIRECTS = 3
 ERROR_LIMIT = 1 << 20
 ERROR_SECONDS = 10.0
 KEPT_HEADERS = ("x-ratelimit-", "x-request-id", "request-id", "openai-", "retry-after")
@@ -101,7 +101,7 @@ class HttpClient:
         loop = asyncio.get_running_loop()
         ends = loop.time() + timeouts.answer
         try:
-            for _ in range(MOST_MOVES):
+            for _ in range(MAX_REDIRECTS):
                 connection = self._idle(target, loop)
                 if connection is None:
                     connection = await self._connect(target, timeouts, whole=whole)

@@ -7,12 +7,12 @@ leave out the empty line between events.
 
 from __future__ import annotations
 
-LONGEST_LINE = 32 << 20
+MAX_LINE = 32 << 20
 """Bytes. A chunk may hold an image or audio in base64."""
 
 
 class LineTooLongError(Exception):
-    """A line that does not end within LONGEST_LINE."""
+    """A line that does not end within MAX_LINE."""
 
 
 class Lines:
@@ -20,7 +20,7 @@ class Lines:
 
     __slots__ = ("_held", "_length", "_longest")
 
-    def __init__(self, longest: int = LONGEST_LINE) -> None:
+    def __init__(self, longest: int = MAX_LINE) -> None:
         self._held: list[bytes] = []
         self._length = 0
         self._longest = longest

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gateway.providers.connection import Connection
 
-MOST_BUFFERED = 1 << 17
+MAX_BUFFERED = 1 << 17
 """Bytes of an answer that wait for its reader before the server is asked to wait."""
 
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
@@ -146,7 +146,7 @@ class Response:
         if part:
             self._parts.append(part)
             self._size += len(part)
-        return self._size > MOST_BUFFERED and not self._whole
+        return self._size > MAX_BUFFERED and not self._whole
 
     def end(self) -> None:
         """Take note that the body has ended."""

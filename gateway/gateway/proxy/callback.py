@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 
 SECRET_VARIABLE = "GATEWAY_IDENTITY_SECRET"  # noqa: S105 -- a variable's name; hexadecimal digits
 
-LONGEST_TEXT = 200
+MAX_TEXT = 200
 """Characters of a header that is handed on, as of a request that comes to the gateway itself."""
 
 HEADERS_ELSEWHERE = {
@@ -73,8 +73,8 @@ class SignedIdentity(CustomLogger):  # type: ignore[misc]  # LiteLLM is not type
                     call_type=str(call_type),
                     controls=controls,
                     address=headers.get("x-forwarded-for", ""),
-                    user_agent=headers.get("user-agent", "")[:LONGEST_TEXT],
-                    traceparent=headers.get("traceparent", "")[:LONGEST_TEXT],
+                    user_agent=headers.get("user-agent", "")[:MAX_TEXT],
+                    traceparent=headers.get("traceparent", "")[:MAX_TEXT],
                 ),
                 self._secret,
                 self._clock(),

@@ -30,11 +30,11 @@ left is LiteLLM's translation, and the later calls of a request that calls tools
 CLOCK_SKEW = 5.0
 """Seconds by which two containers' clocks may differ."""
 
-MOST_USES = 8
+MAX_USES = 8
 """Calls that one signature may make. LiteLLM retries nothing (`num_retries: 0`), but a request that
 calls MCP tools inside LiteLLM asks its model once a turn, with the same headers."""
 
-LONGEST_TOKEN = 12_000
+MAX_TOKEN = 12_000
 """Characters: less than the longest header that uvicorn reads, with room for the others."""
 
 _CONTEXT = b"gateway internal endpoint, identity, 1"
@@ -108,7 +108,7 @@ def sign(identity: Identity, secret: bytes, now: float) -> str:
         content["controls"] = dict(identity.controls)
     payload = _encode(json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
     token = f"{payload}.{_encode(_mac(payload, secret))}"
-    if len(token) > LONGEST_TOKEN:
+    if len(token) > MAX_TOKEN:
         message = "the request's metadata, tags and fallbacks are too long to be handed on"
         raise IdentityError(message)
     return token
@@ -121,7 +121,7 @@ def verify(token: str, secret: bytes, now: float) -> Identity:
         IdentityError: it was not signed with this secret, or its time is over.
     """
     payload, dot, signature = token.partition(".")
-    if not dot or len(token) > LONGEST_TOKEN:
+    if not dot or len(token) > MAX_TOKEN:
         message = "no signed identity"
         raise IdentityError(message)
     try:
@@ -143,10 +143,10 @@ class UseCounter:
     """Counts how often each identity was used, so that a copied one is soon worth nothing.
 
     It forgets an identity when that expires anyway. Of one process: behind several gateways a token
-    can be used MOST_USES times at each.
+    can be used MAX_USES times at each.
     """
 
-    def __init__(self, most: int = MOST_USES) -> None:
+    def __init__(self, most: int = MAX_USES) -> None:
         self._most = most
         self._uses: dict[str, tuple[float, int]] = {}  # nonce → expiry, uses; oldest first
 

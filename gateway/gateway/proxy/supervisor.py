@@ -29,7 +29,7 @@ POLL = 0.25
 """Seconds between two health checks while LiteLLM starts."""
 
 NICENESS = 10
-SHORTEST_WAIT, LONGEST_WAIT = 1.0, 60.0
+MIN_WAIT, MAX_WAIT = 1.0, 60.0
 """Seconds before it is started again; doubled each time it dies without having been ready."""
 
 
@@ -128,13 +128,13 @@ class Supervisor:
         return True
 
     async def _run(self) -> None:
-        wait = SHORTEST_WAIT
+        wait = MIN_WAIT
         while True:
             await self._wanted.wait()
             was_ready = await self._run_once()
             if not self._wanted.is_set():  # stopped because nobody used it
                 continue
-            wait = SHORTEST_WAIT if was_ready else min(wait * 2, LONGEST_WAIT)
+            wait = MIN_WAIT if was_ready else min(wait * 2, MAX_WAIT)
             LOG.warning("LiteLLM %s; starting it again in %g s", self.why, wait)
             await asyncio.sleep(wait)
 

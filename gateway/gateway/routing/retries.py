@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from gateway.routing.failure import Failure
 
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 8.0
+MAX_PAUSE = 8.0
 JITTER = 0.75
-LONGEST_RETRY_AFTER = 60.0
+MAX_RETRY_AFTER = 60.0
 """Seconds; LiteLLM's constants.py, and utils.py `calculate_retry_after`."""
 
 WORTH_ANOTHER_TRY = frozenset({408, 409})
@@ -96,14 +96,14 @@ class RetryRules:
             failure: the failure of the previous attempt.
             retry: 0 before the first retry.
         """
-        if failure.retry_after is not None and 0 < failure.retry_after <= LONGEST_RETRY_AFTER:
+        if failure.retry_after is not None and 0 < failure.retry_after <= MAX_RETRY_AFTER:
             return failure.retry_after + _jitter()
         return self.pause_for_room(retry)
 
     def pause_for_room(self, retry: int) -> float:
         """Return the seconds to wait if the provider named none: twice as long each time."""
         growing: float = FIRST_PAUSE * 2.0 ** min(retry, 16)
-        return min(max(growing, self._router.retry_after), LONGEST_PAUSE) + _jitter()
+        return min(max(growing, self._router.retry_after), MAX_PAUSE) + _jitter()
 
 
 def _jitter() -> float:

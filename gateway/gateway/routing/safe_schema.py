@@ -25,9 +25,9 @@ Schema = dict[str, Any]
 NOTHING_FROM_THE_NET: Registry[Any] = Registry()
 """By default jsonschema fetches a `$ref` that is a URL, so a caller could have any URL fetched."""
 
-MOST_STEPS = 1_000_000
+MAX_STEPS = 1_000_000
 """The most steps that a regular expression's search may take, by its form and the text's length."""
-MOST_CHOICES = 16
+MAX_CHOICES = 16
 """From this many alternatives and optional parts on, an expression is not checked.
 
 Each of them may double the steps.
@@ -77,9 +77,9 @@ def is_cheap(pattern: str, length: int) -> bool:
         return False
     exponent = len(REPEATED.findall(pattern)) + (not pattern.startswith("^"))
     choices = len(OPTIONAL.findall(pattern))
-    if choices >= MOST_CHOICES:
+    if choices >= MAX_CHOICES:
         return False
-    return bool((length + 1) ** min(exponent, 8) * 2**choices <= MOST_STEPS)
+    return bool((length + 1) ** min(exponent, 8) * 2**choices <= MAX_STEPS)
 
 
 def bounded_class_for(schema: Schema) -> Any:  # noqa: ANN401 -- jsonschema makes its classes

@@ -24,9 +24,9 @@ from gateway.routing.safe_schema import (
 )
 
 Message = dict[str, Any]
-LONGEST_VALUE = 200
-LONGEST_SCHEMA = 32 << 10
-LONGEST_ANSWER = 1 << 20
+MAX_VALUE = 200
+MAX_SCHEMA = 32 << 10
+MAX_ANSWER = 1 << 20
 """In bytes; anything longer is not checked."""
 
 SHORT = 2 << 10
@@ -38,7 +38,7 @@ KEYWORDS = 5_000
 UNBOUNDED = frozenset({"patternProperties", "$dynamicRef", "$recursiveRef"})
 """Keywords whose cost has no bound here; schemas with one of them are not checked."""
 
-MOST_KNOWN = 64
+MAX_KNOWN = 64
 _KNOWN: dict[bytes, RequestedSchema | None] = {}
 """Known schemas by their JSON: reading one takes far longer than checking an answer, and callers
 send the same ones repeatedly."""
@@ -62,7 +62,7 @@ class RequestedSchema:
 
     async def violation(self, answer: str) -> str | None:
         """Return how an answer breaks the schema, in words for a model; None if it does not."""
-        if len(answer) > LONGEST_ANSWER:
+        if len(answer) > MAX_ANSWER:
             return None
         if self._size + len(answer) <= SHORT:
             try:
@@ -104,12 +104,12 @@ async def requested_schema(response_format: object) -> RequestedSchema | None:
         text = orjson.dumps(schema)
     except TypeError:  # nested deeper than orjson allows
         return None
-    if len(text) > LONGEST_SCHEMA:
+    if len(text) > MAX_SCHEMA:
         return None
     if text in _KNOWN:
         return _KNOWN[text]
     found = await asyncio.get_running_loop().run_in_executor(_BESIDE, _read, text)
-    if len(_KNOWN) >= MOST_KNOWN:
+    if len(_KNOWN) >= MAX_KNOWN:
         _KNOWN.clear()
     _KNOWN[text] = found
     return found
@@ -142,4 +142,4 @@ def repair_messages(messages: list[Message], answer: str, broken: str) -> list[M
 
 
 def _shortened(message: str) -> str:
-    return message if len(message) <= LONGEST_VALUE else f"{message[:LONGEST_VALUE]}…"
+    return message if len(message) <= MAX_VALUE else f"{message[:MAX_VALUE]}…"

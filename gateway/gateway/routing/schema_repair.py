@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.routing.schema_check import RequestedSchema
     from gateway.routing.tracked import TrackedDeployment
 
-MOST_PAID = 2
+MAX_PAID_ANSWERS = 2
 """The most answers of one deployment that a request pays for; costs/bound.py reserves as many."""
 
 
@@ -31,10 +31,10 @@ async def schema_of(request: Request) -> RequestedSchema | None:
 
 
 def is_paid_out(request: Request, tracked: TrackedDeployment) -> bool:
-    """Return whether a request has paid a deployment MOST_PAID times, and may not ask it again."""
+    """Return whether a request has paid a deployment for MAX_PAID_ANSWERS, the most it may."""
     attempts = request.attempts
     paid = sum(e.bill is not None and e.deployment is tracked.deployment for e in attempts)
-    return paid >= MOST_PAID
+    return paid >= MAX_PAID_ANSWERS
 
 
 def text_of(answer: Answer) -> str | None:

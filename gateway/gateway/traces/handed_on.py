@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.http.asgi import App, Message, Receive, Send
 
 PLACE = b"traceparent"
-LONGEST_PATH = 100
+MAX_PATH = 100
 _FORMAT = TraceContextTextMapPropagator()
 _ERROR = 400
 """The first status of an error in HTTP."""
@@ -63,7 +63,7 @@ class HandedOn:
             SpanKind.SERVER,
             attributes={
                 "request_id": headers.get(CALL_ID, b"").decode("latin-1"),
-                "url.path": path[:LONGEST_PATH],
+                "url.path": path[:MAX_PATH],
             },
         )
 

@@ -56,7 +56,7 @@ CHECKS_STATUS = frozenset(
 look at the status themselves, and raise the provider's exception class with nothing behind it."""
 
 UNREADABLE = "its answer cannot be read"
-LONGEST_CHAIN = 12
+MAX_CHAIN = 12
 LONGEST = 2000
 BAD_REQUEST = 400
 SERVER_ERROR = 500
@@ -131,7 +131,7 @@ def _is_unreadable(chain: list[BaseException], arguments: Mapping[str, Any]) -> 
 def _chain(error: BaseException) -> list[BaseException]:
     found: list[BaseException] = []
     current: BaseException | None = error
-    while current is not None and len(found) < LONGEST_CHAIN:
+    while current is not None and len(found) < MAX_CHAIN:
         found.append(current)
         current = current.__cause__ or current.__context__
     return found

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from gateway.worker.streams import Stream
     from gateway.worker.wire import Ask
 
-LONGEST_REQUEST = 1 << 30
+MAX_REQUEST = 1 << 30
 """Bytes; the gateway has its own limit, which is lower."""
 
 NEEDS_USAGE = frozenset({Operation.CHAT, Operation.COMPLETION, Operation.EMBEDDING})
@@ -58,7 +58,7 @@ class Server:
 
     def app(self) -> web.Application:
         """Return the application."""
-        app = web.Application(client_max_size=LONGEST_REQUEST)
+        app = web.Application(client_max_size=MAX_REQUEST)
         app.router.add_post("/ask", self.ask)
         app.router.add_post("/stop/{id}", self.stop)
         return app

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-LONGEST_SOCKET = 100
+MAX_SOCKET = 100
 """Characters: Linux takes 107, macOS 103 (sun_path)."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+FIRST_PAUSE, MAX_PAUSE = 0.5, 30.0
 """Seconds before a worker that died is started again; doubled each time."""
 
 WELL = 60.0
@@ -145,7 +145,7 @@ class Worker:
                 pause = FIRST_PAUSE
             LOG.error("the worker ended%s; starting it again in %g s", last_words, pause)
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE)
 
     async def _run(self) -> str:
         """Run one process to its end; return why it ended, for the log."""
@@ -229,7 +229,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 def _private_folder(parent: Path) -> Path:
     """Return a new folder that nobody else can look into, with a path short enough for a socket."""
     parent.mkdir(parents=True, exist_ok=True)
-    is_short = len(str(parent)) + len("/worker-12345678/worker.sock") <= LONGEST_SOCKET
+    is_short = len(str(parent)) + len("/worker-12345678/worker.sock") <= MAX_SOCKET
     return Path(tempfile.mkdtemp(prefix="worker-", dir=parent if is_short else None))
 
 

@@ -68,7 +68,7 @@ def test_who_comes_while_others_are_read_is_read_together() -> None:
 
 def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look-up is refused at once when too many are waiting already."""
-    monkeypatch.setattr(reader, "MOST_WAITING", 3)
+    monkeypatch.setattr(reader, "MAX_WAITING", 3)
 
     async def main() -> None:
         look_ups: LookUps[str] = LookUps(Slow())

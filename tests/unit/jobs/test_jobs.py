@@ -53,7 +53,7 @@ def test_a_database_that_is_away_is_waited_for(
 ) -> None:
     """The health is red with a reason, the log says it once, and nothing ends."""
     monkeypatch.setattr(jobs_module, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(jobs_module, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(jobs_module, "MAX_WAIT", 0.01)
     jobs = Jobs(settings(), closed_url, ["extraction-model"])
     assert jobs.reasons() == ["the backend's virtual key is not set up: not written yet"]
 

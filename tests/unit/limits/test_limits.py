@@ -270,7 +270,7 @@ def test_a_journal_of_another_gateway_moves_nothing() -> None:
 
 def test_end_users_without_limits_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Idle end users without limits are forgotten beyond a number; those with a budget stay."""
-    monkeypatch.setattr(limits_module, "MOST_IDLE_ACCOUNTS", 10)
+    monkeypatch.setattr(limits_module, "MAX_IDLE_ACCOUNTS", 10)
     limits = Limits()
     limits._forget_beyond = 10
     for number in range(100):

@@ -186,7 +186,7 @@ def test_an_answer_that_is_none_is_a_failure(answer: bytes, kind: FailureKind) -
 
 def test_headers_without_an_end_are_not_collected_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Response headers over the limit are a failure, so they cannot fill the memory."""
-    monkeypatch.setattr(connection_module, "LONGEST_HEAD", 1000)
+    monkeypatch.setattr(connection_module, "MAX_HEAD", 1000)
     assert failing(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000) is FailureKind.FAILING
 
 
@@ -245,7 +245,7 @@ def test_what_comes_unasked_is_no_answer() -> None:
 
 def test_a_server_is_asked_to_wait_for_a_slow_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large answer that is read slowly is not collected in memory."""
-    monkeypatch.setattr(response, "MOST_BUFFERED", 1000)
+    monkeypatch.setattr(response, "MAX_BUFFERED", 1000)
     size = 20_000_000
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
 

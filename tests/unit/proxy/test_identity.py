@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.proxy.identity import (
     LIFETIME,
-    MOST_USES,
+    MAX_USES,
     Identity,
     IdentityError,
     UseCounter,
@@ -105,7 +105,7 @@ def test_controls_that_no_header_can_hold_are_refused_when_they_are_signed() -> 
 def test_a_copied_token_is_soon_used_up_and_others_are_not() -> None:
     """A token that is used too often is refused, while other tokens are not."""
     uses, identity = UseCounter(), verify(sign(SOMEBODY, SECRET, NOW), SECRET, NOW)
-    for _ in range(MOST_USES):
+    for _ in range(MAX_USES):
         uses.count(identity, NOW)
     with pytest.raises(IdentityError, match="too often"):
         uses.count(identity, NOW)

@@ -26,7 +26,7 @@ ONCE = {
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for no retry."""
     monkeypatch.setattr("gateway.routing.retries.RetryRules.pause_for_room", lambda *_: 0.0)
-    monkeypatch.setattr("gateway.routing.retries.LONGEST_RETRY_AFTER", 0.0)
+    monkeypatch.setattr("gateway.routing.retries.MAX_RETRY_AFTER", 0.0)
 
 
 @pytest.mark.parametrize("outcome", ONCE)

@@ -86,10 +86,10 @@ _READ = frozenset(
     {"fallbacks", "disable_fallbacks", "num_retries", "timeout", "request_timeout", "metadata"}
     | {"litellm_metadata", "tags", "litellm_session_id", "litellm_trace_id", "stream_timeout"}
 )
-MOST_RETRIES = 20
-MOST_SECONDS = 3600.0
-MOST_TAGS = 50
-LONGEST_TAG = 200
+MAX_RETRIES = 20
+MAX_SECONDS = 3600.0
+MAX_TAGS = 50
+MAX_TAG = 200
 
 
 def take_controls(body: dict[str, Any]) -> tuple[Controls, list[Beyond]]:
@@ -160,7 +160,7 @@ def _tags(param: str, value: object) -> list[str]:
         return []
     strings(param, value)
     found: list[str] = value  # type: ignore[assignment] # as above
-    return [tag[:LONGEST_TAG] for tag in found[:MOST_TAGS]]
+    return [tag[:MAX_TAG] for tag in found[:MAX_TAGS]]
 
 
 def _fallbacks(value: object) -> tuple[str, ...] | None:
@@ -185,8 +185,8 @@ def _fallbacks(value: object) -> tuple[str, ...] | None:
 def _retries(value: object) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_RETRIES:
-        raise invalid("num_retries", value, f"a whole number from 0 to {MOST_RETRIES}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_RETRIES:
+        raise invalid("num_retries", value, f"a whole number from 0 to {MAX_RETRIES}")
     return value
 
 
@@ -194,6 +194,6 @@ def _timeout(value: object) -> float | None:
     if value is None:
         return None
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not 0 < value <= MOST_SECONDS:  # type: ignore[operator] # a number
-        raise invalid("timeout", value, f"seconds, more than 0 and at most {MOST_SECONDS:g}")
+    if not is_number or not 0 < value <= MAX_SECONDS:  # type: ignore[operator] # a number
+        raise invalid("timeout", value, f"seconds, more than 0 and at most {MAX_SECONDS:g}")
     return float(value)  # type: ignore[arg-type] # as above

@@ -22,8 +22,8 @@ from gateway.http.validation.fields import (
 )
 from gateway.request import Operation
 
-MOST_TOKENS = 100_000_000
-_tokens = integer(1, MOST_TOKENS)
+MAX_TOKENS = 100_000_000
+_tokens = integer(1, MAX_TOKENS)
 _whole = integer(-(2**63), 2**63 - 1)
 
 _SAMPLING: dict[str, Check] = {
