@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class Deployments(Protocol):
     """The part of the router's deployments that is used here."""
 
-    def hear_of_cooldown(self, deployment_id: str, failure: Failure, seconds: float) -> None:
+    def record_remote_cooldown(self, deployment_id: str, failure: Failure, seconds: float) -> None:
         """Record that another gateway has a deployment in cooldown, for at least `seconds`."""
 
-    def hear_of_end(self, deployment_id: str) -> None:
+    def record_remote_recovery(self, deployment_id: str) -> None:
         """Record that another gateway has found a deployment to be back."""
 
 
@@ -87,11 +87,13 @@ class Cooldowns:
             deployment_id = self._ids.get(row["deployment"])
             if deployment_id is not None and before.get(row["deployment"]) != row["told_at"]:
                 failure = Failure(FailureKind(row["kind"]), row["status"])
-                self._deployments.hear_of_cooldown(deployment_id, failure, float(row["seconds"]))
+                self._deployments.record_remote_cooldown(
+                    deployment_id, failure, float(row["seconds"])
+                )
         for name in before.keys() - self._told_at.keys():
             deployment_id = self._ids.get(name)
             if deployment_id is not None and deployment_id not in self._changed:
-                self._deployments.hear_of_end(deployment_id)
+                self._deployments.record_remote_recovery(deployment_id)
 
     async def _tell_of(self, name: str, state: DeploymentState) -> None:
         if state.in_cooldown and state.failure is not None:

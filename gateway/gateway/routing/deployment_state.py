@@ -101,7 +101,7 @@ class DeploymentState:
         self._end_cooldown(now)
         return True
 
-    def hear_of_cooldown(self, failure: Failure, *, seconds: float, now: float) -> None:
+    def record_remote_cooldown(self, failure: Failure, *, seconds: float, now: float) -> None:
         """Record that another gateway has it in cooldown, for at least `seconds`."""
         if not self.in_cooldown:
             self.since = now
@@ -110,7 +110,7 @@ class DeploymentState:
         self.on_trial = False
         self.not_before = max(self.not_before, now + seconds)
 
-    def hear_of_end(self, now: float) -> bool:
+    def record_remote_recovery(self, now: float) -> bool:
         """Record that another gateway found it to be back; return whether that ended a cooldown.
 
         An unreachable deployment stays in cooldown: only a check from here can show that it can be
@@ -140,9 +140,9 @@ class DeploymentState:
         """Return whether it is time to check a deployment in cooldown."""
         return self.in_cooldown and now >= self.not_before
 
-    def record_health_check(self, now: float, *, good: bool) -> bool:
+    def record_health_check(self, now: float, *, healthy: bool) -> bool:
         """Record a health check; return whether it ended the cooldown."""
-        if not good or not self.is_due(now):
+        if not healthy or not self.is_due(now):
             return False
         self.on_trial = self.failure is not None and self.failure.kind in UNSEEN_BY_HEALTH_CHECKS
         self._end_cooldown(now)

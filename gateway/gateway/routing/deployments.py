@@ -34,9 +34,9 @@ class Deployments:
         settings: the settings of failover.
 
     Attributes:
-        in_trouble: called when a deployment is in cooldown, so that checks begin.
+        start_checks: called when a deployment is in cooldown, so that checks begin.
         changed: called with the id of a deployment whose cooldown began, went on or ended here.
-        suspect: called with a deployment that another gateway cannot reach, to check it from here.
+        check_from_here: called with a deployment that another gateway cannot reach.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class Deployments:
             for each in models.deployments
         )
         self._refused_keys: set[str] = set()
-        self.in_trouble: Callable[[], None] = lambda: None
+        self.start_checks: Callable[[], None] = lambda: None
         self.changed: Callable[[str], None] = lambda _: None
-        self.suspect: Callable[[TrackedDeployment], None] = lambda _: None
+        self.check_from_here: Callable[[TrackedDeployment], None] = lambda _: None
 
     def __iter__(self) -> Iterator[TrackedDeployment]:
         return iter(self._all)
@@ -96,19 +96,19 @@ class Deployments:
                 self._log_cooldown(each)
                 self.changed(each.deployment.id)
         if any(each.state.in_cooldown for each in affected):
-            self.in_trouble()
+            self.start_checks()
 
     def record_success(self, tracked: TrackedDeployment, now: float) -> None:
         """Record an answer."""
         if tracked.state.record_success(now):
             self._record_end(tracked)
 
-    def record_health_check(self, tracked: TrackedDeployment, *, good: bool) -> None:
+    def record_health_check(self, tracked: TrackedDeployment, *, healthy: bool) -> None:
         """Record the result of a health check."""
-        if tracked.state.record_health_check(CLOCK(), good=good):
+        if tracked.state.record_health_check(CLOCK(), healthy=healthy):
             self._record_end(tracked)
 
-    def hear_of_cooldown(self, deployment_id: str, failure: Failure, seconds: float) -> None:
+    def record_remote_cooldown(self, deployment_id: str, failure: Failure, seconds: float) -> None:
         """Record that another gateway has a deployment in cooldown, for at least `seconds`.
 
         What a provider answers to one gateway, it answers to all. But if another gateway cannot
@@ -117,31 +117,31 @@ class Deployments:
         for each in self._all:
             if each.deployment.id == deployment_id:
                 if failure.kind is FailureKind.UNREACHABLE:
-                    self.suspect(each)
+                    self.check_from_here(each)
                     continue
-                each.state.hear_of_cooldown(failure, seconds=seconds, now=CLOCK())
+                each.state.record_remote_cooldown(failure, seconds=seconds, now=CLOCK())
                 LOG.warning("%s is in cooldown at another gateway: %s", each, failure)
-                self.in_trouble()
+                self.start_checks()
 
-    def record_suspicion(self, tracked: TrackedDeployment) -> None:
+    def record_unreachable(self, tracked: TrackedDeployment) -> None:
         """Record that a deployment which another gateway cannot reach is unreachable here, too."""
         failure, now = Failure(FailureKind.UNREACHABLE), CLOCK()
         if not tracked.state.in_cooldown:
             tracked.state.record_failure(failure, started=now, now=now)
             self._log_cooldown(tracked)
-            self.in_trouble()
+            self.start_checks()
 
-    def hear_of_end(self, deployment_id: str) -> None:
+    def record_remote_recovery(self, deployment_id: str) -> None:
         """Record that another gateway has found a deployment to be back."""
         for each in self._all:
-            if each.deployment.id == deployment_id and each.state.hear_of_end(CLOCK()):
+            if each.deployment.id == deployment_id and each.state.record_remote_recovery(CLOCK()):
                 LOG.info("%s is back in use, as another gateway found", each)
 
     def begin_attempt(self, tracked: TrackedDeployment, now: float) -> None:
         """Record that an attempt begins."""
         tracked.load.begin(now)
         if tracked.state.on_trial and tracked.state.begin_attempt(now):
-            self.in_trouble()
+            self.start_checks()
 
     def status(self) -> list[dict[str, Any]]:
         """Return one entry for each deployment, with its names and its condition."""

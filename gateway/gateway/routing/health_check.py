@@ -51,7 +51,7 @@ class HealthChecker:
         """Drop all connections."""
         await self._session.close()
 
-    async def finds_good(self, deployment: Deployment, reason: FailureKind) -> bool:
+    async def is_healthy(self, deployment: Deployment, reason: FailureKind) -> bool:
         """Return whether a deployment could be back.
 
         Args:

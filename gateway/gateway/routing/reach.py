@@ -61,11 +61,11 @@ async def _check(
 ) -> Reached:
     if deployment.base is None:
         return Reached(Reach.UNKNOWN)
-    if not await checker.finds_good(deployment, FailureKind.UNREACHABLE):
+    if not await checker.is_healthy(deployment, FailureKind.UNREACHABLE):
         return Reached(Reach.NO)
     if deployment.protocol is Protocol.OLLAMA:
         return Reached(Reach.YES, await _loaded_context(deployment, client))
-    if not await checker.finds_good(deployment, FailureKind.UNAUTHORISED):
+    if not await checker.is_healthy(deployment, FailureKind.UNAUTHORISED):
         return Reached(Reach.KEY_REFUSED)
     return Reached(Reach.YES)
 

@@ -50,34 +50,34 @@ class Recovery:
         self._timeouts = Timeouts(min(connect, SECONDS), SECONDS)
         self._record_canary = record_canary
         self._watching: asyncio.Task[None] | None = None
-        self._seeing: set[asyncio.Task[None]] = set()
+        self._reachability_checks: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     def watch(self) -> None:
         """Begin to check, unless checks are running already."""
         idle = self._watching is None or self._watching.done()
         if idle and not self._is_closed:
-            self._watching = asyncio.get_running_loop().create_task(self._until_all_are_up())
+            self._watching = asyncio.get_running_loop().create_task(self._check_until_all_are_up())
 
-    def suspect(self, tracked: TrackedDeployment) -> None:
+    def check_from_here(self, tracked: TrackedDeployment) -> None:
         """Check whether a deployment that another gateway cannot reach is reachable from here."""
         if not self._is_closed and not tracked.state.in_cooldown:
-            task = asyncio.get_running_loop().create_task(self._see(tracked))
-            self._seeing.add(task)
-            task.add_done_callback(self._seeing.discard)
+            task = asyncio.get_running_loop().create_task(self._check_reachability(tracked))
+            self._reachability_checks.add(task)
+            task.add_done_callback(self._reachability_checks.discard)
 
     async def close(self) -> None:
         """Stop checking."""
         self._is_closed = True
         tasks = [task for each in self._deployments for task in each.canaries]
-        tasks.extend(self._seeing)
+        tasks.extend(self._reachability_checks)
         if self._watching is not None:
             tasks.append(self._watching)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _until_all_are_up(self) -> None:
+    async def _check_until_all_are_up(self) -> None:
         # While no deployment is in cooldown, the client for health checks need not be imported.
         from gateway.routing.health_check import HealthChecker  # noqa: PLC0415 -- as said
 
@@ -92,13 +92,13 @@ class Recovery:
             self._watching = None  # a failure while the checker closes starts the next task
             await checker.close()
 
-    async def _see(self, tracked: TrackedDeployment) -> None:
+    async def _check_reachability(self, tracked: TrackedDeployment) -> None:
         from gateway.routing.health_check import HealthChecker  # noqa: PLC0415 -- as above
 
         checker = HealthChecker(self._settings.health_check_timeout)
         try:
-            if not await checker.finds_good(tracked.deployment, FailureKind.UNREACHABLE):
-                self._deployments.record_suspicion(tracked)
+            if not await checker.is_healthy(tracked.deployment, FailureKind.UNREACHABLE):
+                self._deployments.record_unreachable(tracked)
         except Exception:
             LOG.exception("a health check of %s broke", tracked)
         finally:
@@ -116,14 +116,14 @@ class Recovery:
     async def _check(self, tracked: TrackedDeployment, checker: HealthChecker) -> None:
         reason = tracked.reason
         try:
-            good = await checker.finds_good(tracked.deployment, reason)
+            healthy = await checker.is_healthy(tracked.deployment, reason)
         except Exception:
             LOG.exception("a health check of %s broke", tracked)
-            good = False
-        if good and tracked.state.takes_canary_requests and reason in UNSEEN_BY_HEALTH_CHECKS:
+            healthy = False
+        if healthy and tracked.state.takes_canary_requests and reason in UNSEEN_BY_HEALTH_CHECKS:
             self._begin_canary_request(tracked)
         else:
-            self._deployments.record_health_check(tracked, good=good)
+            self._deployments.record_health_check(tracked, healthy=healthy)
 
     def _begin_canary_request(self, tracked: TrackedDeployment) -> None:
         """Begin a canary request, if one is due, without waiting for it.

@@ -64,8 +64,8 @@ class Router:
         self._recovery = Recovery(
             self.deployments, self._attempts, settings, router.connect_timeout, record_canary
         )
-        self.deployments.in_trouble = self._recovery.watch
-        self.deployments.suspect = self._recovery.suspect
+        self.deployments.start_checks = self._recovery.watch
+        self.deployments.check_from_here = self._recovery.check_from_here
         self._retries = RetryRules(router)
         self._fallbacks = FallbackRules(router)
         strategy = strategy_named(router.strategy, router.strategy_args)

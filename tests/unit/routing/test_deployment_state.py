@@ -28,8 +28,8 @@ def test_a_refused_connection_is_a_cooldown_that_a_health_check_ends(
     """A refused connection begins a cooldown at once, and a good health check ends it."""
     assert state.record_failure(DEAD, started=0, now=1)
     assert state.condition is Condition.DOWN
-    assert not state.record_health_check(1.1, good=False)
-    assert state.record_health_check(1.2, good=True)
+    assert not state.record_health_check(1.1, healthy=False)
+    assert state.record_health_check(1.2, healthy=True)
     assert not state.in_cooldown
 
 
@@ -45,10 +45,10 @@ def test_after_errors_it_comes_back_on_trial(state: DeploymentState) -> None:
     """A deployment back from server errors goes down at the next one until it has answered."""
     for now in (1, 2, 3):
         state.record_failure(ERROR, started=0, now=now)
-    assert not state.record_health_check(12.9, good=True)
-    assert state.record_health_check(13, good=True)
+    assert not state.record_health_check(12.9, healthy=True)
+    assert state.record_health_check(13, healthy=True)
     assert state.record_failure(ERROR, started=14, now=14)
-    assert state.record_health_check(24, good=True)
+    assert state.record_health_check(24, healthy=True)
     state.record_success(25)
     assert not state.record_failure(ERROR, started=26, now=26)
 
@@ -58,9 +58,9 @@ def test_a_hang_is_a_longer_cooldown_each_time(state: DeploymentState) -> None:
     now = 0.0
     for pause in (10, 20, 40, 60, 60):
         state.record_failure(SILENT, started=now, now=now)
-        assert not state.record_health_check(now + pause - 1, good=True)
+        assert not state.record_health_check(now + pause - 1, healthy=True)
         now += pause
-        assert state.record_health_check(now, good=True)
+        assert state.record_health_check(now, healthy=True)
 
 
 def test_a_timeout_while_others_were_answered_proves_nothing(state: DeploymentState) -> None:
@@ -73,11 +73,11 @@ def test_a_timeout_while_others_were_answered_proves_nothing(state: DeploymentSt
 def test_after_a_hang_one_request_at_a_time_tries_it(state: DeploymentState) -> None:
     """A deployment that hung gets one trial request at a time until one is answered."""
     state.record_failure(SILENT, started=0, now=1)
-    state.record_health_check(11, good=True)
+    state.record_health_check(11, healthy=True)
     assert state.begin_attempt(12)
     assert state.in_cooldown
-    assert not state.record_health_check(21, good=True)
-    assert state.record_health_check(22, good=True)
+    assert not state.record_health_check(21, healthy=True)
+    assert state.record_health_check(22, healthy=True)
     assert state.on_trial
     assert state.begin_attempt(23)
     assert state.record_success(24)
@@ -90,8 +90,8 @@ def test_retry_after_is_honoured_and_not_shortened(state: DeploymentState) -> No
     assert state.condition is Condition.LIMITED
     state.record_failure(Failure(FailureKind.LIMITED, 429, 1), started=0, now=2)
     assert not state.record_success(3)
-    assert not state.record_health_check(42.9, good=True)
-    assert state.record_health_check(43, good=True)
+    assert not state.record_health_check(42.9, healthy=True)
+    assert state.record_health_check(43, healthy=True)
 
 
 @pytest.mark.parametrize(("asked", "waited"), [(None, 10), (99999, 100)])
@@ -146,7 +146,7 @@ def test_whatever_happens_it_keeps_to_its_rules(
         elif what == "begin":
             state.begin_attempt(now)
         elif what == "check":
-            state.record_health_check(now, good=True)
+            state.record_health_check(now, healthy=True)
             assert not (was[0] and now >= was[1]) or not state.in_cooldown
         elif state.is_due(now):
             state.begin_canary_request(now)
@@ -154,5 +154,5 @@ def test_whatever_happens_it_keeps_to_its_rules(
         assert state.retry_in(now) >= 0
         assert state.in_cooldown or state.retry_in(now) == 0
     later = max(now, state.not_before)
-    state.record_health_check(later, good=True)
+    state.record_health_check(later, healthy=True)
     assert not state.in_cooldown

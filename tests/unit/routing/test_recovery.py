@@ -62,7 +62,7 @@ def found(
         async with server(status, text) as (base, asked):
             checker = HealthChecker(10.0)
             checked = replace(deployment("first"), base=base, key=KEY, **changes)
-            results.append(await checker.finds_good(checked, reason))
+            results.append(await checker.is_healthy(checked, reason))
             await checker.close()
             paths.extend(request.path for request in asked)
             assert all(r.method == "GET" for r in asked)
@@ -73,14 +73,14 @@ def found(
 
 @pytest.mark.parametrize("reason", REASONS)
 @pytest.mark.parametrize(
-    ("status", "good"),
+    ("status", "healthy"),
     [(200, True), (302, True), (404, True), (405, True), (501, True), (500, False), (502, False)],
 )
 def test_a_server_that_answers_is_reachable_even_without_a_list_of_models(
-    reason: FailureKind, status: int, *, good: bool
+    reason: FailureKind, status: int, *, healthy: bool
 ) -> None:
     """Any answer but 500 or 502 to a request for its models shows that a server is there."""
-    assert found(reason, status) == (good, ["/models"])
+    assert found(reason, status) == (healthy, ["/models"])
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -93,7 +93,7 @@ def test_a_refused_key_is_good_when_it_is_taken(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "status", "text", "good"),
+    ("model", "status", "text", "healthy"),
     [
         ("llama3.2", 200, '{"models": [{"name": "llama3.2:latest"}]}', True),
         ("llama3.2:1b", 200, '{"models": [{"name": "llama3.2:latest"}]}', False),
@@ -104,7 +104,7 @@ def test_a_refused_key_is_good_when_it_is_taken(status: int) -> None:
     ],
 )
 def test_ollama_is_back_when_it_lists_the_model(
-    model: str, status: int, text: str, *, good: bool
+    model: str, status: int, text: str, *, healthy: bool
 ) -> None:
     """Ollama is back when it lists the deployment's model, not while it still pulls it."""
     ollama: dict[str, Any] = {
@@ -112,7 +112,7 @@ def test_ollama_is_back_when_it_lists_the_model(
         "provider": "ollama_chat",
         "model": model,
     }
-    assert found(FailureKind.UNREACHABLE, status, text, **ollama) == (good, ["/api/tags"])
+    assert found(FailureKind.UNREACHABLE, status, text, **ollama) == (healthy, ["/api/tags"])
 
 
 def test_what_is_not_looked_at_is_asked_nothing() -> None:
@@ -130,7 +130,7 @@ def test_no_answer_is_no_good(base: str, protocol: Protocol) -> None:
     async def test() -> None:
         checker = HealthChecker(10.0)
         checked = deployment("first", base=base, protocol=protocol)
-        assert not await checker.finds_good(checked, FailureKind.UNREACHABLE)
+        assert not await checker.is_healthy(checked, FailureKind.UNREACHABLE)
         await checker.close()
 
     run(test())
@@ -212,11 +212,11 @@ def test_canary_requests_that_hang_do_not_pile_up(monkeypatch: pytest.MonkeyPatc
     """No more than six canary requests of a deployment are under way at once."""
     checks: list[str] = []
 
-    async def finds_good(_: HealthChecker, checked: Deployment, __: FailureKind) -> bool:
+    async def is_healthy(_: HealthChecker, checked: Deployment, __: FailureKind) -> bool:
         checks.append(checked.id)
         return True
 
-    monkeypatch.setattr(HealthChecker, "finds_good", finds_good)
+    monkeypatch.setattr(HealthChecker, "is_healthy", is_healthy)
 
     async def test() -> None:
         async with routing(settings=replace(FAST, cooldown=0.01)) as made:
