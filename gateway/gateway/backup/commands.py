@@ -56,12 +56,12 @@ def create() -> None:
 @app.command()
 def verify() -> None:
     """Read a backup from standard input to its end; say what is in it, or what is wrong."""
-    from gateway.backup.verify import Nobody, read
+    from gateway.backup.verify import NullReceiver, read
     from gateway.log import set_up_logging
 
     # no other setting: before the first start there are no secrets to read
     set_up_logging(as_json=(os.environ.get("JSON_LOGS") or "").lower() == "true")
-    manifest = read(sys.stdin.buffer, _passphrase(), _shipped(), Nobody())
+    manifest = read(sys.stdin.buffer, _passphrase(), _shipped(), NullReceiver())
     LOG.info("%s", manifest.summary())
 
 

@@ -31,7 +31,7 @@ class Receiver(Protocol):
         """Takes the next part of the database's dump."""
 
 
-class Nobody:
+class NullReceiver:
     """Takes everything and keeps nothing."""
 
     def secrets(self, values: dict[str, str]) -> None:

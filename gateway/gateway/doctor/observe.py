@@ -26,7 +26,7 @@ from gateway.config.settings import load_settings
 from gateway.database.url import database_problems
 from gateway.doctor.seen import DeploymentSeen, Observed, OllamaSeen, WrongSetting
 from gateway.ollama_api import with_tag
-from gateway.routing.reach import check_all
+from gateway.routing.reachability import check_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

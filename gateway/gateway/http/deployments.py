@@ -57,7 +57,7 @@ class DeploymentPage:
         ]
 
     async def _check(self, entries: list[dict[str, Any]]) -> None:
-        from gateway.routing.reach import check_all  # noqa: PLC0415 -- only for this page
+        from gateway.routing.reachability import check_all  # noqa: PLC0415 -- only for this page
 
         seen = await check_all([each for each, _ in self._router.states], CHECK_SECONDS)
         for entry, found in zip(entries, seen, strict=True):

@@ -144,7 +144,7 @@ class AnswerStream:
         except StopAsyncIteration:
             self._ended = True
             self._store()
-            self._attempts.end_well(self._call, self._source.usage)
+            self._attempts.record_success(self._call, self._source.usage)
             raise
         except AttemptFailedError as error:
             raise AttemptFailedError(self._break(error.failure)) from error
@@ -176,7 +176,7 @@ class AnswerStream:
     def _break(self, failure: Failure) -> Failure:
         self._ended = True
         self._bill_what_was_produced()
-        return self._attempts.end_badly(self._call, failure)
+        return self._attempts.record_failure(self._call, failure)
 
     def _bill_what_was_produced(self) -> None:
         """Set the bill of an incomplete stream; before its first token there is none."""

@@ -103,18 +103,18 @@ class Attempts:
                     attempt.response_id = str(reply.data.get("id") or "")
                     if self.keeps_answers:
                         attempt.stored_answer = reply.data
-                self.end_well(call, reply.usage)
+                self.record_success(call, reply.usage)
                 return Answer(attempt, reply, None)
         except AttemptFailedError as error:
-            raise AttemptFailedError(self.end_badly(call, error.failure)) from error
+            raise AttemptFailedError(self.record_failure(call, error.failure)) from error
         except UnavailableError as error:  # the worker is starting, or died under this request
-            raise AttemptFailedError(self.end_badly(call, _absence(error))) from error
+            raise AttemptFailedError(self.record_failure(call, _absence(error))) from error
         except asyncio.CancelledError:  # the caller left
             self.abandon(call)
             raise
         except Exception as error:
             LOG.exception("an attempt at %s broke", tracked)
-            raise AttemptFailedError(self.end_badly(call, OUR_FAULT)) from error
+            raise AttemptFailedError(self.record_failure(call, OUR_FAULT)) from error
         stream = AnswerStream(self, call, reply)
         await stream.open(to_the_end=to_the_end)
         return Answer(attempt, None, stream)
@@ -145,7 +145,7 @@ class Attempts:
         call.attempt.bill = bill
         return bill
 
-    def end_well(self, call: Call, usage: Usage) -> None:
+    def record_success(self, call: Call, usage: Usage) -> None:
         """Record a complete answer."""
         bill = self.set_bill(call, usage)
         tracked, attempt = call.tracked, call.attempt
@@ -162,7 +162,7 @@ class Attempts:
         )
         self._deployments.record_success(tracked, now)
 
-    def end_badly(self, call: Call, failure: Failure) -> Failure:
+    def record_failure(self, call: Call, failure: Failure) -> Failure:
         """Record a failure; return it, or the request's own failure if that caused it.
 
         What a stream produced before it broke has been billed already.

@@ -69,7 +69,7 @@ def _own_fault(end: NoAnswer) -> GatewayError | None:
     if end.broken:
         message = f"{NO_MODEL_KEPT_THE_SCHEMA}: {end.alias} did not answer in it: {end.broken}"
         return GatewayError(message, status=BAD_GATEWAY)
-    if end.nobody is not None:
+    if end.no_deployment is not None:
         return _obstacle_of_the_request(end)
     failure = end.failure
     if failure is None or failure.kind is not FailureKind.REQUEST:
@@ -78,7 +78,7 @@ def _own_fault(end: NoAnswer) -> GatewayError | None:
 
 
 def _obstacle_of_the_request(end: NoAnswer) -> GatewayError | None:
-    obstacle = end.nobody.obstacle if end.nobody is not None else None
+    obstacle = end.no_deployment.obstacle if end.no_deployment is not None else None
     if obstacle is Obstacle.UNKNOWN:
         return InvalidRequestError(
             f"there is no model named {end.alias[:200]}; GET /v1/models lists those that there are",
@@ -119,16 +119,18 @@ def _passing(request: Request, ends: Sequence[NoAnswer]) -> GatewayError:
     """
     failures = [(each.deployment.alias, each.failure) for each in request.attempts if each.failure]
     limits = [
-        (end.alias, end.nobody) for end in ends if end.nobody and end.nobody.obstacle in PASSES
+        (end.alias, end.no_deployment)
+        for end in ends
+        if end.no_deployment and end.no_deployment.obstacle in PASSES
     ]
     states = {f"{alias}: {failure}" for alias, failure in failures}
-    states.update(f"{alias}: {nobody.obstacle.value}" for alias, nobody in limits)
+    states.update(f"{alias}: {reason.obstacle.value}" for alias, reason in limits)
     first = ends[0]
     asked = first.failure.retry_after if first.failure is not None else None
-    wait = max(1, math.ceil(asked or min((nobody.wait for _, nobody in limits), default=0)))
+    wait = max(1, math.ceil(asked or min((reason.wait for _, reason in limits), default=0)))
     message = f"no model answered for {request.alias}, try again in {wait} s"
-    told = f"{message} ({'; '.join(sorted(states))})" if states else message
+    text = f"{message} ({'; '.join(sorted(states))})" if states else message
     limited = all(failure.kind is FailureKind.LIMITED for _, failure in failures)
     if states and limited:
-        return RateLimitError(told, retry_after=wait)
-    return UnavailableError(told, retry_after=wait)
+        return RateLimitError(text, retry_after=wait)
+    return UnavailableError(text, retry_after=wait)

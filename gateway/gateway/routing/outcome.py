@@ -10,28 +10,28 @@ from gateway.routing.selection import Obstacle
 
 if TYPE_CHECKING:
     from gateway.routing.failure import Failure
-    from gateway.routing.selection import Nobody
+    from gateway.routing.selection import NoDeployment
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """An alias that gave no answer; `failure`, `nobody` or `broken` says why.
+    """An alias that gave no answer; `failure`, `no_deployment` or `broken` says why.
 
     Attributes:
         alias: the alias.
         failure: the failure of its last attempt.
-        nobody: why no deployment could be asked.
+        no_deployment: why no deployment could be asked.
         broken: how its last answer broke the JSON schema, in words.
     """
 
     alias: str
     failure: Failure | None = None
-    nobody: Nobody | None = None
+    no_deployment: NoDeployment | None = None
     broken: str = ""
 
     @property
     def refusal(self) -> Refusal | None:
         """Why the request was refused, if that decides which fallbacks are tried."""
-        if self.nobody is not None and self.nobody.obstacle is Obstacle.CONTEXT:
+        if self.no_deployment is not None and self.no_deployment.obstacle is Obstacle.CONTEXT:
             return Refusal.CONTEXT_WINDOW
         return self.failure.refusal if self.failure is not None else None

@@ -16,7 +16,7 @@ from gateway.routing.provider_budgets import ProviderBudgets
 from gateway.routing.recovery import Recovery
 from gateway.routing.retries import RetryRules
 from gateway.routing.schema_repair import is_paid_out, repair_request, schema_of, text_of
-from gateway.routing.selection import Nobody, Obstacle, Selection
+from gateway.routing.selection import NoDeployment, Obstacle, Selection
 from gateway.routing.strategies import strategy_named
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Router:
         """Return an alias's answer; deployments of the lowest order are asked first."""
         group = self._group(alias)
         if group is None:
-            return NoAnswer(alias, nobody=Nobody(Obstacle.UNKNOWN))
+            return NoAnswer(alias, no_deployment=NoDeployment(Obstacle.UNKNOWN))
         found = await self._ask_group(group, request, None)
         if len(group.orders) == 1:
             return found
@@ -162,7 +162,7 @@ class Router:
             if isinstance(found, Answer) or found.refusal is not None:
                 break
             later = await self._ask_group(group, request, order)
-            if isinstance(later, Answer) or later.nobody is None:
+            if isinstance(later, Answer) or later.no_deployment is None:
                 found = later
         return found
 
@@ -172,10 +172,10 @@ class Router:
         """Return a group's answer, with as many attempts as retries are allowed."""
         choose = self._selection.choose
         chosen = choose(group, request, CLOCK(), (), above)
-        if isinstance(chosen, Nobody) and chosen.obstacle is Obstacle.BUSY:
+        if isinstance(chosen, NoDeployment) and chosen.obstacle is Obstacle.BUSY:
             chosen = await self._wait_for_room(group, request, above, chosen)
-        if isinstance(chosen, Nobody):
-            return NoAnswer(group.alias, nobody=chosen)
+        if isinstance(chosen, NoDeployment):
+            return NoAnswer(group.alias, no_deployment=chosen)
         failed: set[TrackedDeployment] = set()
         retries: int | None = None
         retry = 0
@@ -197,21 +197,21 @@ class Router:
             if len(in_use) == 1 and in_use[0].deployment is last:
                 await asyncio.sleep(self._retries.pause(failure, retry))
             following = choose(group, request, CLOCK(), failed, above)
-            if isinstance(following, Nobody) or is_paid_out(request, following):
+            if isinstance(following, NoDeployment) or is_paid_out(request, following):
                 return NoAnswer(group.alias, failure)
             chosen = following
             retry += 1
 
     async def _wait_for_room(
-        self, group: Group, request: Request, above: int | None, found: Nobody
-    ) -> TrackedDeployment | Nobody:
+        self, group: Group, request: Request, above: int | None, found: NoDeployment
+    ) -> TrackedDeployment | NoDeployment:
         """Wait for a deployment to have room; do not wait if another alias could answer instead."""
         if self._fallbacks.after(group.alias, request, None):
             return found
         for retry in range(self._retries.waits(request)):
             await asyncio.sleep(self._retries.pause_for_room(retry))
             chosen = self._selection.choose(group, request, CLOCK(), (), above)
-            if not isinstance(chosen, Nobody):
+            if not isinstance(chosen, NoDeployment):
                 return chosen
         return found
 
@@ -250,7 +250,7 @@ class Router:
                     break
                 asking = repair_request(request, text, broken)
             chosen = self._selection.choose(group, request, CLOCK(), asked)
-            if isinstance(chosen, Nobody) or chosen in asked or is_paid_out(request, chosen):
+            if isinstance(chosen, NoDeployment) or chosen in asked or is_paid_out(request, chosen):
                 return NoAnswer(group.alias, broken=broken or "")
             tracked = chosen
             asked.add(tracked)

@@ -35,7 +35,7 @@ class Obstacle(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Nobody:
+class NoDeployment:
     """No deployment can be asked.
 
     Attributes:
@@ -108,7 +108,7 @@ class Selection:
         now: float,
         avoid: Collection[TrackedDeployment] = (),
         above: int | None = None,
-    ) -> TrackedDeployment | Nobody:
+    ) -> TrackedDeployment | NoDeployment:
         """Return the deployment to ask.
 
         Args:
@@ -124,10 +124,10 @@ class Selection:
             each for each in deployments if each.state.condition is Condition.UP
         ]
         if not in_use:
-            return Nobody(Obstacle.IN_COOLDOWN, earliest_return(deployments, now))
+            return NoDeployment(Obstacle.IN_COOLDOWN, earliest_return(deployments, now))
         if not group.is_plain:
             found = self._suitable(group, in_use, request, now, above)
-            if isinstance(found, Nobody):
+            if isinstance(found, NoDeployment):
                 return found
             in_use = found
         if len(in_use) > 1:
@@ -143,7 +143,7 @@ class Selection:
         request: Request,
         now: float,
         above: int | None,
-    ) -> Sequence[TrackedDeployment] | Nobody:
+    ) -> Sequence[TrackedDeployment] | NoDeployment:
         """Return the deployments that may take a request.
 
         Provider budgets are checked first, then context, tags, order and limits.
@@ -155,27 +155,27 @@ class Selection:
             if not found:
                 free_in = self._budgets.free_in
                 wait = min(free_in(each.deployment.provider, now) for each in everyone)
-                return Nobody(Obstacle.OVER_BUDGET, wait)
+                return NoDeployment(Obstacle.OVER_BUDGET, wait)
         if self._router.enable_pre_call_checks:
             found = _with_room(found, request)
             if not found:
-                return Nobody(Obstacle.CONTEXT)
+                return NoDeployment(Obstacle.CONTEXT)
         if group.by_tag:
             found = with_tags(found, group.deployments, request.controls.tags)
             if not found:
-                return Nobody(Obstacle.TAGS)
+                return NoDeployment(Obstacle.TAGS)
         if len(group.orders) > 1:
             if above is not None:
                 found = [each for each in found if each.deployment.order > above]
             if not found:
-                return Nobody(Obstacle.IN_COOLDOWN, earliest_return(group.deployments, now))
+                return NoDeployment(Obstacle.IN_COOLDOWN, earliest_return(group.deployments, now))
             lowest = min(each.deployment.order for each in found)
             found = [each for each in found if each.deployment.order == lowest]
         return self._within_limits(found, request, now)
 
     def _within_limits(
         self, found: Sequence[TrackedDeployment], request: Request, now: float
-    ) -> Sequence[TrackedDeployment] | Nobody:
+    ) -> Sequence[TrackedDeployment] | NoDeployment:
         keeps_requests = self._router.enable_pre_call_checks or self._strategy.keeps_minute_limits
         keeps_tokens = self._strategy.keeps_minute_limits
         if keeps_requests:
@@ -190,10 +190,10 @@ class Selection:
                 if load.requests < load.rpm and not over_tokens:
                     free.append(each)
             if not free:
-                return Nobody(Obstacle.AT_LIMIT, found[0].load.next_minute_in(now))
+                return NoDeployment(Obstacle.AT_LIMIT, found[0].load.next_minute_in(now))
             found = free
         free = [each for each in found if each.load.in_flight < each.load.max_parallel]
-        return free or Nobody(Obstacle.BUSY, 1.0)
+        return free or NoDeployment(Obstacle.BUSY, 1.0)
 
 
 def _with_room(found: Sequence[TrackedDeployment], request: Request) -> Sequence[TrackedDeployment]:

@@ -141,7 +141,7 @@ PART = ("database/000000", b"PGDMP")
 def test_a_dump_without_a_manifest_is_refused() -> None:
     """Nothing is loaded before it is known what it is."""
     with pytest.raises(DamagedBackupError, match=r"manifest\.json is missing"):
-        verify.read(backup(SECRETS, PART), None, set(), verify.Nobody())
+        verify.read(backup(SECRETS, PART), None, set(), verify.NullReceiver())
 
 
 def test_verifying_hands_over_what_is_in_it() -> None:
@@ -149,4 +149,4 @@ def test_verifying_hands_over_what_is_in_it() -> None:
     own = new_manifest(postgres_version="17", database_schema=None, migrations=("1",), tables={})
     source = backup(SECRETS, ("manifest.json", own.model_dump_json().encode()), PART)
 
-    assert verify.read(source, None, {"1"}, verify.Nobody()) == own
+    assert verify.read(source, None, {"1"}, verify.NullReceiver()) == own

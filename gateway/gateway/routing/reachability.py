@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from gateway.config.deployment import Deployment
 
 
-class Reach(str, Enum):
-    """Whether a free health check reached a provider."""
+class Reachability(str, Enum):
+    """Whether a free health check reached the provider."""
 
     YES = "yes"
     NO = "no"
@@ -29,7 +29,7 @@ class Reach(str, Enum):
 
 
 @dataclass(frozen=True)
-class Reached:
+class HealthCheckResult:
     """The result of a free health check.
 
     Attributes:
@@ -37,11 +37,11 @@ class Reached:
         context: the context, in tokens, of a model that Ollama holds in memory; None otherwise.
     """
 
-    reachable: Reach
+    reachable: Reachability
     context: int | None = None
 
 
-async def check_all(deployments: Sequence[Deployment], seconds: float) -> list[Reached]:
+async def check_all(deployments: Sequence[Deployment], seconds: float) -> list[HealthCheckResult]:
     """Return whether each deployment answers.
 
     This takes one or two free requests for each, and at most `seconds` for one request.
@@ -58,16 +58,16 @@ async def check_all(deployments: Sequence[Deployment], seconds: float) -> list[R
 
 async def _check(
     deployment: Deployment, checker: HealthChecker, client: aiohttp.ClientSession
-) -> Reached:
+) -> HealthCheckResult:
     if deployment.base is None:
-        return Reached(Reach.UNKNOWN)
+        return HealthCheckResult(Reachability.UNKNOWN)
     if not await checker.is_healthy(deployment, FailureKind.UNREACHABLE):
-        return Reached(Reach.NO)
+        return HealthCheckResult(Reachability.NO)
     if deployment.protocol is Protocol.OLLAMA:
-        return Reached(Reach.YES, await _loaded_context(deployment, client))
+        return HealthCheckResult(Reachability.YES, await _loaded_context(deployment, client))
     if not await checker.is_healthy(deployment, FailureKind.UNAUTHORISED):
-        return Reached(Reach.KEY_REFUSED)
-    return Reached(Reach.YES)
+        return HealthCheckResult(Reachability.KEY_REFUSED)
+    return HealthCheckResult(Reachability.YES)
 
 
 async def _loaded_context(deployment: Deployment, client: aiohttp.ClientSession) -> int | None:
