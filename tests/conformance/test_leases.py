@@ -262,7 +262,7 @@ class World:
         """Apply a dead one's journal, all of it, and forget it."""
         self.dead.remove(dead)
         self.apply(dead, len(dead.journal) - 1)
-        by.sharing.bury(dead.id)
+        by.sharing.remove_replica(dead.id)
         await self.follow(by)
 
     def ledger(self, gateway: Gateway, what: Callable[[], Awaitable[None]]) -> None:

@@ -28,7 +28,7 @@ class Purpose(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class LeaseRequest:
     """What an account holds of a shared budget, and how much more it wants.
 
     Attributes:
@@ -82,7 +82,7 @@ class Lease:
         idle_sweeps: how many sweeps have passed since the lease was last used.
         lock: held during a call to the ledger.
         spent_at: when the ledger last reported the budget as spent, by the clock of the limits.
-        told: what the row says is held; NaN while that is unknown, because a call has not been
+        reported: what the row says is held; NaN while that is unknown, because a call has not been
             answered.
     """
 
@@ -92,9 +92,9 @@ class Lease:
         "last_bound",
         "lock",
         "refill_below",
+        "reported",
         "room",
         "spent_at",
-        "told",
     )
 
     def __init__(self) -> None:
@@ -105,9 +105,11 @@ class Lease:
         self.lock = asyncio.Lock()
         self.last_bound = 0.0
         self.spent_at = -math.inf
-        self.told = 0.0
+        self.reported = 0.0
 
-    def ask(self, account: Account, applied: int, purpose: Purpose, *, may_pass: bool) -> Ask:
+    def ask(
+        self, account: Account, applied: int, purpose: Purpose, *, may_pass: bool
+    ) -> LeaseRequest:
         """Return what to report to the ledger, and what to ask it for.
 
         Unless the purpose is REFILL, this takes away all room until the answer.
@@ -126,7 +128,7 @@ class Lease:
         elif purpose is Purpose.REFILL:
             first = wanted = self.last_bound
         left = [(at, cost) for at, cost in account.costs if at > applied]
-        return Ask(
+        return LeaseRequest(
             account.entity.kind,
             account.entity.id,
             account.entity.max_budget or 0.0,
@@ -138,10 +140,10 @@ class Lease:
             wanted=wanted,
         )
 
-    def take(self, ask: Ask, grant: Grant, spent_from: float, now: float) -> None:
+    def take(self, ask: LeaseRequest, grant: Grant, spent_from: float, now: float) -> None:
         """Apply the ledger's answer."""
         self.room += grant.granted
-        self.told = ask.holds + grant.granted
+        self.reported = ask.holds + grant.granted
         if ask.first:
             self.is_ample = grant.granted > ask.wanted + AMPLE * ask.first
             self.refill_below = grant.granted / 2 if self.is_ample else 0.0

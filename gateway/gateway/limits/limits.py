@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gateway.access.caller import Caller, Entity, Kind, Position
-    from gateway.limits.lease import Ask, Grant, Lease, Purpose
+    from gateway.limits.lease import Grant, Lease, LeaseRequest, Purpose
     from gateway.limits.window import Window
 
 LOG = logging.getLogger(__name__)
@@ -158,11 +158,11 @@ class Limits:
             account.share_budget(leases=want is not None)
         return [account for account in self._accounts.values() if account.top < math.inf]
 
-    def ask(self, account: Account, lease: Lease, purpose: Purpose) -> Ask:
+    def ask(self, account: Account, lease: Lease, purpose: Purpose) -> LeaseRequest:
         """Return what to report to the ledger, and ask it for, about an account."""
         return lease.ask(account, self._applied, purpose, may_pass=not self._is_strict())
 
-    def take(self, account: Account, ask: Ask, grant: Grant) -> None:
+    def take(self, account: Account, ask: LeaseRequest, grant: Grant) -> None:
         """Apply the ledger's answer, and check the waiting requests."""
         if account.lease is not None:
             account.lease.take(ask, grant, account.spent_from, self._clock())

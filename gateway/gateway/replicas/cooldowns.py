@@ -60,13 +60,13 @@ class Cooldowns:
             self._names[deployment.id] = _name(deployment, secret)
         self._ids = {name: deployment_id for deployment_id, name in self._names.items()}
         self._changed: dict[str, None] = {}  # a set that keeps the order
-        self._told_at: dict[str, str] = {}  # the table's rows as last read, by the name there
+        self._published_at: dict[str, str] = {}  # the table's rows as last read, by the name there
 
     def changed(self, deployment_id: str) -> None:
-        """Record that a deployment's cooldown has begun or ended here; `tell` publishes it."""
+        """Record that a deployment's cooldown has begun or ended here; `publish` publishes it."""
         self._changed[deployment_id] = None
 
-    async def tell(self) -> None:
+    async def publish(self) -> None:
         """Publish what has changed here.
 
         Raises:
@@ -75,14 +75,15 @@ class Cooldowns:
         while self._changed:
             deployment_id, _ = self._changed.popitem()
             try:
-                await self._tell_of(self._names[deployment_id], self._states[deployment_id])
+                await self._publish_one(self._names[deployment_id], self._states[deployment_id])
             except BaseException:
                 self.changed(deployment_id)
                 raise
 
     def read(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Apply the whole table, as it was read."""
-        before, self._told_at = self._told_at, {row["deployment"]: row["told_at"] for row in rows}
+        before = self._published_at
+        self._published_at = {row["deployment"]: row["told_at"] for row in rows}
         for row in rows:
             deployment_id = self._ids.get(row["deployment"])
             if deployment_id is not None and before.get(row["deployment"]) != row["told_at"]:
@@ -90,12 +91,12 @@ class Cooldowns:
                 self._deployments.record_remote_cooldown(
                     deployment_id, failure, float(row["seconds"])
                 )
-        for name in before.keys() - self._told_at.keys():
+        for name in before.keys() - self._published_at.keys():
             deployment_id = self._ids.get(name)
             if deployment_id is not None and deployment_id not in self._changed:
                 self._deployments.record_remote_recovery(deployment_id)
 
-    async def _tell_of(self, name: str, state: DeploymentState) -> None:
+    async def _publish_one(self, name: str, state: DeploymentState) -> None:
         if state.in_cooldown and state.failure is not None:
             values = {
                 "deployment": name,
@@ -104,9 +105,10 @@ class Cooldowns:
                 "seconds": max(0.0, state.not_before - self._clock()),
             }
             for told_at, _ in await self._database.fetch(tables.BEGIN_COOLDOWN, values):
-                self._told_at[name] = told_at  # so that reading this row does not count as a change
-        elif name in self._told_at:
-            told_at = self._told_at[name]
+                # Reading this row back does not count as a change.
+                self._published_at[name] = told_at
+        elif name in self._published_at:
+            told_at = self._published_at[name]
             await self._database.fetch(
                 tables.END_COOLDOWN, {"deployment": name, "told_at": told_at}
             )

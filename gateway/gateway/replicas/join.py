@@ -32,7 +32,7 @@ def join_others(
     replicas = Replicas(database, journal.journal_id, journal.predecessor)
     leases = Leases(limits, ledger(database, journal.journal_id), lambda: not database.answers)
     replicas.sharing = sharing = Sharing(database, leases, journal.journal_id)
-    journal.on_taken_over = sharing.bury
+    journal.on_taken_over = sharing.remove_replica
 
     def changed(deployment_id: str) -> None:
         cooldowns.changed(deployment_id)
@@ -45,5 +45,5 @@ def join_others(
     deployments.changed = changed
     replicas.is_heard = access.follow_replicas(replicas.wake)
     replicas.moved = moved
-    replicas.tell, replicas.read = cooldowns.tell, cooldowns.read
+    replicas.publish, replicas.read = cooldowns.publish, cooldowns.read
     return replicas

@@ -130,7 +130,7 @@ SELECT
 GIVE_ALL_BACK = "DELETE FROM gateway_data.lease WHERE replica = %(id)s RETURNING id"
 """Delete all rows of a gateway, before it begins to share."""
 
-BURY = "DELETE FROM gateway_data.replica WHERE id = %(dead)s RETURNING id"
+REMOVE_REPLICA = "DELETE FROM gateway_data.replica WHERE id = %(dead)s RETURNING id"
 """Delete a gateway that is gone, and whose costs are in the database."""
 
 LEASE = """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.access.database import Database
     from gateway.limits.account import Account
-    from gateway.limits.lease import Ask
+    from gateway.limits.lease import LeaseRequest
     from gateway.limits.limits import Limits
 
 LOG = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Leases:
     def __init__(
         self,
         limits: Limits,
-        call: Callable[[Ask, int], Awaitable[Grant]],
+        call: Callable[[LeaseRequest, int], Awaitable[Grant]],
         is_cut_off: Callable[[], bool],
     ) -> None:
         self._limits = limits
@@ -128,7 +128,7 @@ class Leases:
                 self._active.pop(account, None)
             elif lease.idle_sweeps < (AMPLE_SWEEPS if lease.is_ample else 1):
                 lease.idle_sweeps += 1
-            elif lease.room > 0 or lease.told != account.reserved:
+            elif lease.room > 0 or lease.reported != account.reserved:
                 await self._sync(account, Purpose.GIVE_BACK)
             elif not account.open and not account.waiting:
                 self._active.pop(account, None)
@@ -165,7 +165,7 @@ class Leases:
                 return
             ask = self._limits.ask(account, lease, purpose)
             self._active[account] = None
-            lease.told = math.nan
+            lease.reported = math.nan
             grant = await self._call(ask, next(self._numbers))
             if lease is account.lease:
                 self._limits.take(account, ask, grant)
@@ -196,17 +196,17 @@ def _order(account: Account) -> tuple[str, str]:
     return account.entity.kind.value, account.entity.id
 
 
-def ledger(database: Database, replica: str) -> Callable[[Ask, int], Awaitable[Grant]]:
+def ledger(database: Database, replica: str) -> Callable[[LeaseRequest, int], Awaitable[Grant]]:
     """Return a function that asks the ledger in the database on behalf of one gateway."""
 
-    async def call(ask: Ask, number: int) -> Grant:
+    async def call(ask: LeaseRequest, number: int) -> Grant:
         (row,) = await database.fetch(lease_ledger.LEASE, values(ask, replica, number))
         return granted(row)
 
     return call
 
 
-def values(ask: Ask, replica: str, number: int) -> dict[str, object]:
+def values(ask: LeaseRequest, replica: str, number: int) -> dict[str, object]:
     """Return the parameters of `lease_ledger.LEASE`."""
     one, other = ask.id, ""
     if ask.kind in MEMBERS:

@@ -65,7 +65,7 @@ class Replicas:
         is_heard: returns whether notifications arrive.
         place: the place of this gateway, as last read.
         moved: called when the place changes.
-        tell: publishes what has changed at this gateway; called before each read, unless the
+        publish: publishes what has changed at this gateway; called before each read, unless the
             gateway is alone.
         read: called with the cooldowns that were read, unless the gateway is alone.
         sharing: shares budgets with the other gateways.
@@ -81,7 +81,7 @@ class Replicas:
         self.place = Place()
         self.is_heard: Callable[[], bool] = lambda: False
         self.moved: Callable[[Place], None] = lambda _: None
-        self.tell: Callable[[], Awaitable[None]] | None = None
+        self.publish: Callable[[], Awaitable[None]] | None = None
         self.read: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _: None
         self.sharing: Sharing | None = None
 
@@ -131,8 +131,8 @@ class Replicas:
             if self.sharing is not None:
                 await self.sharing.join()
             self._has_joined = True
-        if self.tell is not None and self.place.count > 1:
-            await self.tell()
+        if self.publish is not None and self.place.count > 1:
+            await self.publish()
         ((others, cooldowns),) = await self._database.fetch(tables.BEAT, self._ids)
         self._take(others)
         if self.sharing is not None:

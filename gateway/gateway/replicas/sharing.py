@@ -66,7 +66,7 @@ class Sharing:
         await self._database.fetch(lease_ledger.SHARES, self._id)
         self._leases.start()
 
-    def bury(self, journal: str) -> None:
+    def remove_replica(self, journal: str) -> None:
         """Record that a gateway is gone and its costs are in the database."""
         if journal:
             self._dead.append(journal)
@@ -74,7 +74,7 @@ class Sharing:
     async def follow(self) -> None:
         """Begin to share if there are other gateways; stop if there have been none for a while."""
         while self._dead:
-            await self._database.fetch(lease_ledger.BURY, {"dead": self._dead[-1]})
+            await self._database.fetch(lease_ledger.REMOVE_REPLICA, {"dead": self._dead[-1]})
             self._dead.pop()
         ((has_others, self.is_complete),) = await self._database.fetch(
             lease_ledger.OTHERS, self._id

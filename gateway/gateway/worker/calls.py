@@ -19,7 +19,7 @@ from gateway.request import Operation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.worker.wire import Ask
+    from gateway.worker.wire import WorkerCall
 
 NOT_FOR_THE_LIBRARY = frozenset(
     {"rpm", "tpm", "weight", "order", "tags", "timeout", "stream_timeout", "max_retries"}
@@ -84,7 +84,7 @@ def turn_everything_off() -> None:
     litellm.failure_callback = []
 
 
-async def call(ask: Ask, files: Mapping[str, tuple[str, bytes, str]]) -> Any:  # noqa: ANN401 -- LiteLLM's
+async def call(ask: WorkerCall, files: Mapping[str, tuple[str, bytes, str]]) -> Any:  # noqa: ANN401 -- LiteLLM's
     """Return LiteLLM's answer.
 
     Args:
@@ -98,7 +98,7 @@ async def call(ask: Ask, files: Mapping[str, tuple[str, bytes, str]]) -> Any:  #
     return await function(**_keywords(ask, files))
 
 
-def _keywords(ask: Ask, files: Mapping[str, tuple[str, bytes, str]]) -> dict[str, Any]:
+def _keywords(ask: WorkerCall, files: Mapping[str, tuple[str, bytes, str]]) -> dict[str, Any]:
     keywords = {
         name: value
         for name, value in ask.parameters.items()
@@ -128,7 +128,7 @@ def _keywords(ask: Ask, files: Mapping[str, tuple[str, bytes, str]]) -> dict[str
     return keywords
 
 
-def _quiet(ask: Ask, keywords: dict[str, Any]) -> QuietLogging:
+def _quiet(ask: WorkerCall, keywords: dict[str, Any]) -> QuietLogging:
     """Return a logging object as LiteLLM's `function_setup` makes it."""
     model = keywords.get("model", "")
     names = {Operation.CHAT: "messages", Operation.EMBEDDING: "input"}
@@ -152,7 +152,7 @@ def _quiet(ask: Ask, keywords: dict[str, Any]) -> QuietLogging:
     return logging
 
 
-def _has_thought_signature(ask: Ask) -> bool:
+def _has_thought_signature(ask: WorkerCall) -> bool:
     messages = ask.arguments.get("messages") or ()
     return any(
         isinstance(each, dict)
@@ -190,7 +190,7 @@ def provider_headers(answer: Any) -> dict[str, str]:  # noqa: ANN401 -- LiteLLM'
     }
 
 
-def count_tokens(ask: Ask, answer: dict[str, Any]) -> dict[str, int]:
+def count_tokens(ask: WorkerCall, answer: dict[str, Any]) -> dict[str, int]:
     """Return the usage of an answer whose provider reported none; takes milliseconds and more."""
     model = str(ask.parameters.get("model", ""))
     asked = ask.arguments.get("messages")

@@ -20,10 +20,10 @@ from gateway.worker.wire import (
     COUNTED,
     FAILED,
     PROVIDER_HEADERS,
-    Ask,
     File,
+    WorkerCall,
     decode_failure,
-    encode_ask,
+    encode_call,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class WorkerProvider(Provider):
             WorkerUnavailableError: the worker did not come up in time, or died under this request.
         """
         ask = _ask_of(deployment, request, timeouts)
-        body = encode_ask(ask) + b"".join(file.content for file in request.files)
+        body = encode_call(ask) + b"".join(file.content for file in request.files)
         response = await self._send(body, timeouts.answer)
         if ask.stream and response.status != FAILED:
             headers = _headers(response)
@@ -141,7 +141,7 @@ class WorkerProvider(Provider):
         return stop
 
 
-def _ask_of(deployment: Deployment, request: Request, timeouts: Timeouts) -> Ask:
+def _ask_of(deployment: Deployment, request: Request, timeouts: Timeouts) -> WorkerCall:
     try:
         arguments = arguments_of(
             request.operation, request.body, drop_others=deployment.drop_params
@@ -161,7 +161,7 @@ def _ask_of(deployment: Deployment, request: Request, timeouts: Timeouts) -> Ask
         parameters["extra_headers"] = dict(deployment.headers)
     for name, value in deployment.defaults.items():
         parameters.setdefault(name, value)
-    return Ask(
+    return WorkerCall(
         id=f"{request.id}-{len(request.attempts) or 1}",
         request_id=request.id,
         operation=request.operation,

@@ -34,7 +34,7 @@ from gateway.worker.wire import (
     FAILURE_EVENT,
     PROVIDER_HEADERS,
     USAGE_EVENT,
-    decode_ask,
+    decode_call,
     encode_failure,
 )
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.worker.streams import Stream
-    from gateway.worker.wire import Ask
+    from gateway.worker.wire import WorkerCall
 
 MAX_REQUEST = 1 << 30
 """Bytes; the gateway has its own limit, which is lower."""
@@ -73,7 +73,7 @@ class Server:
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """Make one call to a provider."""
         line, _, content = (await request.read()).partition(b"\n")
-        ask = decode_ask(line)
+        ask = decode_call(line)
         CONNECT.set(ask.connect)
         files: dict[str, tuple[str, bytes, str]] = {}
         for file in ask.files:
@@ -89,7 +89,9 @@ class Server:
             return await self._stream(request, ask, answer)
         return await _plain(ask, answer)
 
-    async def _stream(self, request: web.Request, ask: Ask, answer: object) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, ask: WorkerCall, answer: object
+    ) -> web.StreamResponse:
         from gateway.worker.calls import provider_headers  # noqa: PLC0415 -- as above
         from gateway.worker.streams import Stream  # noqa: PLC0415 -- as above
 
@@ -118,7 +120,7 @@ class Server:
 
 
 async def _copy(
-    stream: Stream, response: web.StreamResponse, ask: Ask, stop: asyncio.Event
+    stream: Stream, response: web.StreamResponse, ask: WorkerCall, stop: asyncio.Event
 ) -> None:
     """Copy chunks until the end, a failure, or until the gateway wants no more."""
     stopped = asyncio.ensure_future(stop.wait())
@@ -155,7 +157,7 @@ async def _copy(
     await response.write(DONE)
 
 
-async def _plain(ask: Ask, answer: object) -> web.Response:
+async def _plain(ask: WorkerCall, answer: object) -> web.Response:
     from gateway.worker import calls  # noqa: PLC0415 -- as above
 
     if ask.operation is Operation.SPEECH or not hasattr(answer, "model_dump"):
@@ -178,7 +180,7 @@ async def _plain(ask: Ask, answer: object) -> web.Response:
     )
 
 
-def _failure(error: Exception, ask: Ask, *, is_reading: bool) -> Failure:
+def _failure(error: Exception, ask: WorkerCall, *, is_reading: bool) -> Failure:
     from gateway.worker.streams import CUT, StreamCutError  # noqa: PLC0415 -- as above
 
     if isinstance(error, StreamCutError):

@@ -20,7 +20,7 @@ from gateway.routing.failure import Failure, FailureKind
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from gateway.worker.wire import Ask
+    from gateway.worker.wire import WorkerCall
 
 CUT = Failure(
     FailureKind.UNREACHABLE,
@@ -44,7 +44,7 @@ class Stream:
         reported: the provider's usage, as LiteLLM put it into a chunk; None before that.
     """
 
-    def __init__(self, answer: Any, ask: Ask) -> None:  # noqa: ANN401 -- LiteLLM's
+    def __init__(self, answer: Any, ask: WorkerCall) -> None:  # noqa: ANN401 -- LiteLLM's
         self._answer = answer
         # Of text completions it is wrapped once more.
         self._chat = answer if hasattr(answer, "chunks") else answer.completion_stream

@@ -1,6 +1,6 @@
 """What the gateway and its worker say to each other, over HTTP on a Unix socket.
 
-A request is one line of JSON (`Ask`), then the bytes of its files one after the other. The answer
+A request is one line of JSON (`WorkerCall`), then the bytes of its files in order. The answer
 is 200 with OpenAI's JSON, a file, or server-sent events; or `FAILED` with a `Failure` as JSON. Of
 the events, those without a name are chunks; `failure` ends a stream that broke; `usage`, which
 precedes [DONE], says what it used.
@@ -39,7 +39,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class WorkerCall:
     """One call.
 
     Attributes:
@@ -67,7 +67,7 @@ class Ask:
     files: tuple[File, ...] = ()
 
 
-def encode_ask(ask: Ask) -> bytes:
+def encode_call(ask: WorkerCall) -> bytes:
     """Return the line of JSON.
 
     Raises:
@@ -76,12 +76,12 @@ def encode_ask(ask: Ask) -> bytes:
     return orjson.dumps(ask) + b"\n"
 
 
-def decode_ask(line: bytes) -> Ask:
-    """Return what `encode_ask` wrote."""
+def decode_call(line: bytes) -> WorkerCall:
+    """Return what `encode_call` wrote."""
     found = orjson.loads(line)
     found["operation"] = Operation(tuple(found["operation"]))
     found["files"] = tuple(File(**each) for each in found["files"])
-    return Ask(**found)
+    return WorkerCall(**found)
 
 
 def encode_failure(failure: Failure) -> bytes:
