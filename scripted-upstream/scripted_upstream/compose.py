@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from scripted_upstream.exchange import Ask, Finish, Reply, Usage
+from scripted_upstream.exchange import Finish, ParsedCall, Reply, Usage
 from scripted_upstream.rules import Verdict
 from scripted_upstream.schema_value import value_for, wrong_value
 from scripted_upstream.script import Action, Answer, BadJson, ToolCall
@@ -17,7 +17,7 @@ _JSON_PIECE = re.compile(r".{1,12}", re.DOTALL)
 _CHARACTERS_A_TOKEN = 4
 
 
-def compose(ask: Ask, verdict: Verdict, draft: Reply) -> tuple[Reply, Usage]:
+def compose(ask: ParsedCall, verdict: Verdict, draft: Reply) -> tuple[Reply, Usage]:
     """Returns the answer and the tokens that it costs, which it may be told not to report.
 
     Args:
@@ -55,7 +55,7 @@ def compose(ask: Ask, verdict: Verdict, draft: Reply) -> tuple[Reply, Usage]:
     return reply, usage
 
 
-def _content(ask: Ask, answer: Answer, action: Action) -> tuple[str | None, list[str]]:
+def _content(ask: ParsedCall, answer: Answer, action: Action) -> tuple[str | None, list[str]]:
     """Returns the tool that is called, if any, and the text or its arguments in pieces."""
     if action.empty:
         return None, []
@@ -92,7 +92,7 @@ def _json_pieces(value: object, bad: BadJson | None) -> list[str]:
     return _JSON_PIECE.findall(text)
 
 
-def _input_tokens(ask: Ask, answer: Answer) -> int:
+def _input_tokens(ask: ParsedCall, answer: Answer) -> int:
     if answer.input_tokens is not None:
         return answer.input_tokens
     return max(1, -(-len(ask.prompt) // _CHARACTERS_A_TOKEN))

@@ -11,7 +11,7 @@ from starlette.types import Send
 
 from scripted_upstream.connection import Connection
 from scripted_upstream.errors import failure_of
-from scripted_upstream.exchange import Ask, Chunk, Failure, Format, Json, Reply, Usage
+from scripted_upstream.exchange import Chunk, Failure, Format, Json, ParsedCall, Reply, Usage
 from scripted_upstream.journal import Entry
 from scripted_upstream.script import Action
 
@@ -44,7 +44,7 @@ class Delivery:
         self.entry.answer = document
         await self._whole(_json(document), failure.status)
 
-    async def answer(self, ask: Ask, reply: Reply, usage: Usage) -> None:
+    async def answer(self, ask: ParsedCall, reply: Reply, usage: Usage) -> None:
         """Sends an answer; what it costs is noted as far as it was sent."""
         if ask.stream:
             await self._stream(list(self.form.stream(ask, reply)), reply, usage)

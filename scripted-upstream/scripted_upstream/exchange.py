@@ -42,7 +42,7 @@ class Tool:
 
 
 @dataclass(frozen=True)
-class Ask:
+class ParsedCall:
     """What a request asks for, whichever format it came in.
 
     Attributes:
@@ -148,13 +148,13 @@ class Format(Protocol):
     def knows(self, call: Call) -> bool:
         """Returns whether the provider has such an endpoint."""
 
-    def read(self, call: Call) -> Ask:
+    def read(self, call: Call) -> ParsedCall:
         """Returns what a request that it knows asks; raises BadRequestError."""
 
-    def document(self, ask: Ask, reply: Reply) -> Json:
+    def document(self, ask: ParsedCall, reply: Reply) -> Json:
         """Returns the body of an answer that is not streamed."""
 
-    def stream(self, ask: Ask, reply: Reply) -> Iterator[Chunk]:
+    def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:
         """Yields an answer piece by piece."""
 
     def failure(self, failure: Failure) -> Json:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from scripted_upstream.exchange import Ask
+from scripted_upstream.exchange import ParsedCall
 from scripted_upstream.script import Action, Answer, Match, Provider, Rule, Script, Upstream, When
 
 _NOTHING = Upstream()
@@ -29,7 +29,7 @@ class Subject:
     path: str
     headers: Mapping[str, str]
     key: str
-    ask: Ask
+    ask: ParsedCall
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,15 @@ from scripted_upstream.compose import compose
 from scripted_upstream.connection import ClientLeftError, Connection
 from scripted_upstream.delivery import Delivery
 from scripted_upstream.errors import failure_of, refused
-from scripted_upstream.exchange import Ask, BadRequestError, Call, Failure, Format, Json, Reply
+from scripted_upstream.exchange import (
+    BadRequestError,
+    Call,
+    Failure,
+    Format,
+    Json,
+    ParsedCall,
+    Reply,
+)
 from scripted_upstream.formats import any_key, recognise
 from scripted_upstream.journal import Entry, Journal
 from scripted_upstream.rules import Rulebook, Subject
@@ -89,7 +97,7 @@ class Upstream:
         body, wrong = _parsed(content)
         call = Call(entry.number, entry.method, path, entry.headers, body)
         form, known = recognise(call, self.rulebook.upstream(name).provider)
-        ask = Ask("free")
+        ask = ParsedCall("free")
         failure: Failure | None = refused(f"unknown request: {entry.method} {path}", 404)
         if known:
             ask, failure = _read(form, call, wrong)
@@ -126,13 +134,13 @@ class Upstream:
         return Reply(entry.number, entry.model, int(time.time()), models=tuple(models))
 
 
-def _read(form: Format, call: Call, wrong: Failure | None) -> tuple[Ask, Failure | None]:
+def _read(form: Format, call: Call, wrong: Failure | None) -> tuple[ParsedCall, Failure | None]:
     if wrong is not None:
-        return Ask("free"), wrong
+        return ParsedCall("free"), wrong
     try:
         return form.read(call), None
     except BadRequestError as error:
-        return Ask("free"), refused(str(error))
+        return ParsedCall("free"), refused(str(error))
 
 
 def _parsed(content: bytes) -> tuple[Json, Failure | None]:

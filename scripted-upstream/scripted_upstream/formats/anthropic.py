@@ -8,12 +8,12 @@ import json
 from collections.abc import Iterator, Mapping
 
 from scripted_upstream.exchange import (
-    Ask,
     BadRequestError,
     Call,
     Chunk,
     Failure,
     Json,
+    ParsedCall,
     Reply,
     Tool,
     Usage,
@@ -52,10 +52,10 @@ class Anthropic:
             return call.path.endswith("/v1/models") and "anthropic-version" in call.headers
         return call.path.endswith(("/v1/messages", "/v1/messages/count_tokens"))
 
-    def read(self, call: Call) -> Ask:
+    def read(self, call: Call) -> ParsedCall:
         """Returns what a request asks; raises BadRequestError for what Anthropic insists on."""
         if call.method == "GET":
-            return Ask("free", topic="models")
+            return ParsedCall("free", topic="models")
         if "anthropic-version" not in call.headers:
             raise BadRequestError("anthropic-version: header is required")
         body = call.body
@@ -66,13 +66,13 @@ class Anthropic:
                 raise BadRequestError(f"messages: Unexpected role {dig(each, 'role')!r}")
         prompt = "\n".join([*texts_in(body.get("system")), *texts_in(messages)])
         if call.path.endswith("/count_tokens"):
-            return Ask("free", model, "count_tokens", prompt=prompt)
+            return ParsedCall("free", model, "count_tokens", prompt=prompt)
         tools = tuple(
             Tool(each["name"], each.get("input_schema", {}), each["name"] == _STRUCTURED)
             for each in body.get("tools") or []
             if "name" in each
         )
-        return Ask(
+        return ParsedCall(
             "chat",
             model,
             stream=body.get("stream") is True,
@@ -84,7 +84,7 @@ class Anthropic:
             stop=stops(body.get("stop_sequences")),
         )
 
-    def document(self, ask: Ask, reply: Reply) -> Json:
+    def document(self, ask: ParsedCall, reply: Reply) -> Json:
         """Returns a message, a list of models or a token count."""
         if ask.topic == "count_tokens":
             return {"input_tokens": max(1, -(-len(ask.prompt) // 4))}
@@ -97,7 +97,7 @@ class Anthropic:
         content = [block] if reply.pieces else []
         return {**_head(reply), "content": content, "stop_reason": _FINISH[reply.finish], **usage}
 
-    def stream(self, ask: Ask, reply: Reply) -> Iterator[Chunk]:  # noqa: ARG002 # one of five
+    def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:  # noqa: ARG002 # one of five
         """Yields message_start … message_stop."""
         start = {**_head(reply), "content": [], "stop_reason": None}
         end: Json = {"delta": {"stop_reason": _FINISH[reply.finish], "stop_sequence": None}}

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scripted_upstream.exchange import Ask, Call, Chunk, Failure, Json, Reply, Tool, Usage
+from scripted_upstream.exchange import Call, Chunk, Failure, Json, ParsedCall, Reply, Tool, Usage
 from scripted_upstream.reading import dig, need, stops, texts_in, wanted_tool
 from scripted_upstream.script import Provider
 
@@ -52,25 +52,25 @@ class Gemini:
         found = _METHOD.search(call.path)
         return found is not None and found["method"] in _METHODS
 
-    def read(self, call: Call) -> Ask:
+    def read(self, call: Call) -> ParsedCall:
         """Returns what a request asks; raises BadRequestError."""
         found = _METHOD.search(call.path)
         if found is None:
-            return Ask("free", topic="models")
+            return ParsedCall("free", topic="models")
         model, method = found["model"], found["method"]
         if "mbed" in method:
             several = [dig(each, "content") for each in call.body.get("requests", [])]
             given = several if method == "batchEmbedContents" else [call.body.get("content")]
             inputs = tuple("\n".join(texts_in(each)) for each in given)
-            return Ask("embedding", model, method, prompt="\n".join(inputs), inputs=inputs)
+            return ParsedCall("embedding", model, method, prompt="\n".join(inputs), inputs=inputs)
         contents = need(call.body, "contents", list, "* GenerateContentRequest.contents: not given")
         system = _either(call.body, "systemInstruction", "system_instruction")
         prompt = "\n".join([*texts_in(system), *texts_in(contents)])
         if method == "countTokens":
-            return Ask("free", model, method, prompt=prompt)
+            return ParsedCall("free", model, method, prompt=prompt)
         config = _either(call.body, "generationConfig", "generation_config") or {}
         tools = tuple(_tools(call.body))
-        return Ask(
+        return ParsedCall(
             "chat",
             model,
             stream=method == "streamGenerateContent",
@@ -82,7 +82,7 @@ class Gemini:
             stop=stops(_either(config, "stopSequences", "stop_sequences")),
         )
 
-    def document(self, ask: Ask, reply: Reply) -> Json:
+    def document(self, ask: ParsedCall, reply: Reply) -> Json:
         """Returns a GenerateContentResponse, embeddings, a count or a list of models."""
         if ask.topic == "countTokens":
             return {"totalTokens": max(1, -(-len(ask.prompt) // 4))}
@@ -96,7 +96,7 @@ class Gemini:
         part = _call(reply) if reply.tool else {"text": reply.text}
         return _response(reply, [part] if reply.pieces else [], finish=True)
 
-    def stream(self, ask: Ask, reply: Reply) -> Iterator[Chunk]:  # noqa: ARG002 # one of five
+    def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:  # noqa: ARG002 # one of five
         """Yields GenerateContentResponses; the last one has finish reason and usage.
 
         A function call is one piece: Gemini does not take its arguments apart.

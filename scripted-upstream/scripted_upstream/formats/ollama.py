@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from scripted_upstream.exchange import Ask, Call, Chunk, Failure, Json, Reply, Tool
+from scripted_upstream.exchange import Call, Chunk, Failure, Json, ParsedCall, Reply, Tool
 from scripted_upstream.reading import bearer, dig, need, stops, texts_in, wanted_tool
 from scripted_upstream.script import Provider
 
@@ -38,22 +38,22 @@ class Ollama:
         """Returns whether the path is one of Ollama's."""
         return (call.method, call.path) in _FREE or (call.method == "POST" and call.path in _MODEL)
 
-    def read(self, call: Call) -> Ask:
+    def read(self, call: Call) -> ParsedCall:
         """Returns what a request asks; raises BadRequestError."""
         body, topic = call.body, call.path.removeprefix("/api").strip("/")
         if call.method == "GET":
-            return Ask("free", topic=topic)
+            return ParsedCall("free", topic=topic)
         model = need(body, "model" if "model" in body else "name", str, "model is required")
         stream = body.get("stream", True) is True
         if topic in {"show", "pull"}:
-            return Ask("free", model, topic, stream=stream and topic == "pull")
+            return ParsedCall("free", model, topic, stream=stream and topic == "pull")
         if topic.startswith("embed"):
             texts = body.get("input", body.get("prompt"))
             inputs = tuple([texts] if isinstance(texts, str) else texts or [])
-            return Ask("embedding", model, topic, prompt="\n".join(inputs), inputs=inputs)
+            return ParsedCall("embedding", model, topic, prompt="\n".join(inputs), inputs=inputs)
         limit = dig(body, "options", "num_predict")
         given = body.get("format")
-        asked = Ask(
+        asked = ParsedCall(
             "generate",
             model,
             topic,
@@ -65,7 +65,7 @@ class Ollama:
         )
         return asked if topic == "generate" else _chat(asked, body)
 
-    def document(self, ask: Ask, reply: Reply) -> Json:
+    def document(self, ask: ParsedCall, reply: Reply) -> Json:
         """Returns a whole answer, embeddings, or what a free endpoint tells."""
         if ask.operation == "free":
             return _free(ask, reply)
@@ -73,7 +73,7 @@ class Ollama:
             return _embeddings(ask, reply)
         return {**_line_head(reply), **_content(ask, reply, reply.text), **_end(reply)}
 
-    def stream(self, ask: Ask, reply: Reply) -> Iterator[Chunk]:
+    def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:
         """Yields a JSON object a line; the last one has the counts.
 
         A tool call is one piece: Ollama does not take its arguments apart.
@@ -99,7 +99,7 @@ class Ollama:
         return bearer(headers)
 
 
-def _chat(asked: Ask, body: Json) -> Ask:
+def _chat(asked: ParsedCall, body: Json) -> ParsedCall:
     messages = need(body, "messages", list, "messages is required")
     tools = tuple(
         Tool(str(dig(each, "function", "name")), dig(each, "function", "parameters") or {})
@@ -120,7 +120,7 @@ def _line_head(reply: Reply) -> Json:
     return {"model": reply.model, "created_at": when.strftime("%Y-%m-%dT%H:%M:%S.000000Z")}
 
 
-def _content(ask: Ask, reply: Reply | None, text: str) -> Json:
+def _content(ask: ParsedCall, reply: Reply | None, text: str) -> Json:
     if ask.operation == "generate":
         return {"response": text}
     if reply is None or reply.tool is None:
@@ -148,7 +148,7 @@ def _end(reply: Reply) -> Json:
     }
 
 
-def _free(ask: Ask, reply: Reply) -> Json:
+def _free(ask: ParsedCall, reply: Reply) -> Json:
     match ask.topic:
         case "version":
             return {"version": VERSION}
@@ -198,7 +198,7 @@ def _pull() -> Iterator[Json]:
     yield {"status": "success"}
 
 
-def _embeddings(ask: Ask, reply: Reply) -> Json:
+def _embeddings(ask: ParsedCall, reply: Reply) -> Json:
     vectors = [list(each) for each in reply.vectors]
     if ask.topic == "embeddings":
         return {"embedding": vectors[0] if vectors else []}

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scripted_upstream.exchange import (
-    Ask,
     BadRequestError,
     Call,
     Chunk,
     Failure,
     Json,
+    ParsedCall,
     Reply,
     Tool,
     Usage,
@@ -52,22 +52,22 @@ class OpenAI:
         """Returns whether the path is one of OpenAI's, with or without /v1 or a router's prefix."""
         return _topic(call) is not None
 
-    def read(self, call: Call) -> Ask:
+    def read(self, call: Call) -> ParsedCall:
         """Returns what a request asks; raises BadRequestError."""
         topic = _topic(call)
         if topic == "models":
-            return Ask("free", topic="models")
+            return ParsedCall("free", topic="models")
         model = need(call.body, "model", str, "you must provide a model parameter")
         if topic == "embeddings":
             given = call.body.get("input")
             inputs = tuple([given] if isinstance(given, str) else map(str, given or []))
             topic = str(call.body.get("encoding_format", "float"))
-            return Ask("embedding", model, topic, prompt="\n".join(inputs), inputs=inputs)
+            return ParsedCall("embedding", model, topic, prompt="\n".join(inputs), inputs=inputs)
         if topic == "completions":
             return _read_completion(call.body, model)
         return _read_chat(call.body, model)
 
-    def document(self, ask: Ask, reply: Reply) -> Json:
+    def document(self, ask: ParsedCall, reply: Reply) -> Json:
         """Returns a chat.completion, a text_completion, a list of models or of embeddings."""
         if ask.operation == "free":
             return {"object": "list", "data": [_model(each) for each in reply.models]}
@@ -77,7 +77,7 @@ class OpenAI:
         choices = [{**choice(ask, reply), "index": index} for index in range(ask.n)]
         return {**_head(ask, reply), "choices": choices, **usage}
 
-    def stream(self, ask: Ask, reply: Reply) -> Iterator[Chunk]:
+    def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:
         """Yields the chunks of each choice, the usage if it was asked for, and [DONE].
 
         A piece of each choice is one piece to the script.
@@ -114,11 +114,11 @@ def _topic(call: Call) -> str | None:
     return "models" if call.method == "GET" and call.path.endswith("/models") else None
 
 
-def _read_completion(body: Json, model: str) -> Ask:
+def _read_completion(body: Json, model: str) -> ParsedCall:
     given = body.get("prompt")
     prompts = given if isinstance(given, list) else [given]
     logprobs = body.get("logprobs")
-    return Ask(
+    return ParsedCall(
         "chat",
         model,
         COMPLETION,
@@ -132,7 +132,7 @@ def _read_completion(body: Json, model: str) -> Ask:
     )
 
 
-def _read_chat(body: Json, model: str) -> Ask:
+def _read_chat(body: Json, model: str) -> ParsedCall:
     messages = need(body, "messages", list, "missing required parameter: 'messages'")
     if not all(isinstance(each, dict) and "role" in each for each in messages) or not messages:
         raise BadRequestError("invalid 'messages': expected a list of objects with a role")
@@ -142,7 +142,7 @@ def _read_chat(body: Json, model: str) -> Ask:
     )
     chosen = body.get("tool_choice")
     chosen = chosen if isinstance(chosen, str) else dig(chosen, "function", "name")
-    return Ask(
+    return ParsedCall(
         "chat",
         model,
         stream=body.get("stream") is True,
@@ -168,7 +168,7 @@ def _schema(response_format: object) -> Json | None:
             return None
 
 
-def _head(ask: Ask, reply: Reply, *, stream: bool = False) -> Json:
+def _head(ask: ParsedCall, reply: Reply, *, stream: bool = False) -> Json:
     is_text = ask.topic == COMPLETION
     kind = "text_completion" if is_text else "chat.completion"
     return {
@@ -194,7 +194,7 @@ def _model(name: str) -> Json:
     return {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "script"}
 
 
-def _embeddings(ask: Ask, reply: Reply) -> Json:
+def _embeddings(ask: ParsedCall, reply: Reply) -> Json:
     def shown(vector: tuple[float, ...]) -> Any:  # noqa: ANN401 # a list or base64
         packed = struct.pack(f"<{len(vector)}f", *vector)
         return base64.b64encode(packed).decode() if ask.topic == "base64" else list(vector)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from scripted_upstream.exchange import Ask, Json, Reply
+from scripted_upstream.exchange import Json, ParsedCall, Reply
 
 COMPLETION = "completions"
 """The topic of a request to /completions, whose choices have texts in place of messages."""
@@ -12,7 +12,7 @@ _LOGPROB = -0.125
 """Of every token; its alternatives have twice, three times … of that."""
 
 
-def choice(ask: Ask, reply: Reply) -> Json:
+def choice(ask: ParsedCall, reply: Reply) -> Json:
     """Returns a whole choice, without its index."""
     finish = _FINISH[reply.finish]
     if ask.topic == COMPLETION:
@@ -25,7 +25,7 @@ def choice(ask: Ask, reply: Reply) -> Json:
     return {"message": message, "logprobs": told, "finish_reason": finish}
 
 
-def fragments(ask: Ask, reply: Reply) -> Iterator[tuple[Json, bool]]:
+def fragments(ask: ParsedCall, reply: Reply) -> Iterator[tuple[Json, bool]]:
     """Yields the fragments of a streamed choice, and whether each is a piece of the answer."""
     finish = _FINISH[reply.finish]
     if ask.topic == COMPLETION:
@@ -58,7 +58,7 @@ def _call(reply: Reply, arguments: str) -> Json:
     }
 
 
-def _logprobs(ask: Ask, tokens: tuple[str, ...]) -> Json | None:
+def _logprobs(ask: ParsedCall, tokens: tuple[str, ...]) -> Json | None:
     if ask.logprobs is None:
         return None
     ranks = range(1, ask.logprobs + 1)
@@ -73,7 +73,7 @@ def _token(text: str, rank: int) -> Json:
     return {"token": text, "logprob": _LOGPROB * rank, "bytes": list(text.encode())}
 
 
-def _old_logprobs(ask: Ask, tokens: tuple[str, ...]) -> Json | None:
+def _old_logprobs(ask: ParsedCall, tokens: tuple[str, ...]) -> Json | None:
     """Returns logprobs as /completions tells them: in lists beside each other."""
     if ask.logprobs is None:
         return None
