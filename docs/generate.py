@@ -21,12 +21,12 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gateway"))
 
-from gateway.access import beyond as beyond_of_keys
+from gateway.access import litellm_only as litellm_only_of_keys
 from gateway.access.columns import TABLES
-from gateway.config.beyond import RULES
+from gateway.config.litellm_only import RULES
 from gateway.config.prices import TOKENS, listed
 from gateway.config.providers import PROVIDERS
-from gateway.http.validation.controls import BEYOND
+from gateway.http.validation.controls import LITELLM_ONLY
 from gateway.jobs import backend_key, budget_resets, retention
 from gateway.journal import tables as journal_tables
 from gateway.proxy.routes import ROUTES, Action
@@ -161,9 +161,9 @@ def litellm() -> str:
     ]
     keys = [
         [", ".join(rule.rows), f"`{rule.field}`", rule.why]
-        for rule in (*beyond_of_keys.COLUMNS, *beyond_of_keys.METADATA)
+        for rule in (*litellm_only_of_keys.COLUMNS, *litellm_only_of_keys.METADATA)
     ]
-    fields = [[f"`{name}`", why] for name, why in BEYOND.items()]
+    fields = [[f"`{name}`", why] for name, why in LITELLM_ONLY.items()]
     return f"""# What LiteLLM's proxy answers
 
 The gateway answers what is in the first table by itself. A request goes to LiteLLM's proxy when its

@@ -161,7 +161,7 @@ def test_everything_behind_a_key_is_read(told: Database, people: People) -> None
             }
             assert caller.entities[0].tpm == 8
             assert caller.entities[0].max_parallel == 3
-            assert (caller.team_alias, caller.beyond) == ("Team", ())
+            assert (caller.team_alias, caller.litellm_only) == ("Team", ())
             assert access.resolve(caller, "ours") == "large"
 
     asyncio.run(main())
@@ -455,14 +455,14 @@ def test_a_tag_with_a_budget_is_litellms_within_a_second(told: Database, people:
 
     async def main() -> None:
         async with access_to(told.url) as access:
-            assert (await access.identify(people.secret)).beyond == ()
+            assert (await access.identify(people.secret)).litellm_only == ()
             people.insert("LiteLLM_TagTable", tag_name=tag,
                           budget_id=people.add_budget("tag", max_budget=1.0))  # fmt: skip
 
-            async def is_beyond() -> bool:
-                return bool((await access.identify(people.secret)).beyond)
+            async def is_for_litellm() -> bool:
+                return bool((await access.identify(people.secret)).litellm_only)
 
-            await soon(is_beyond, "the tag's budget is known")
+            await soon(is_for_litellm, "the tag's budget is known")
             assert tag in access.budgeted_tags
 
     asyncio.run(main())

@@ -2,6 +2,6 @@
 
 Start reading at `access.py`, which the other rooms call. `reader.py` reads a caller with one
 statement (`statements.py`, `columns.py`). `identity.py` makes the caller from the rows, by
-LiteLLM's rules. `changes.py` is notified of changes in the tables. `beyond.py` lists what only
-LiteLLM's proxy does for a key.
+LiteLLM's rules. `changes.py` is notified of changes in the tables. `litellm_only.py` lists what
+only LiteLLM's proxy does for a key.
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from gateway.config.deployment import Beyond  # noqa: TC001 -- as above
+from gateway.config.deployment import LiteLLMOnly  # noqa: TC001 -- as above
 
 
 class Kind(Enum):
@@ -75,7 +75,7 @@ class Caller:
         models: the aliases that the caller may ask for; None for all.
         aliases: the key's and the team's own names for models, each with what it stands for.
         entities: everything that the request's cost is charged to, and whose limits hold.
-        beyond: settings that only LiteLLM's proxy honours; with any of them the request goes there.
+        litellm_only: settings that only LiteLLM's proxy honours; any of them sends it the request.
         metadata: the part of the key's and the team's metadata that is copied into spend logs.
     """
 
@@ -93,5 +93,5 @@ class Caller:
     models: frozenset[str] | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     entities: tuple[Entity, ...] = ()
-    beyond: tuple[Beyond, ...] = ()
+    litellm_only: tuple[LiteLLMOnly, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from gateway.access.beyond import json_object
 from gateway.access.caller import Entity, Kind, Position
+from gateway.access.litellm_only import json_object
 from gateway.access.rows import FOREVER, NOTHING, Found, Row, budget, first, moment
 
 if TYPE_CHECKING:

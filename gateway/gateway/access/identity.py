@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.access import refusals
 from gateway.access.allowlist import Allowlist, Catalogue, Rules
-from gateway.access.beyond import GROUP_BUDGET, PROVIDER_WILDCARD, TAG_BUDGET, json_object
-from gateway.access.beyond import found as found_beyond
 from gateway.access.caller import Caller, Position
 from gateway.access.entities import UI_TEAM, increase, key_name, of_caller, of_end_user
 from gateway.access.granted import rules_of
+from gateway.access.litellm_only import GROUP_BUDGET, PROVIDER_WILDCARD, TAG_BUDGET, json_object
+from gateway.access.litellm_only import found as found_litellm_only
 from gateway.access.rows import FOREVER, Common, Found, Row, Wanted, moment, names
-from gateway.config.deployment import Beyond
+from gateway.config.deployment import LiteLLMOnly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,7 +113,7 @@ def make_identity(
             of_caller(found, position, now, user_id=user_id, team_id=team_id,
                       user_budget_on_team_keys=settings.user_budget_on_team_keys)
         ),
-        beyond=tuple(_beyond(found, rules, common)),
+        litellm_only=tuple(_litellm_only(found, rules, common)),
         metadata=_recorded(found),
         rules=rules,
     )  # fmt: skip
@@ -142,14 +142,14 @@ def with_end_user(
         own = Allowlist("customer", listed, team_aliases="follow")
         rules = replace(rules, lists=(*rules.lists, own))
     rows = {**found.rows, "end_user_default": common.end_user_default}
-    beyond = (*caller.beyond, *found_beyond(rows))
+    needed = (*caller.litellm_only, *found_litellm_only(rows))
     return replace(
         caller,
         end_user_id=end_user_id,
         entities=(*caller.entities, entity),
         models=rules.allowed(settings.catalogue) if listed else caller.models,
         rules=rules,
-        beyond=tuple(dict.fromkeys(beyond)),
+        litellm_only=tuple(dict.fromkeys(needed)),
     )
 
 
@@ -167,17 +167,17 @@ def _refusal(
     return None
 
 
-def _beyond(found: Found, rules: Rules, common: Common) -> Iterator[Beyond]:
-    yield from found_beyond(found.rows)
+def _litellm_only(found: Found, rules: Rules, common: Common) -> Iterator[LiteLLMOnly]:
+    yield from found_litellm_only(found.rows)
     for tag in _tags(found):
         if tag in common.budgeted_tags:
-            yield Beyond(f"tag {tag}", TAG_BUDGET)
+            yield LiteLLMOnly(f"tag {tag}", TAG_BUDGET)
     for allowed in rules.lists:
         for name in (name for models in (allowed.models, *allowed.instead) for name in models):
             if name in common.budgeted_groups:
-                yield Beyond(f"access group {name}", GROUP_BUDGET)
+                yield LiteLLMOnly(f"access group {name}", GROUP_BUDGET)
             if "*" in name and name != "*":
-                yield Beyond(f"{allowed.kind}.models: {name}", PROVIDER_WILDCARD)
+                yield LiteLLMOnly(f"{allowed.kind}.models: {name}", PROVIDER_WILDCARD)
 
 
 def _tags(found: Found) -> tuple[str, ...]:

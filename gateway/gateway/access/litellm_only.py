@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.config.deployment import Beyond
+from gateway.config.deployment import LiteLLMOnly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,17 +117,17 @@ _OWNERS = {
 """A row's name for people, where the statement has another name for it."""
 
 
-def found(rows: Rows) -> Iterator[Beyond]:
+def found(rows: Rows) -> Iterator[LiteLLMOnly]:
     """Yield each setting of the rows that only LiteLLM's proxy honours."""
     for rule in COLUMNS:
         for name in rule.rows:
             if is_set(rows.get(name, {}).get(rule.field)):
-                yield Beyond(f"{_OWNERS.get(name, name)}.{rule.field}", rule.why)
+                yield LiteLLMOnly(f"{_OWNERS.get(name, name)}.{rule.field}", rule.why)
     for rule in METADATA:
         for name in rule.rows:
             value = json_object(rows.get(name, {}).get("metadata")).get(rule.field)
             if is_set(value) and rule.only in (None, value):
-                yield Beyond(f"{name}.metadata.{rule.field}", rule.why)
+                yield LiteLLMOnly(f"{name}.metadata.{rule.field}", rule.why)
 
 
 def is_set(value: object) -> bool:

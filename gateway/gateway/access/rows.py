@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gateway.access.beyond import json_object
+from gateway.access.litellm_only import json_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

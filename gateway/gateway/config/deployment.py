@@ -143,7 +143,7 @@ class RouterSettings:
 
 
 @dataclass(frozen=True)
-class Beyond:
+class LiteLLMOnly:
     """Something that only LiteLLM's proxy does; what asks for it goes there.
 
     Attributes:
@@ -162,8 +162,8 @@ class Models:
     Attributes:
         deployments: in the order of the file.
         router: how one of them is chosen.
-        beyond: why every request goes to LiteLLM's proxy; empty when none has to.
-        beyond_by_alias: the same for the requests of one alias.
+        litellm_only: why every request goes to LiteLLM's proxy; empty when none has to.
+        litellm_only_by_alias: the same for the requests of one alias.
         store_prompts: whether prompts and answers stand in spend rows.
         disable_spend_logs: whether no spend rows are written, only totals.
         access_groups: group → aliases, from `model_info.access_groups`.
@@ -174,8 +174,8 @@ class Models:
 
     deployments: tuple[Deployment, ...]
     router: RouterSettings = field(default_factory=RouterSettings)
-    beyond: tuple[Beyond, ...] = ()
-    beyond_by_alias: Mapping[str, tuple[Beyond, ...]] = field(default_factory=dict)
+    litellm_only: tuple[LiteLLMOnly, ...] = ()
+    litellm_only_by_alias: Mapping[str, tuple[LiteLLMOnly, ...]] = field(default_factory=dict)
     store_prompts: bool = False
     disable_spend_logs: bool = False
     access_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

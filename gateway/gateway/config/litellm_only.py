@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.config.deployment import Beyond
+from gateway.config.deployment import LiteLLMOnly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -241,7 +241,7 @@ _CALLBACKS = frozenset({"callbacks", "success_callback", "failure_callback"})
 _SECTIONS = ("router_settings", "litellm_settings", "general_settings")
 
 
-def beyond_of(config: Mapping[str, Any]) -> tuple[Beyond, ...]:
+def litellm_only(config: Mapping[str, Any]) -> tuple[LiteLLMOnly, ...]:
     """Return why every request goes to LiteLLM's proxy; () when none has to."""
     found = list(_of_section("", config))
     for section in _SECTIONS:
@@ -249,22 +249,22 @@ def beyond_of(config: Mapping[str, Any]) -> tuple[Beyond, ...]:
     return tuple(found)
 
 
-def beyond_of_deployment(entry: Mapping[str, Any]) -> tuple[Beyond, ...]:
+def litellm_only_of_deployment(entry: Mapping[str, Any]) -> tuple[LiteLLMOnly, ...]:
     """Return why the requests of one entry of the model list go there."""
     found = [
-        Beyond(name, why)
+        LiteLLMOnly(name, why)
         for section in ("litellm_params", "model_info")
         for name, why in RULES[section].items()
         if _is_on((entry.get(section) or {}).get(name))
     ]
     if str(entry["litellm_params"].get("model", "")).startswith("auto_router/"):
-        found.append(Beyond("auto_router", "the prompt decides which model answers"))
+        found.append(LiteLLMOnly("auto_router", "the prompt decides which model answers"))
     if _is_on(entry.get("blocked")) or _is_on((entry.get("model_info") or {}).get("blocked")):
-        found.append(Beyond("blocked", "it is paused in LiteLLM"))
+        found.append(LiteLLMOnly("blocked", "it is paused in LiteLLM"))
     return tuple(found)
 
 
-def _of_section(section: str, settings: Mapping[str, Any]) -> Iterable[Beyond]:
+def _of_section(section: str, settings: Mapping[str, Any]) -> Iterable[LiteLLMOnly]:
     harmless = NATIVE[section] | NO_REQUEST[section]
     if section == "litellm_settings":
         harmless |= LIBRARY
@@ -274,7 +274,7 @@ def _of_section(section: str, settings: Mapping[str, Any]) -> Iterable[Beyond]:
             continue
         if name in _CALLBACKS and section and _names(value) <= SEEN_BY_THE_GATEWAY:
             continue
-        yield Beyond(f"{section}.{name}" if section else name, rules.get(name, UNKNOWN))
+        yield LiteLLMOnly(f"{section}.{name}" if section else name, rules.get(name, UNKNOWN))
 
 
 def _is_on(value: object) -> bool:

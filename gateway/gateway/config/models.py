@@ -6,10 +6,10 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gateway.config.beyond import LIBRARY, beyond_of, beyond_of_deployment
-from gateway.config.deployment import Beyond, Deployment, Models, Protocol
+from gateway.config.deployment import Deployment, LiteLLMOnly, Models, Protocol
 from gateway.config.deployments import make_deployment, way_of_deployment
 from gateway.config.environment import Environment
+from gateway.config.litellm_only import LIBRARY, litellm_only, litellm_only_of_deployment
 from gateway.config.prices import price_list
 from gateway.config.providers import referenced
 from gateway.config.router import router_settings_of
@@ -54,8 +54,8 @@ def build_models(
     models = Models(
         deployments=tuple(make_deployment(entry, shared, lookup) for entry in entries),
         router=router_settings_of(config, settings),
-        beyond=beyond_of(config),
-        beyond_by_alias=_beyond_by_alias(entries),
+        litellm_only=litellm_only(config),
+        litellm_only_by_alias=_litellm_only_by_alias(entries),
         store_prompts=bool(general.get("store_prompts_in_spend_logs")),
         disable_spend_logs=bool(general.get("disable_spend_logs")),
         access_groups=_access_groups(entries),
@@ -74,7 +74,10 @@ def way_of(models: Models, alias: str) -> tuple[str, str]:
     Of an alias with several deployments, the way through LiteLLM comes first, and what is told is
     the reason of the first deployment that needs it.
     """
-    everywhere = (*models.beyond, *models.beyond_by_alias.get(_name_in_list(models, alias), ()))
+    everywhere = (
+        *models.litellm_only,
+        *models.litellm_only_by_alias.get(_name_in_list(models, alias), ()),
+    )
     if everywhere:
         return LITELLM, f"{everywhere[0].what}: {everywhere[0].why}"
     deployments = models.match(alias)
@@ -129,10 +132,12 @@ def _with_values(value: Any, lookup: Lookup) -> Any:  # noqa: ANN401 -- YAML
     return {"true": True, "false": False}.get((found or "").strip().lower(), found)
 
 
-def _beyond_by_alias(entries: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Beyond, ...]]:
-    found: dict[str, tuple[Beyond, ...]] = {}
+def _litellm_only_by_alias(
+    entries: Iterable[Mapping[str, Any]],
+) -> dict[str, tuple[LiteLLMOnly, ...]]:
+    found: dict[str, tuple[LiteLLMOnly, ...]] = {}
     for entry in entries:
-        reasons = beyond_of_deployment(entry)
+        reasons = litellm_only_of_deployment(entry)
         if reasons:
             alias = str(entry["model_name"])
             found[alias] = found.get(alias, ()) + reasons

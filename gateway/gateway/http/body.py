@@ -14,7 +14,7 @@ from gateway.http.validation.fields import invalid
 from gateway.http.validation.operations import FIELDS, REQUIRED
 
 if TYPE_CHECKING:
-    from gateway.config.deployment import Beyond
+    from gateway.config.deployment import LiteLLMOnly
     from gateway.request import Controls, Operation
 
 MAX_MODEL = 256
@@ -29,14 +29,14 @@ class ReadBody:
         fields: the fields for a provider, without controls and without nulls.
         model: the alias.
         controls: what the request asks of the gateway itself.
-        beyond: why the request has to go to LiteLLM's proxy; [] if it does not.
+        litellm_only: why the request has to go to LiteLLM's proxy; [] if it does not.
         stream: whether the answer is to be streamed.
     """
 
     fields: dict[str, Any]
     model: str
     controls: Controls
-    beyond: list[Beyond]
+    litellm_only: list[LiteLLMOnly]
     stream: bool
 
 
@@ -92,7 +92,7 @@ def read_fields(operation: Operation, body: dict[str, Any], model: str) -> ReadB
         InvalidRequestError: a field is wrong; the error names the first one.
     """
     chat.not_too_deep(body)
-    controls, beyond = take_controls(body)
+    controls, litellm_only = take_controls(body)
     for name in [name for name, value in body.items() if value is None]:
         del body[name]
     for name in REQUIRED[operation]:
@@ -104,4 +104,4 @@ def read_fields(operation: Operation, body: dict[str, Any], model: str) -> ReadB
         if check is not None:
             check(name, value)
     body["model"] = model
-    return ReadBody(body, model, controls, beyond, stream=body.get("stream") is True)
+    return ReadBody(body, model, controls, litellm_only, stream=body.get("stream") is True)

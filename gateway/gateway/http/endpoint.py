@@ -91,11 +91,15 @@ class Endpoint:
         if end_user is not None:
             caller = await rooms.access.identify(secret, end_user=end_user, route=scope["path"])
         alias = rooms.access.resolve(caller, asked)
-        if caller.beyond or rooms.models.beyond or alias in rooms.models.beyond_by_alias:
+        if (
+            caller.litellm_only
+            or rooms.models.litellm_only
+            or alias in rooms.models.litellm_only_by_alias
+        ):
             await self._hand_on(with_id(scope, arrival.id), raw, receive, send)
             return
         read = read_fields(operation, body, alias)
-        if read.beyond:
+        if read.litellm_only:
             await self._hand_on(with_id(scope, arrival.id), raw, receive, send)
             return
         request = Request(

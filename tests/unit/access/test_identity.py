@@ -37,7 +37,7 @@ def test_a_key_without_anything_is_charged_alone_and_may_ask_for_all() -> None:
     assert (only.kind, only.id, only.name, only.spend) == (Kind.KEY, TOKEN, "one", 0.5)
     assert only.position == Position("j", 7)
     assert (only.max_budget, only.rpm, only.tpm, only.max_parallel) == (None, None, None, None)
-    assert (caller.models, caller.aliases, caller.beyond) == (None, {}, ())
+    assert (caller.models, caller.aliases, caller.litellm_only) == (None, {}, ())
 
 
 def test_nobody_is_made_of_nothing() -> None:
@@ -222,7 +222,7 @@ def test_tags_and_notes_of_key_and_team_are_recorded() -> None:
         "tags": ["a", "b", "c"],
         "spend_logs_metadata": {"x": 1, "y": 3},
     }
-    assert caller.beyond == ()
+    assert caller.litellm_only == ()
 
 
 def test_a_tag_or_group_with_a_budget_is_litellms() -> None:
@@ -230,8 +230,8 @@ def test_a_tag_or_group_with_a_budget_is_litellms() -> None:
     common = Common(budgeted_tags=frozenset({"a"}), budgeted_groups=frozenset({"cheap"}))
     tagged = identity(found(key=key(metadata={"tags": ["a"]})), common=common)
     grouped = identity(found(key=key(models=["cheap"])), common=common)
-    assert [each.what for each in tagged.caller.beyond] == ["tag a"]
-    assert [each.what for each in grouped.caller.beyond] == ["access group cheap"]
+    assert [each.what for each in tagged.caller.litellm_only] == ["tag a"]
+    assert [each.what for each in grouped.caller.litellm_only] == ["access group cheap"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.config import beyond, known_keys
+from gateway.config import known_keys, litellm_only
 from gateway.config.deployment import Models, Protocol
 from gateway.config.models import build_models, way_of
 from gateway.config.render import EffectiveConfig
@@ -208,7 +208,7 @@ def test_settings_that_only_litellm_knows_send_every_request_there(
     section: str, settings: dict[str, Any], names: list[str]
 ) -> None:
     """An unknown one too, unless it is off."""
-    found = models_of(entry(), **{section: settings}).beyond
+    found = models_of(entry(), **{section: settings}).litellm_only
 
     assert [each.what for each in found] == [f"{section}.{name}" for name in names]
     assert all(each.why for each in found)
@@ -216,7 +216,9 @@ def test_settings_that_only_litellm_knows_send_every_request_there(
 
 def test_sections_that_change_requests_send_them_to_litellm() -> None:
     """Guardrails read every prompt; MCP servers are asked by LiteLLM's own paths."""
-    found = models_of(entry(), guardrails=[{"guardrail_name": "pii"}], mcp_servers={"x": {}}).beyond
+    found = models_of(
+        entry(), guardrails=[{"guardrail_name": "pii"}], mcp_servers={"x": {}}
+    ).litellm_only
 
     assert [each.what for each in found] == ["guardrails"]
 
@@ -226,14 +228,18 @@ def test_every_key_that_is_known_has_one_place_in_the_lists() -> None:
     lists = {"": known_keys.TOP_LEVEL, "router_settings": known_keys.ROUTER}
     for section, known in lists.items():
         places = (
-            beyond.NATIVE[section],
-            beyond.NO_REQUEST[section],
-            frozenset(beyond.RULES[section]),
+            litellm_only.NATIVE[section],
+            litellm_only.NO_REQUEST[section],
+            frozenset(litellm_only.RULES[section]),
         )
         assert known == frozenset().union(*places)
         assert sum(map(len, places)) == len(known)
     for section in ("litellm_settings", "general_settings"):
-        names = [*beyond.NATIVE[section], *beyond.NO_REQUEST[section], *beyond.RULES[section]]
+        names = [
+            *litellm_only.NATIVE[section],
+            *litellm_only.NO_REQUEST[section],
+            *litellm_only.RULES[section],
+        ]
         assert len(names) == len(set(names))
 
 

@@ -106,14 +106,14 @@ def test_what_is_for_the_gateway_is_taken_out() -> None:
     assert (controls.timeout, controls.num_retries, controls.session_id) == (7.0, 0, "s")
     assert controls.tags == ("x",)
     assert controls.metadata["job"] == 1
-    assert not read_body.beyond
+    assert not read_body.litellm_only
 
 
 def test_a_guardrail_sends_the_request_to_litellm() -> None:
     """A request that asks for guardrails is marked as one for LiteLLM's proxy."""
     read_body = read_fields(Operation.CHAT, {**CHAT, "guardrails": ["pii"]}, "m")
 
-    assert [each.what for each in read_body.beyond] == ["guardrails"]
+    assert [each.what for each in read_body.litellm_only] == ["guardrails"]
 
 
 json_values = st.recursive(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.access.caller import Caller, Entity, Kind
-from gateway.config.deployment import Beyond
+from gateway.config.deployment import LiteLLMOnly
 from gateway.errors import BudgetExceededError, GatewayError, RateLimitError, UnavailableError
 from unit.http.rooms import CHAT, FakeReservation, gateway
 from unit.routing.fakes import BAD, DEAD, LIMITED, PRICE, Cut, Hang, run, until
@@ -476,8 +476,8 @@ def test_what_only_litellm_does_is_handed_on_whole() -> None:
     """A request that only LiteLLM can serve is handed on as it came, or gets 503 without it."""
 
     async def test() -> None:
-        beyond = (Beyond("guardrails", "only LiteLLM has them"),)
-        async with gateway(caller=Caller(key_hash="a" * 64, beyond=beyond)) as made:
+        guardrails = (LiteLLMOnly("guardrails", "only LiteLLM has them"),)
+        async with gateway(caller=Caller(key_hash="a" * 64, litellm_only=guardrails)) as made:
             raw = b'{"model": "first",  "messages": "whatever"}'
             talk = await made.ask(raw)
             assert made.handed_on[0][1] == raw
@@ -485,7 +485,7 @@ def test_what_only_litellm_does_is_handed_on_whole() -> None:
             assert talk.body == b"LiteLLM's"
             assert made.limits.reserved == []
 
-        async with gateway(beyond=beyond, has_proxy=False) as made:
+        async with gateway(litellm_only=guardrails, has_proxy=False) as made:
             talk = await made.ask()
             assert talk.status == 503
 

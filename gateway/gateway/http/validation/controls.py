@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.config.deployment import Beyond
+from gateway.config.deployment import LiteLLMOnly
 from gateway.errors import InvalidRequestError
 from gateway.http.validation.fields import boolean, invalid, mapping, string, strings
 from gateway.request import Controls
@@ -41,7 +41,7 @@ REFUSED = frozenset(
 )
 """Fields with a caller's own address or key. The gateway sends its keys only to its deployments."""
 
-BEYOND: dict[str, str] = {
+LITELLM_ONLY: dict[str, str] = {
     "guardrails": "guardrails are LiteLLM's",
     "guardrail_config": "guardrails are LiteLLM's",
     "prompt_id": "prompts are managed by LiteLLM",
@@ -92,7 +92,7 @@ MAX_TAGS = 50
 MAX_TAG = 200
 
 
-def take_controls(body: dict[str, Any]) -> tuple[Controls, list[Beyond]]:
+def take_controls(body: dict[str, Any]) -> tuple[Controls, list[LiteLLMOnly]]:
     """Take the fields that are for the gateway out of a body.
 
     Returns:
@@ -103,11 +103,12 @@ def take_controls(body: dict[str, Any]) -> tuple[Controls, list[Beyond]]:
         InvalidRequestError: a field is one that no request may set, or cannot be read.
     """
     names = body.keys() & _OURS
-    beyond = [Beyond(name, BEYOND[name]) for name in names & BEYOND.keys() if body[name]]
+    given_only = names & LITELLM_ONLY.keys()
+    litellm_only = [LiteLLMOnly(name, LITELLM_ONLY[name]) for name in given_only if body[name]]
     for name in [name for name in body if name.startswith("litellm_") and name not in _READ]:
         del body[name]
     if not names:
-        return Controls(), beyond
+        return Controls(), litellm_only
     for name in sorted(names & REFUSED):
         raise InvalidRequestError(
             f"'{name}' may not be set by a request; the gateway's deployments have theirs",
@@ -116,10 +117,11 @@ def take_controls(body: dict[str, Any]) -> tuple[Controls, list[Beyond]]:
     given = {name: body.pop(name) for name in names & _READ}
     for name in names & _DROPPED:
         del body[name]
-    return _controls({name: value for name, value in given.items() if value is not None}), beyond
+    controls = _controls({name: value for name, value in given.items() if value is not None})
+    return controls, litellm_only
 
 
-_OURS = REFUSED | BEYOND.keys() | _DROPPED | _READ
+_OURS = REFUSED | LITELLM_ONLY.keys() | _DROPPED | _READ
 
 
 def _controls(given: dict[str, Any]) -> Controls:
