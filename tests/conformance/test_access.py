@@ -360,7 +360,7 @@ def test_where_notifications_do_not_pass_changes_are_looked_for(
 
     monkeypatch.setattr(Changes, "_send", send_nowhere)
     # What the triggers send must not arrive either.
-    monkeypatch.setattr(Changes, "_hand_on", lambda *_: None)
+    monkeypatch.setattr(Changes, "_dispatch", lambda *_: None)
 
     change_is_looked_for(told, people)
 

@@ -180,7 +180,7 @@ def test_a_slow_gateway_is_a_504_of_the_backend(models_stack: Stack) -> None:
     assert answer.elapsed.total_seconds() < STALL_SECONDS
 
 
-def test_a_rate_limit_is_handed_on(models_stack: Stack) -> None:
+def test_a_rate_limit_is_passed_on(models_stack: Stack) -> None:
     """A 429 of every provider reaches the caller, with when to come back."""
     limited = {"name": "limited", "do": {"status": 429, "retry_after": 3}}
     play(models_stack, {"rules": [limited]})

@@ -237,11 +237,11 @@ def test_a_request_by_way_of_litellm_has_one_id_and_one_trace(
 
     until(lambda: len(collector.trace(request_id)) >= 3, seconds=SECONDS, what="three spans")
     spans_of_it = {span.name: span for span in collector.trace(request_id)}
-    handed_on, whole = spans_of_it["litellm"], spans_of_it["chat"]
-    (attempt,) = [span for span in spans_of_it.values() if span not in (handed_on, whole)]
+    forwarded, whole = spans_of_it["litellm"], spans_of_it["chat"]
+    (attempt,) = [span for span in spans_of_it.values() if span not in (forwarded, whole)]
     assert {span.trace for span in spans_of_it.values()} == {trace}
-    assert handed_on.parent == above
-    assert whole.parent == handed_on.id
+    assert forwarded.parent == above
+    assert whole.parent == forwarded.id
     assert attempt.parent == whole.id
 
     address, program = came_from(litellm, request_id)
@@ -266,10 +266,10 @@ def test_a_request_is_counted_once_on_litellms_page_of_usage(litellm: Stack) -> 
     LiteLLM writes its numbers every ten seconds, the gateway with the rows.
     """
     before = counted(litellm)
-    handed_on = through_litellm(litellm)
+    forwarded = through_litellm(litellm)
     direct = ask(litellm, litellm.secret("backend_virtual_key"), PRICED)
 
-    for answer in (handed_on, direct):
+    for answer in (forwarded, direct):
         spend_rows(litellm, answer.headers["x-litellm-call-id"], 1)
     until(
         lambda: counted(litellm)["/v1/messages"] > before["/v1/messages"],

@@ -160,9 +160,9 @@ class Changes:
                 if each.payload == self._name:
                     self._heard_at = time.monotonic()
                 else:
-                    self._hand_on(each.payload)
+                    self._dispatch(each.payload)
 
-    def _hand_on(self, payload: str) -> None:
+    def _dispatch(self, payload: str) -> None:
         row = _row(payload)
         if row is not None:
             self._follower.changed(row)

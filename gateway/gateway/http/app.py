@@ -77,7 +77,7 @@ class GatewayApp:
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
-            await self._hand_on(scope, receive, send)
+            await self._forward(scope, receive, send)
 
     async def _others(  # noqa: PLR0911 -- a table, one row a return
         self, scope: Message, receive: Receive, send: Send
@@ -95,7 +95,7 @@ class GatewayApp:
                 await self._model_list(scope, _with_cors(scope, send))
                 return
             if path in MODEL_INFO and not scope.get("query_string"):
-                await self._model_list.tell_info(scope, _with_cors(scope, send))
+                await self._model_list.answer_info(scope, _with_cors(scope, send))
                 return
             if path == "/gateway/deployments":
                 await self._deployments(scope, send)
@@ -109,9 +109,9 @@ class GatewayApp:
         elif method == "OPTIONS" and (path in OPERATIONS or path in MODELS):
             await answer_bytes(send, 200, list(_PREFLIGHT), b"")
             return
-        await self._hand_on(scope, receive, send)
+        await self._forward(scope, receive, send)
 
-    async def _hand_on(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def _forward(self, scope: Message, receive: Receive, send: Send) -> None:
         if self._proxy is not None and scope["type"] == "http":
             request_id = request_id_of(dict(scope["headers"]))
             await self._proxy(with_id(scope, request_id), receive, send)

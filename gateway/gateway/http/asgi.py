@@ -60,8 +60,8 @@ def _printable(value: str) -> bytes:
     return "".join(c if c.isprintable() and c.isascii() else "?" for c in value).encode()
 
 
-class ClientGoneError(Exception):
-    """The caller hung up before its request was read."""
+class ClientDisconnectedError(Exception):
+    """The caller hung up before all of its request was read."""
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
@@ -73,7 +73,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 
     Raises:
         InvalidRequestError: the body is longer (status 413).
-        ClientGoneError: the caller hung up.
+        ClientDisconnectedError: the caller hung up.
     """
     message = await receive()
     body: bytes = message.get("body", b"")
@@ -86,7 +86,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
     if message["type"] != "http.request":
-        raise ClientGoneError
+        raise ClientDisconnectedError
     if size > limit:
         advice = f"the body is longer than {limit} bytes; send a shorter one"
         raise InvalidRequestError(advice, status=413, param="request_body")

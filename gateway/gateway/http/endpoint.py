@@ -15,7 +15,7 @@ from gateway.errors import (
     UnavailableError,
 )
 from gateway.http.answers import send_plain, send_stream
-from gateway.http.asgi import ClientGoneError, answer_error, read_body, replayed
+from gateway.http.asgi import ClientDisconnectedError, answer_error, read_body, replayed
 from gateway.http.body import end_user_of, model_of, parse_json, read_fields
 from gateway.http.booking import Booking
 from gateway.http.client import client_of
@@ -63,7 +63,7 @@ class Endpoint:
         arrival = Arrival(request_id_of(headers))
         try:
             await self._answer(scope, receive, send, operation, model_in_path, headers, arrival)
-        except ClientGoneError:
+        except ClientDisconnectedError:
             return
         except GatewayError as error:
             await self.refuse(send, arrival, error)
@@ -96,11 +96,11 @@ class Endpoint:
             or rooms.models.litellm_only
             or alias in rooms.models.litellm_only_by_alias
         ):
-            await self._hand_on(with_id(scope, arrival.id), raw, receive, send)
+            await self._forward(with_id(scope, arrival.id), raw, receive, send)
             return
         read = read_fields(operation, body, alias)
         if read.litellm_only:
-            await self._hand_on(with_id(scope, arrival.id), raw, receive, send)
+            await self._forward(with_id(scope, arrival.id), raw, receive, send)
             return
         request = Request(
             id=arrival.id,
@@ -197,7 +197,7 @@ class Endpoint:
             for reason in journal.reasons():
                 raise UnavailableError(reason, retry_after=5)
 
-    async def _hand_on(self, scope: Message, raw: bytes, receive: Receive, send: Send) -> None:
+    async def _forward(self, scope: Message, raw: bytes, receive: Receive, send: Send) -> None:
         if self._rooms.proxy is None:
             raise UnavailableError("this request is for LiteLLM's proxy, which does not run here")
         await self._rooms.proxy(scope, replayed(raw, receive), send)

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway.errors import AuthenticationError, GatewayError, InvalidRequestError
-from gateway.http.asgi import ClientGoneError, answer_error, answer_json, read_body
+from gateway.http.asgi import ClientDisconnectedError, answer_error, answer_json, read_body
 from gateway.http.body import model_of, read_fields
 from gateway.http.endpoint import Arrival, parsed_body
 from gateway.http.keys import sane_id
@@ -66,7 +66,7 @@ class InternalApp:
                 await self._carry(receive, send, headers, operation, identity, arrival)
             else:
                 await answer_error(send, _no_such_path(scope["path"]))
-        except ClientGoneError:
+        except ClientDisconnectedError:
             return
         except GatewayError as error:
             await self._endpoint.refuse(send, arrival, error)

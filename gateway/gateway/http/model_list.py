@@ -41,7 +41,7 @@ class ModelList:
         except GatewayError as error:
             await answer_error(send, error)
 
-    async def tell_info(self, scope: Message, send: Send) -> None:
+    async def answer_info(self, scope: Message, send: Send) -> None:
         """Answer GET /model/info, in LiteLLM's form: what is behind each name, and its price."""
         try:
             secret = secret_of(dict(scope["headers"]))

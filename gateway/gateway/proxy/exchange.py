@@ -10,9 +10,9 @@ import aiohttp
 from yarl import URL
 
 from gateway.errors import UnavailableError
+from gateway.http.asgi import ClientDisconnectedError
 from gateway.proxy import admin_pages
 from gateway.proxy.headers import answer_headers
-from gateway.proxy.upload import CallerLeftError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -85,7 +85,7 @@ class Exchange:
             raise UnavailableError(message, retry_after=RETRY_AFTER) from None
         except asyncio.TimeoutError:
             raise UnavailableError("LiteLLM's proxy does not answer", status=504) from None
-        except CallerLeftError:
+        except ClientDisconnectedError:
             LOG.debug("the caller left while uploading")
 
 

@@ -6,15 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InvalidRequestError
+from gateway.http.asgi import ClientDisconnectedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-
-
-class CallerLeftError(Exception):
-    """The caller closed its connection."""
 
 
 class Upload:
@@ -33,7 +30,7 @@ class Upload:
         """Yield the body as it comes.
 
         Raises:
-            CallerLeftError: it broke off.
+            ClientDisconnectedError: it broke off.
         """
         more = True
         while more:
@@ -41,7 +38,7 @@ class Upload:
             if message["type"] == "http.disconnect":
                 self._left = True
                 self.ended.set()
-                raise CallerLeftError
+                raise ClientDisconnectedError
             more = message.get("more_body", False)
             if message.get("body"):
                 yield message["body"]
@@ -59,7 +56,7 @@ class Upload:
                 body += piece
                 if len(body) > most:
                     raise InvalidRequestError(f"the body is longer than {most} bytes", status=413)
-        except CallerLeftError:
+        except ClientDisconnectedError:
             raise InvalidRequestError("the body broke off") from None
         return bytes(body)
 

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from gateway import __version__
-from gateway.traces.handed_on import HandedOn
+from gateway.traces.forward_span import TracedForward
 from gateway.traces.spans import write_spans
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Traces:
 
     def around(self, proxy: App) -> App:
         """Return LiteLLM's proxy with a span for each request that it answers."""
-        return HandedOn(proxy, self._tracer)
+        return TracedForward(proxy, self._tracer)
 
     def close(self) -> None:
         """Sends what is left, for STOP_SECONDS at most, and ends."""

@@ -57,7 +57,7 @@ def write_spans(tracer: Tracer, request: Request, status: int) -> None:
             start_time=_wall_clock(attempt.started),
             attributes=_of_attempt(request, attempt, operation),
         )
-        _tell_failure(child, attempt)
+        _set_failure(child, attempt)
         child.end(_wall_clock(attempt.ended or next_started))
     span.end(_wall_clock(now))
 
@@ -92,7 +92,7 @@ def _of_attempt(request: Request, attempt: Attempt, operation: str) -> dict[str,
     }
 
 
-def _tell_failure(span: Span, attempt: Attempt) -> None:
+def _set_failure(span: Span, attempt: Attempt) -> None:
     failure = attempt.failure
     if failure is None and not attempt.broke_schema:
         return

@@ -60,7 +60,7 @@ def test_quotes_that_become_part_of_a_value_are_found(line: str, seen: str) -> N
     assert "sk-abc" not in str(finding)
 
 
-def test_composes_own_complaint_is_handed_on() -> None:
+def test_composes_own_complaint_is_passed_on() -> None:
     """A .env that compose cannot read is told in its words, which name the line."""
     complaint = "failed to read .env: line 6: key cannot contain a space"
 

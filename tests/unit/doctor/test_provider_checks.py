@@ -11,7 +11,7 @@ from gateway.doctor.seen import WrongSetting
 from unit.doctor.healthy import HEALTHY, OBSERVED, OPENAI, given, only, seen
 
 
-def test_a_setting_that_stops_the_start_is_handed_on() -> None:
+def test_a_setting_that_stops_the_start_is_passed_on() -> None:
     """What `gateway check` says is a finding with its place and its fix."""
     wrong = WrongSetting("REQUEST_TIMEOUT", "'soon' cannot be used", "give a number")
     finding = only("settings_right", seen(wrong=(wrong,)))

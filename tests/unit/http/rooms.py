@@ -250,7 +250,7 @@ class Made:
     limits: FakeLimits
     journal: FakeJournal
     observed: Observed
-    handed_on: list[tuple[Message, bytes]]
+    forwarded: list[tuple[Message, bytes]]
 
     def begin(
         self,
@@ -298,11 +298,11 @@ async def gateway(
     provider = FakeProvider()
     access, limits = FakeAccess(caller or Caller(key_hash="a" * 64)), FakeLimits()
     journal, observed = FakeJournal(), Observed()
-    handed_on: list[tuple[Message, bytes]] = []
+    forwarded: list[tuple[Message, bytes]] = []
 
     async def proxy(scope: Message, receive: Any, send: Any) -> None:  # noqa: ANN401 -- ASGI's
         message = await receive()
-        handed_on.append((scope, message["body"]))
+        forwarded.append((scope, message["body"]))
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"LiteLLM's"})
 
@@ -316,4 +316,4 @@ async def gateway(
             proxy if has_proxy else None,
             [observed],
         )
-        yield Made(Endpoint(rooms), provider, access, limits, journal, observed, handed_on)
+        yield Made(Endpoint(rooms), provider, access, limits, journal, observed, forwarded)

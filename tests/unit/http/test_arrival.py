@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidRequestError
-from gateway.http.asgi import ClientGoneError, read_body
+from gateway.http.asgi import ClientDisconnectedError, read_body
 from gateway.http.client import client_of
 from gateway.http.keys import request_id_of, secret_of
 from unit.http.rooms import Conversation
@@ -137,5 +137,5 @@ def test_a_body_that_is_too_long_is_not_read_to_its_end() -> None:
 
 def test_a_caller_that_leaves_has_no_body() -> None:
     """A caller that leaves before its body is complete counts as gone."""
-    with pytest.raises(ClientGoneError):
+    with pytest.raises(ClientDisconnectedError):
         body_of([], 10, leaves=True)

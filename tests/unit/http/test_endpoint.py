@@ -472,7 +472,7 @@ def test_an_answer_tells_of_the_callers_limits() -> None:
     run(test())
 
 
-def test_what_only_litellm_does_is_handed_on_whole() -> None:
+def test_what_only_litellm_does_is_forwarded_whole() -> None:
     """A request that only LiteLLM can serve is handed on as it came, or gets 503 without it."""
 
     async def test() -> None:
@@ -480,8 +480,8 @@ def test_what_only_litellm_does_is_handed_on_whole() -> None:
         async with gateway(caller=Caller(key_hash="a" * 64, litellm_only=guardrails)) as made:
             raw = b'{"model": "first",  "messages": "whatever"}'
             talk = await made.ask(raw)
-            assert made.handed_on[0][1] == raw
-            assert b"x-litellm-call-id" in dict(made.handed_on[0][0]["headers"])
+            assert made.forwarded[0][1] == raw
+            assert b"x-litellm-call-id" in dict(made.forwarded[0][0]["headers"])
             assert talk.body == b"LiteLLM's"
             assert made.limits.reserved == []
 

@@ -110,7 +110,7 @@ def test_what_is_behind_each_alias_is_told_without_keys() -> None:
     talk = Conversation()
     narrow = Caller(models=frozenset({"first"}))
     page = ModelList(MODELS, cast("Any", FakeAccess(narrow)))
-    asyncio.run(page.tell_info(scope("/model/info", authorization=f"Bearer {KEY}"), talk.send))
+    asyncio.run(page.answer_info(scope("/model/info", authorization=f"Bearer {KEY}"), talk.send))
 
     (entry,) = talk.json["data"]
     first = MODELS.deployments[0]
@@ -171,12 +171,12 @@ class Life:
 
     Attributes:
         reached: whose a request was.
-        handed_on: requests as LiteLLM's proxy got them.
+        forwarded: requests as LiteLLM's proxy got them.
     """
 
     def __init__(self, *, has_proxy: bool = True, start: Exception | None = None) -> None:
         self.reached: list[str] = []
-        self.handed_on: list[Message] = []
+        self.forwarded: list[Message] = []
         self._start = start
         self.app = GatewayApp(
             endpoint=cast("Any", self._endpoint),
@@ -203,7 +203,7 @@ class Life:
 
     async def _proxy(self, request: Message, _: Receive, __: Send) -> None:
         self.reached.append("proxy")
-        self.handed_on.append(request)
+        self.forwarded.append(request)
 
     async def _started(self) -> None:
         self.reached.append("started")
@@ -244,14 +244,14 @@ def test_each_path_is_somebodys(method: str, path: str, query: bytes, whose: str
     assert life.reached == [whose]
 
 
-def test_what_is_handed_on_has_one_id_that_nothing_stumbles_over() -> None:
+def test_what_is_forwarded_has_one_id_that_nothing_stumbles_over() -> None:
     """A request handed to LiteLLM has one id: the caller's if it is well formed, or a new one."""
     for given in (b"job-7", b"job 7", None):
         request = scope("/v1/messages", "POST")
         request["headers"] = [] if given is None else [(b"x-litellm-call-id", given)]
         life = Life()
         life.ask(request)
-        (found,) = [v for n, v in life.handed_on[0]["headers"] if n == b"x-litellm-call-id"]
+        (found,) = [v for n, v in life.forwarded[0]["headers"] if n == b"x-litellm-call-id"]
 
         assert (found == b"job-7") is (given == b"job-7")
         assert found.replace(b"-", b"").isalnum()

@@ -52,8 +52,8 @@ def test_a_call_says_whose_it_is_and_which_model_it_may_ask_for(callback: Any) -
 
 def test_a_call_says_where_it_came_from(callback: Any) -> None:  # noqa: ANN401 -- see above
     """A signed call holds the caller's address and trace, and its user agent cut short."""
-    handed_on = {"x-forwarded-for": "203.0.113.7", "user-agent": "c" * 900, "traceparent": "00-1"}
-    data = {"model": "a", "proxy_server_request": {"headers": handed_on}}
+    forwarded = {"x-forwarded-for": "203.0.113.7", "user-agent": "c" * 900, "traceparent": "00-1"}
+    data = {"model": "a", "proxy_server_request": {"headers": forwarded}}
     identity = _identity(_call(callback, data))
     assert (identity.address, identity.traceparent) == ("203.0.113.7", "00-1")
     assert identity.user_agent == "c" * 200

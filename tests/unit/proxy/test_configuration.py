@@ -58,7 +58,7 @@ def test_the_pages_show_what_every_deployment_of_an_alias_can() -> None:
     assert info["gateway_price"] == {"input_cost_per_token": 1e-6}
 
 
-def test_no_providers_key_and_no_routing_is_handed_on() -> None:
+def test_no_providers_key_and_no_routing_is_passed_on() -> None:
     """LiteLLM's configuration holds no keys, no database, no fallbacks and no retries."""
     document = {
         "model_list": [{"litellm_params": {"api_key": "sk-provider"}}],
@@ -77,7 +77,7 @@ def test_no_providers_key_and_no_routing_is_handed_on() -> None:
     assert found["router_settings"]["model_group_alias"] == {"old": {"model": "a", "hidden": True}}
 
 
-def test_what_is_for_litellm_is_handed_on_unchanged() -> None:
+def test_what_is_for_litellm_is_passed_on_unchanged() -> None:
     """Guardrails, MCP servers and other settings for LiteLLM are handed on unchanged."""
     document = {
         "guardrails": [{"guardrail_name": "pii", "litellm_params": {"guardrail": "presidio"}}],

@@ -54,7 +54,7 @@ def test_a_models_own_field_reaches_it_where_litellm_reads_nothing() -> None:
     }
 
 
-def test_another_server_key_or_router_is_not_even_handed_on_nested() -> None:
+def test_another_server_key_or_router_is_not_even_passed_on_nested() -> None:
     """A caller cannot name another server, key or region, not even in extra_body."""
     body = {"model": "a", "api_base": "http://x", "extra_body": {"api_key": "k", "aws_region": "e"}}
     assert let_through(body) == {"model": "a"}

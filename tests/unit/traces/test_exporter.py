@@ -134,8 +134,8 @@ def test_what_litellm_answers_is_a_span_above_the_calls_that_it_makes(
     given = [(b"traceparent", f"00-{TRACE}-{PARENT}-01".encode()), (b"x-litellm-call-id", b"id-4")]
     with Collector() as collector:
         writing = traces(collector.port)
-        sent = hand_on(writing, "/v1/messages", given, status)
-        hand_on(writing, "/ui/", given, status)
+        sent = forward(writing, "/v1/messages", given, status)
+        forward(writing, "/ui/", given, status)
         writing.close()
 
     (span,) = collector.spans
@@ -148,7 +148,7 @@ def test_what_litellm_answers_is_a_span_above_the_calls_that_it_makes(
     assert sent[b"traceparent"] == f"00-{TRACE}-{span.id}-01".encode()
 
 
-def hand_on(
+def forward(
     writing: Traces, path: str, headers: list[tuple[bytes, bytes]], status: int
 ) -> dict[bytes, bytes]:
     """Hand a request on to a proxy that answers with this status; return the headers it got."""

@@ -26,7 +26,7 @@ _ERROR = 400
 """The first status of an error in HTTP."""
 
 
-class HandedOn:
+class TracedForward:
     """An ASGI application around LiteLLM's proxy.
 
     Args:
@@ -45,13 +45,13 @@ class HandedOn:
             return
         span = self._start(dict(scope["headers"]), scope["path"])
 
-        async def send_and_note(message: Message) -> None:
+        async def send_and_record_status(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _tell_status(span, message["status"])
+                _set_status(span, message["status"])
             await send(message)
 
         try:
-            await self._app(_below(span, scope), receive, send_and_note)
+            await self._app(_below(span, scope), receive, send_and_record_status)
         finally:
             span.end()
 
@@ -77,7 +77,7 @@ def _below(span: Span, scope: Message) -> Message:
     return {**scope, "headers": [*kept, *added]}
 
 
-def _tell_status(span: Span, status: int) -> None:
+def _set_status(span: Span, status: int) -> None:
     span.set_attribute("http.response.status_code", status)
     if status >= _ERROR:
         span.set_status(StatusCode.ERROR, f"error {status}")
