@@ -55,7 +55,7 @@ def run(options: Options) -> Record:
 
 
 def _measure(record: Record, place: Site, alternative: Alternative, options: Options) -> None:
-    def look(cell: str) -> None:
+    def measure(cell: str) -> None:
         counters = engine.read(alternative.containers)
         values = {
             "memory_mb": counters[alternative.main].memory_mb,
@@ -66,12 +66,12 @@ def _measure(record: Record, place: Site, alternative: Alternative, options: Opt
         print(f"  {alternative.title} {CELLS[cell]}: {values['memory_mb']:.0f} MB", flush=True)
 
     place.upstream.behave(Behaviour())
-    look("start")
+    measure("start")
     failures = _ask(place, alternative, MANY)
-    look("10k")
+    measure("10k")
     if options.long or alternative.name not in SLOW:
         failures += _ask(place, alternative, MORE - MANY)
-        look("100k")
+        measure("100k")
     place.upstream.behave(Behaviour(chunks=OPEN_SECONDS, gap_ms=1000))
     streams = threading.Thread(
         target=_ask, args=(place, alternative, STREAMS), kwargs={"stream": True}
@@ -79,10 +79,10 @@ def _measure(record: Record, place: Site, alternative: Alternative, options: Opt
     calls = place.upstream.calls()
     streams.start()
     _wait_for_calls(place, calls + STREAMS)
-    look("streams")
+    measure("streams")
     streams.join()
     time.sleep(30)
-    look("after")
+    measure("after")
     record.checks.append(
         Check(f"{alternative.title}: no request failed", not failures, f"{failures} failed")
     )

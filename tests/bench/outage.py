@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.options import Options
 
 MINUTES = 60.0
-LOOK_SECONDS = 60.0
+SAMPLE_SECONDS = 60.0
 GREEN_SECONDS = 60
 APPLY_SECONDS = 600
 WORKERS = 2
@@ -35,7 +35,7 @@ def watch(stack: Stack, running: Load, minutes: float) -> None:
     """Print how it goes, until the outage has lasted so long."""
     begun = time.monotonic()
     while (left := minutes * 60 - (time.monotonic() - begun)) > 0:
-        running.stopping.wait(min(LOOK_SECONDS, left))
+        running.stopping.wait(min(SAMPLE_SECONDS, left))
         print(
             f"{(time.monotonic() - begun) / 60:5.1f} min  {len(running.answered):7,} answered  "
             f"{running.refused:3} refused  journal {journal_mb(stack):4.0f} MB  "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROWS = 5_000_000
 CHUNK = 250_000
-LOOK_SECONDS = 10.0
+SAMPLE_SECONDS = 10.0
 MAX_HOURS = 3
 
 
@@ -56,20 +56,20 @@ def watch(stack: Stack, secret: str, rows: int) -> dict[str, float]:
     begun = time.monotonic()
     seconds: list[float] = []
     memory = [stack.memory_mb()]
-    next_look = begun
+    next_sample = begun
     while time.monotonic() - begun < MAX_HOURS * 3600:
         started = time.monotonic()
         answer = ask(stack, secret)
         if not answer.ok:
             raise RuntimeError(f"an answer was refused: {answer.status_code} {answer.text[:200]}")
         seconds.append(time.monotonic() - started)
-        if time.monotonic() >= next_look:
+        if time.monotonic() >= next_sample:
             remaining = left(stack)
             memory.append(stack.memory_mb())
             print(f"{time.monotonic() - begun:6.0f} s  {remaining:9,} left  {memory[-1]:5.0f} MB")
             if remaining == 0:
                 break
-            next_look = time.monotonic() + LOOK_SECONDS
+            next_sample = time.monotonic() + SAMPLE_SECONDS
     took = time.monotonic() - begun
     ordered = sorted(seconds)
     return {

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from gateway.access.access import Access
 from gateway.access.caller import Kind
-from gateway.access.changes import LOOK_EVERY, Changes
+from gateway.access.changes import POLL_SECONDS, Changes
 from gateway.access.statements import POSITION_TABLE
 from gateway.config.deployment import Deployment, Models, Protocol
 from gateway.database import triggers
@@ -432,7 +432,7 @@ def test_what_other_gateways_spend_is_known_within_seconds(told: Database, peopl
             assert await spend() == 0.25
             before = await access.identify(people.secret)
             book("mine", 0.5)
-            await asyncio.sleep(2 * LOOK_EVERY)
+            await asyncio.sleep(2 * POLL_SECONDS)
             assert await access.identify(people.secret) is before
             for theirs in (0.75, 1.0):
                 book("theirs", theirs)

@@ -124,7 +124,7 @@ class Gateway:
         """Requests that were let in."""
         return [each for each in self.asked if each.task.done()]
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Read the spend of everybody, with this journal's position."""
         for name, (kind, budget) in self.world.purses.items():
             spend = self.world.spend(name)
@@ -211,7 +211,7 @@ class World:
             await self.follow(gateway)
             if gateway.sharing.is_complete:
                 break
-        gateway.look()
+        gateway.poll()
         return gateway
 
     async def follow(self, gateway: Gateway) -> None:
@@ -319,7 +319,7 @@ async def applies(world: World, gateway: Gateway) -> None:
 
 async def looks(_: World, gateway: Gateway) -> None:
     """The spend of everybody is read."""
-    gateway.look()
+    gateway.poll()
 
 
 async def comes_late(world: World, gateway: Gateway) -> None:
@@ -332,7 +332,7 @@ async def time_goes_by(world: World, _: Gateway) -> None:
     """So much that who is alone knows it."""
     world.now += ALONE_SECONDS
     for each in world.gateways:
-        each.look()
+        each.poll()
         await world.follow(each)
 
 
@@ -385,7 +385,7 @@ async def finish(world: World) -> None:
         if world.is_spent(key) and not any(each.asked for each in world.gateways):
             return
         if not gateway.asked:
-            gateway.look()
+            gateway.poll()
             world.ask(gateway, (key,), 1.0)
             await world.turn()
     raise AssertionError(f"there is money left, and nobody gets it: {world.spent}")

@@ -35,7 +35,7 @@ PROBE_SECONDS = 3.0
 FIRST_PROBE_SECONDS = 1.0
 """The same at the start: shorter, because the start waits for it."""
 
-LOOK_EVERY = 2.0
+POLL_SECONDS = 2.0
 """Seconds between reads; also for what other gateways spend, of which nothing notifies."""
 
 TRY_LISTENING_EVERY = 60.0
@@ -45,17 +45,17 @@ RETRY_SECONDS = 0.5
 class Follower(Protocol):
     """What is notified of changes."""
 
-    def changed(self, row: tuple[str, ...]) -> None:
+    def invalidate(self, row: tuple[str, ...]) -> None:
         """Take note that a row has changed."""
 
-    def changed_unheard(self) -> None:
+    def invalidate_all(self) -> None:
         """Take note that anything may have changed."""
 
-    async def look(self) -> None:
-        """Read what is in use again; called every LOOK_EVERY s while no notifications arrive."""
+    async def reload_used(self) -> None:
+        """Read what is in use again; called every POLL_SECONDS s while no notifications arrive."""
 
-    async def look_for_others(self) -> None:
-        """Do so if other gateways have spent; called every LOOK_EVERY s while they arrive."""
+    async def reload_if_others_spent(self) -> None:
+        """Do so if other gateways have spent; called every POLL_SECONDS s while they arrive."""
 
 
 class Changes:
@@ -93,7 +93,7 @@ class Changes:
             except Exception:
                 LOG.exception("following the database's changes failed; trying again")
             self.is_heard = False
-            self._follower.changed_unheard()
+            self._follower.invalidate_all()
             self.tried.set()
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -103,9 +103,9 @@ class Changes:
         self._heard_at = self._sent_at = 0.0
         passes = await self._passes(connection)
         has_triggers = await self._has_triggers()
-        await self._follower.look_for_others()
-        looked_at = time.monotonic()
-        self._follower.changed_unheard()
+        await self._follower.reload_if_others_spent()
+        polled_at = time.monotonic()
+        self._follower.invalidate_all()
         self.replicas_changed()
         self.is_heard = passes and has_triggers
         self.tried.set()
@@ -115,9 +115,9 @@ class Changes:
                 "the triggers of `gateway migrate` are missing"
                 if passes
                 else "the database's notifications do not pass (PgBouncer in transaction mode?)",
-                LOOK_EVERY,
+                POLL_SECONDS,
             )
-            await self._look()
+            await self._poll()
             return
         while True:
             await self._receive(connection, TICK)
@@ -128,9 +128,9 @@ class Changes:
             now = time.monotonic()
             if now - self._sent_at > PROBE_EVERY:
                 await self._send()
-            if now - looked_at > LOOK_EVERY:
-                looked_at = now
-                await self._follower.look_for_others()
+            if now - polled_at > POLL_SECONDS:
+                polled_at = now
+                await self._follower.reload_if_others_spent()
 
     async def _passes(self, connection: Connection) -> bool:
         """Return whether a notification that another connection sends arrives here."""
@@ -165,21 +165,21 @@ class Changes:
     def _dispatch(self, payload: str) -> None:
         row = _row(payload)
         if row is not None:
-            self._follower.changed(row)
+            self._follower.invalidate(row)
         elif payload == EVERYTHING:
-            self._follower.changed_unheard()
+            self._follower.invalidate_all()
         elif payload == REPLICAS_CHANGED:
             self.replicas_changed()
 
-    async def _look(self) -> None:
-        """Have everything in use read every LOOK_EVERY seconds, for TRY_LISTENING_EVERY seconds.
+    async def _poll(self) -> None:
+        """Have everything in use read every POLL_SECONDS seconds, for TRY_LISTENING_EVERY seconds.
 
         Then `run` tries to listen again.
         """
         end = time.monotonic() + TRY_LISTENING_EVERY
         while time.monotonic() < end:
-            await asyncio.sleep(LOOK_EVERY)
-            await self._follower.look()
+            await asyncio.sleep(POLL_SECONDS)
+            await self._follower.reload_used()
 
 
 def _row(payload: str) -> tuple[str, ...] | None:

@@ -59,7 +59,7 @@ class Identity:
         end_user_default: the budget of the key's end users that have none of their own.
         depends_on: the rows whose change makes this stale.
         is_stale: whether one of these rows has changed since they were read.
-        used: whether a request came with the key since `KnownCallers.look` last ran.
+        used: whether a request came with the key since `KnownCallers.reload_used` last ran.
     """
 
     caller: KnownCaller

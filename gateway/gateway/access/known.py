@@ -153,24 +153,24 @@ class KnownCallers:
             raise refusals.end_user_blocked(end_user_id)
         return combined.caller
 
-    def changed(self, row: Dependency) -> None:
+    def invalidate(self, row: Dependency) -> None:
         """Record that a row has changed; what depends on it is read again when it is needed."""
         self._history.record(row)
         if row[0] == "key":
             self._unknown.drop(row[1])
         self._common_is_stale = self._common_is_stale or row in (("common",), self._default_budget)
-        self._identities.changed(row)
-        self._end_users.changed(row)
+        self._identities.invalidate(row)
+        self._end_users.invalidate(row)
 
-    def changed_unheard(self) -> None:
+    def invalidate_all(self) -> None:
         """Record that any row may have changed."""
         self._history.record_everything()
         self._unknown.clear()
         self._common_is_stale = True
-        self._identities.changed_all()
-        self._end_users.changed_all()
+        self._identities.invalidate_all()
+        self._end_users.invalidate_all()
 
-    async def look_for_others(self) -> None:
+    async def reload_if_others_spent(self) -> None:
         """Read the callers in use again if costs from other journals were applied.
 
         No notification comes for a spend that rises. Without this read the gateway would not learn
@@ -181,9 +181,9 @@ class KnownCallers:
         """
         before, self._others = self._others, await self._reader.read_others()
         if self._others != before:
-            await self.look()
+            await self.reload_used()
 
-    async def look(self) -> None:
+    async def reload_used(self) -> None:
         """Read every caller again that has made a request since the last call.
 
         All other callers are only marked stale, and read again when they are needed.
@@ -192,7 +192,7 @@ class KnownCallers:
             DatabaseAwayError: the database does not answer.
         """
         self._common_is_stale = True
-        self._end_users.changed_all()
+        self._end_users.invalidate_all()
         common = await self._read_common()
         used: list[Key] = []
         for key, identity in self._identities.items():

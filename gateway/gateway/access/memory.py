@@ -99,12 +99,12 @@ class Kept(Generic[K, R]):
         """Forget a value."""
         self._forget(self._recent.drop(key))
 
-    def changed(self, row: Dependency) -> None:
+    def invalidate(self, row: Dependency) -> None:
         """Mark every value that depends on a row as stale."""
         for value in self._by_row.get(row, {}).values():
             value.is_stale = True
 
-    def changed_all(self) -> None:
+    def invalidate_all(self) -> None:
         """Mark every value as stale."""
         for value in self._recent.values():
             value.is_stale = True

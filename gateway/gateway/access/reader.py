@@ -25,7 +25,7 @@ RUNNING = 2
 K = TypeVar("K", bound="Hashable")
 
 
-class LookUps(Generic[K]):
+class BatchedLookups(Generic[K]):
     """Lookups of one kind: combined while they wait, and refused when too many wait."""
 
     def __init__(self, read: Callable[[Sequence[K]], Awaitable[Sequence[Found]]]) -> None:
@@ -99,8 +99,8 @@ class Reader:
         self._journal_id = journal_id
         self._default_budget = default_budget
         self._has_positions = False
-        self.callers: LookUps[Wanted] = LookUps(self.read_callers)
-        self.end_users: LookUps[str] = LookUps(self.read_end_users)
+        self.callers: BatchedLookups[Wanted] = BatchedLookups(self.read_callers)
+        self.end_users: BatchedLookups[str] = BatchedLookups(self.read_end_users)
 
     async def read_callers(self, wanted: Sequence[Wanted]) -> list[Found]:
         """Return what the database has about some callers, in their order and in one snapshot."""

@@ -41,7 +41,7 @@ BUSY_LINGER_SECONDS = 1.0
 BUSY_RECORDS_PER_SECOND = 200.0
 """Above this rate, one transaction a second takes a third less processor time."""
 
-LOOK_SECONDS = 60.0
+SCAN_SECONDS = 60.0
 """The seconds between two searches for folders of gateways that are gone."""
 
 
@@ -127,7 +127,7 @@ class SpendJournal:
         """
         self._take_over()
         self._mark()
-        self._looking = asyncio.get_running_loop().create_task(self._look_for_left_folders())
+        self._looking = asyncio.get_running_loop().create_task(self._scan_for_left_folders())
         if not self._left and not self._journal.has_left_records():
             return
         self.begin_to_apply()
@@ -236,9 +236,9 @@ class SpendJournal:
                 left.release()
         self._left.update(found)
 
-    async def _look_for_left_folders(self) -> None:
+    async def _scan_for_left_folders(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(SCAN_SECONDS)
             known = set(self._left)
             try:
                 self._take_over()

@@ -22,7 +22,7 @@ LOG = logging.getLogger(__name__)
 BEAT_SECONDS = 2.0
 """Between two beats while notifications arrive."""
 
-LOOK_SECONDS = 0.8
+POLL_SECONDS = 0.8
 """Between two beats while no notifications arrive."""
 
 JOIN_SECONDS = 3.0
@@ -152,7 +152,7 @@ class Replicas:
 
     async def _run(self) -> None:
         while True:
-            seconds = BEAT_SECONDS if self.is_heard() else LOOK_SECONDS
+            seconds = BEAT_SECONDS if self.is_heard() else POLL_SECONDS
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._news.wait(), seconds)
             self._news.clear()

@@ -67,10 +67,10 @@ def test_a_change_of_a_row_behind_a_key_has_it_read_again(row: tuple[str, ...]) 
     """A key is read again after a change to its row, its budget or the common settings."""
     world = World()
     world.read()
-    world.known.changed(("key", "another"))
+    world.known.invalidate(("key", "another"))
     assert world.known.fresh(TOKEN, NOW) is not None
 
-    world.known.changed(row)
+    world.known.invalidate(row)
 
     assert world.known.fresh(TOKEN, NOW) is None
     world.reader.callers.known[ONE] = found(key=key(blocked=True))
@@ -81,7 +81,7 @@ def test_after_a_gap_everything_is_read_again() -> None:
     """After a gap in the notifications, keys in memory are read again."""
     world = World()
     world.read()
-    world.known.changed_unheard()
+    world.known.invalidate_all()
     assert world.known.fresh(TOKEN, NOW) is None
 
 
@@ -92,7 +92,7 @@ def test_a_change_on_the_way_is_not_missed() -> None:
     def block() -> None:
         world.reader.callers.meanwhile = lambda: None
         world.reader.callers.known[ONE] = found(key=key(blocked=True))
-        world.known.changed(("key", TOKEN))
+        world.known.invalidate(("key", TOKEN))
 
     world.reader.callers.meanwhile = block
     assert world.read().refusal is not None
@@ -114,7 +114,7 @@ def test_an_unknown_key_is_remembered_for_a_moment() -> None:
     assert world.reads == 2
 
     world.reader.callers.known[ONE] = found(key=key())
-    world.known.changed(("key", TOKEN))
+    world.known.invalidate(("key", TOKEN))
     assert world.read().caller.key_hash == TOKEN
 
 
@@ -123,7 +123,7 @@ def test_a_deleted_key_is_forgotten() -> None:
     world = World()
     world.read()
     world.reader.callers.known.clear()
-    world.known.changed(("key", TOKEN))
+    world.known.invalidate(("key", TOKEN))
     with pytest.raises(AuthenticationError):
         world.read()
     assert len(world.known) == 0
@@ -134,7 +134,7 @@ def test_while_the_database_is_away_known_keys_are_served_for_a_day() -> None:
     world = World()
     made = world.read()
     world.database.answers = False
-    world.known.changed_unheard()
+    world.known.invalidate_all()
     assert world.read() is made
     with pytest.raises(UnavailableError):
         run(world.known.read("another"))
@@ -149,7 +149,7 @@ def test_who_would_rather_stop_serves_nobody_from_memory() -> None:
     world = World(serves_old=False)
     world.read()
     world.database.answers = False
-    world.known.changed_unheard()
+    world.known.invalidate_all()
     with pytest.raises(UnavailableError) as refused:
         world.read()
     assert (refused.value.status, refused.value.retry_after) == (503, 5)
@@ -166,15 +166,15 @@ def test_an_end_user_is_read_once_and_again_after_a_change() -> None:
     assert first.entities[-1].max_budget == 1.0
 
     world.reader.end_users.known["e"] = found(end_user=row, end_user_budget={"max_budget": 2.0})
-    world.known.changed(("budget", "eb"))
+    world.known.invalidate(("budget", "eb"))
     assert run(world.known.for_end_user(made, "e")).entities[-1].max_budget == 2.0
 
     world.reader.end_users.known["e"] = found(end_user={"user_id": "e"})
-    world.known.changed(("end_user", "e"))
+    world.known.invalidate(("end_user", "e"))
     assert run(world.known.for_end_user(made, "e")).entities[-1].max_budget is None
 
     world.reader.common = Common(end_user_default={"budget_id": "d", "max_budget": 3.0})
-    world.known.changed(("budget", "d"))
+    world.known.invalidate(("budget", "d"))
     assert run(world.known.for_end_user(made, "e")).entities[-1].max_budget == 3.0
 
 
@@ -196,7 +196,7 @@ def test_without_the_database_an_unknown_end_user_has_no_limits() -> None:
     world.reader.end_users.known["e"] = found(end_user=row, end_user_budget={"max_budget": 1.0})
     run(world.known.for_end_user(made, "e"))
     world.database.answers = False
-    world.known.changed_unheard()
+    world.known.invalidate_all()
     assert run(world.known.for_end_user(made, "e")).entities[-1].max_budget == 1.0
     assert run(world.known.for_end_user(made, "new")).entities[-1].max_budget is None
 
@@ -205,19 +205,19 @@ def test_looking_reads_those_in_use_and_marks_the_others() -> None:
     """A periodic check reads keys in use again and marks unused ones as stale."""
     world = World()
     world.read()
-    run(world.known.look())
+    run(world.known.reload_used())
     assert world.reads == 2
     world.reader.callers.known[ONE] = found(key=key(blocked=True))
     assert world.known.fresh(TOKEN, NOW) is not None  # in use
 
-    run(world.known.look())
+    run(world.known.reload_used())
     assert world.reads == 3
     looked = world.known.fresh(TOKEN, NOW)
     assert looked is not None
     assert looked.refusal is not None
 
-    run(world.known.look())
-    run(world.known.look())
+    run(world.known.reload_used())
+    run(world.known.reload_used())
     assert world.reads == 4
     assert world.known.fresh(TOKEN, NOW) is None
 

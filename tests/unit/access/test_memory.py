@@ -40,7 +40,7 @@ def test_a_change_marks_exactly_what_depends_on_the_row(
     for key, depends_on in puts:
         kept.put(key, Value(depends_on))
 
-    kept.changed(changed)
+    kept.invalidate(changed)
 
     for _key, value in kept.items():  # noqa: PERF102 -- it is no dict
         assert value.is_stale == (changed in value.depends_on)

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.access import reader
 from gateway.access.database import DatabaseAwayError
-from gateway.access.reader import LookUps
+from gateway.access.reader import BatchedLookups
 from gateway.access.rows import Found
 from gateway.errors import UnavailableError
 
@@ -39,7 +39,7 @@ def test_who_waits_for_the_same_shares_one_look_up() -> None:
 
     async def main() -> None:
         slow = Slow()
-        look_ups: LookUps[str] = LookUps(slow)
+        look_ups: BatchedLookups[str] = BatchedLookups(slow)
         tasks = [asyncio.create_task(look_ups.get("a")) for _ in range(100)]
         await asyncio.sleep(0)
         slow.go.set()
@@ -55,7 +55,7 @@ def test_who_comes_while_others_are_read_is_read_together() -> None:
 
     async def main() -> None:
         slow = Slow()
-        look_ups: LookUps[str] = LookUps(slow)
+        look_ups: BatchedLookups[str] = BatchedLookups(slow)
         tasks = [asyncio.create_task(look_ups.get(f"{number}")) for number in range(500)]
         await asyncio.sleep(0.01)
         slow.go.set()
@@ -71,7 +71,7 @@ def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(reader, "MAX_WAITING", 3)
 
     async def main() -> None:
-        look_ups: LookUps[str] = LookUps(Slow())
+        look_ups: BatchedLookups[str] = BatchedLookups(Slow())
         tasks = []
         for number in range(reader.RUNNING + 3):  # each of the first is under way by itself
             tasks.append(asyncio.create_task(look_ups.get(f"{number}")))
@@ -91,7 +91,7 @@ def test_an_error_is_for_all_who_wait_and_for_nobody_after_them() -> None:
     async def main() -> None:
         slow = Slow(DatabaseAwayError("gone"))
         slow.go.set()
-        look_ups: LookUps[str] = LookUps(slow)
+        look_ups: BatchedLookups[str] = BatchedLookups(slow)
         with pytest.raises(DatabaseAwayError):
             await look_ups.get("a")
         slow.error = None
@@ -105,7 +105,7 @@ def test_one_who_leaves_takes_the_answer_from_nobody() -> None:
 
     async def main() -> None:
         slow = Slow()
-        look_ups: LookUps[str] = LookUps(slow)
+        look_ups: BatchedLookups[str] = BatchedLookups(slow)
         leaves = asyncio.create_task(look_ups.get("a"))
         stays = asyncio.create_task(look_ups.get("a"))
         await asyncio.sleep(0)
