@@ -17,7 +17,7 @@ from gateway.access.changes import Changes
 from gateway.access.database import Database
 from gateway.access.identity import Identity, KnownCaller, Settings
 from gateway.access.known import KnownCallers
-from gateway.access.reader import Reader
+from gateway.access.reader import CallerReader
 from gateway.access.rows import Wanted
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Access:
         if database_url is not None:
             settings = Settings(self._catalogue, journal_id, user_budget_on_team_keys)
             self._database = Database(database_url, pool_size)
-            self._reader = Reader(self._database, journal_id, end_user_budget_id)
+            self._reader = CallerReader(self._database, journal_id, end_user_budget_id)
             self._known = KnownCallers(
                 self._database,
                 self._reader,

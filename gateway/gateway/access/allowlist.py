@@ -102,7 +102,7 @@ class Catalogue:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ModelRules:
     """All lists that hold for a caller, and the caller's own names for models.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from gateway.access import allowlist
-from gateway.access.allowlist import Allowlist, Rules
+from gateway.access.allowlist import Allowlist, ModelRules
 from gateway.access.entities import PROXY_ADMIN
 from gateway.access.rows import name_map, names
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.access.rows import Found
 
 
-def rules_of(found: Found, team_id: str | None) -> Rules:
+def rules_of(found: Found, team_id: str | None) -> ModelRules:
     """Return the lists of models that hold, in LiteLLM's order."""
     key, team, owner = found["key"], found["team"], found["owner"]
     lists = []
@@ -34,7 +34,7 @@ def rules_of(found: Found, team_id: str | None) -> Rules:
             lists.append(Allowlist("key", (), none=True))  # LiteLLM's error says "key" here, too
         else:
             lists.append(Allowlist("user", models))
-    return Rules(
+    return ModelRules(
         lists=tuple(each for each in lists if not each.is_open),
         team_aliases=name_map(found["team_aliases"].get("aliases")),
         key_aliases=name_map(key.get("aliases")),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.access import refusals
-from gateway.access.allowlist import Allowlist, Catalogue, Rules
+from gateway.access.allowlist import Allowlist, Catalogue, ModelRules
 from gateway.access.caller import Caller, Position
 from gateway.access.entities import UI_TEAM, increase, key_name, of_caller, of_end_user
 from gateway.access.granted import rules_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class KnownCaller(Caller):
     """A caller with the rules that say which list denies a refused model."""
 
-    rules: Rules = field(default_factory=Rules)
+    rules: ModelRules = field(default_factory=ModelRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _refusal(
     return None
 
 
-def _litellm_only(found: Found, rules: Rules, common: Common) -> Iterator[LiteLLMOnly]:
+def _litellm_only(found: Found, rules: ModelRules, common: Common) -> Iterator[LiteLLMOnly]:
     yield from found_litellm_only(found.rows)
     for tag in _tags(found):
         if tag in common.budgeted_tags:

@@ -11,7 +11,7 @@ from gateway.access import refusals
 from gateway.access.database import DatabaseAwayError
 from gateway.access.identity import Identity, KnownCaller, make_identity, with_end_user
 from gateway.access.memory import Dependency, History, Kept, Recent
-from gateway.access.reader import MAX_BATCH, Reader
+from gateway.access.reader import MAX_BATCH, CallerReader
 from gateway.access.rows import Common, Found, Wanted
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class KnownCallers:
     def __init__(  # noqa: PLR0913 -- one value after the other
         self,
         database: Database,
-        reader: Reader,
+        reader: CallerReader,
         settings: Settings,
         *,
         default_budget: str | None,

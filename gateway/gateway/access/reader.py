@@ -86,7 +86,7 @@ def _fail(future: asyncio.Future[Found], error: Exception) -> None:
     future.exception()  # mark it as read: if nothing waits any more, asyncio would complain
 
 
-class Reader:
+class CallerReader:
     """Reads everything about callers.
 
     Attributes:

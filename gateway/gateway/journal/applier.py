@@ -24,7 +24,7 @@ from gateway.database.url import for_psycopg
 from gateway.journal import statements
 from gateway.journal.apply import apply_records
 from gateway.journal.messages import Channel, ChannelHandler, Progress, Task
-from gateway.journal.reader import Reader
+from gateway.journal.reader import JournalReader
 from gateway.journal.refusals import apply_singly
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Applier:
     def __init__(self, channel: Channel, task: Task) -> None:
         self._channel = channel
         self._url = for_psycopg(task.url)
-        self._own = Reader(Path(task.folder), task.tail)
+        self._own = JournalReader(Path(task.folder), task.tail)
         self._own_folder = Path(task.folder)
         self._left = [Path(folder) for folder in task.left]
         self._connection: Connection | None = None
@@ -80,7 +80,7 @@ class Applier:
         """
         while True:
             while self._left:
-                self._empty(Reader(self._left[0]), self._left[0])
+                self._empty(JournalReader(self._left[0]), self._left[0])
                 self._channel.send(Progress(done_with=str(self._left.pop(0))))
             self._empty(self._own, self._own_folder)
             self._channel.send(Progress(place=self._own.place, is_idle=True))
@@ -88,7 +88,7 @@ class Applier:
                 raise GatewayGoneError
             self._listen(None)
 
-    def _empty(self, reader: Reader, folder: Path) -> None:
+    def _empty(self, reader: JournalReader, folder: Path) -> None:
         """Apply everything that a reader finds."""
         while (batch := reader.next_batch()) is not None:
             wait = FIRST_WAIT

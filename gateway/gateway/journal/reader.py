@@ -41,7 +41,7 @@ class Batch:
     records: list[Record] = field(default_factory=list)
 
 
-class Reader:
+class JournalReader:
     """Reads one folder.
 
     Args:

@@ -58,7 +58,7 @@ _O_SERIES = re.compile(r"o\d")
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ParameterRules:
     """What a deployment takes.
 
     Attributes:
@@ -138,7 +138,7 @@ class Rules:
         return flag is not True if effort == "xhigh" else flag is False
 
 
-def rules_of(deployment: Deployment) -> Rules:
+def rules_of(deployment: Deployment) -> ParameterRules:
     """Return what a deployment takes of a chat's parameters."""
     parameters, features = deployment.parameters, deployment.features
     family = deployment.model.rpartition("/")[2]
@@ -169,7 +169,7 @@ def rules_of(deployment: Deployment) -> Rules:
     dropped = frozenset(
         name for name in parameters.get("additional_drop_params") or () if isinstance(name, str)
     )
-    return Rules(
+    return ParameterRules(
         unknown | dropped,
         UNVALIDATED | dropped,
         is_gpt_5 or is_o_series,
@@ -182,13 +182,13 @@ def rules_of(deployment: Deployment) -> Rules:
     )
 
 
-def embedding_rules_of(deployment: Deployment) -> Rules:
+def embedding_rules_of(deployment: Deployment) -> ParameterRules:
     """Return what a deployment takes of an embedding's parameters (LiteLLM's utils.py:4010)."""
     has_dimensions = (
         deployment.provider.startswith("ollama") or "text-embedding-3" in deployment.model
     )
     unknown = frozenset() if has_dimensions else frozenset({"dimensions"})
-    return Rules(
+    return ParameterRules(
         unknown - frozenset(deployment.parameters.get("allowed_openai_params") or ()),
         frozenset(),
         is_reasoning=False,
@@ -199,7 +199,7 @@ def embedding_rules_of(deployment: Deployment) -> Rules:
     )
 
 
-def rules_for(deployment: Deployment, operation: Operation) -> Rules | None:
+def rules_for(deployment: Deployment, operation: Operation) -> ParameterRules | None:
     """Return the rules of a kind of call; None when its parameters pass as they are."""
     if operation is Operation.CHAT:
         return rules_of(deployment)

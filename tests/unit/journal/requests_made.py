@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gateway.journal.reader import Reader
+    from gateway.journal.reader import JournalReader
 
 MEGABYTE = 1 << 20
 START = 1_795_810_945.25
@@ -89,12 +89,12 @@ def written(folder: Path, records: Sequence[Record], limit: int = 4 * MEGABYTE) 
     return journal
 
 
-def read(reader: Reader) -> list[str]:
+def read(reader: JournalReader) -> list[str]:
     """Read to the end, take note of it, and return the records' ids."""
     return [each.id for each in read_records(reader)]
 
 
-def read_records(reader: Reader) -> list[Record]:
+def read_records(reader: JournalReader) -> list[Record]:
     """Read to the end, and take note of it."""
     found: list[Record] = []
     while (batch := reader.next_batch()) is not None:

@@ -15,7 +15,7 @@ import pytest
 from gateway.journal import segments
 from gateway.journal.file_journal import Journal
 from gateway.journal.folder import JournalFolderError, claim, claim_left_behind
-from gateway.journal.reader import DAMAGED, Reader
+from gateway.journal.reader import DAMAGED, JournalReader
 from gateway.journal.segments import JournalFullError
 from support.wait import until
 from unit.journal.requests_made import (
@@ -36,30 +36,30 @@ if TYPE_CHECKING:
 def test_after_a_death_everything_is_read_once(tmp_path: Path) -> None:
     """Records are read in order and once, and files that were read are removed."""
     written(tmp_path, [record(number) for number in range(1200)])
-    assert read(Reader(tmp_path)) == [f"{number}" for number in range(1200)]
-    assert read(Reader(tmp_path)) == []
+    assert read(JournalReader(tmp_path)) == [f"{number}" for number in range(1200)]
+    assert read(JournalReader(tmp_path)) == []
     assert segments.numbers(tmp_path) == []
 
 
 def test_a_folder_that_was_emptied_is_written_and_read_on(tmp_path: Path) -> None:
     """A folder whose records were all read takes new ones, which are read as well."""
     written(tmp_path, [record(1)])
-    assert read(Reader(tmp_path)) == ["1"]
+    assert read(JournalReader(tmp_path)) == ["1"]
     written(tmp_path, [record(2)])
-    assert read(Reader(tmp_path)) == ["2"]
+    assert read(JournalReader(tmp_path)) == ["2"]
 
 
 def test_what_was_not_taken_note_of_is_read_again(tmp_path: Path) -> None:
     """A batch that was read but not marked as done is read again by the next reader."""
     written(tmp_path, [record(1), record(2)])
-    assert Reader(tmp_path).next_batch() is not None
-    assert read(Reader(tmp_path)) == ["1", "2"]
+    assert JournalReader(tmp_path).next_batch() is not None
+    assert read(JournalReader(tmp_path)) == ["1", "2"]
 
 
 def test_a_file_that_is_still_written_to_is_read_as_it_grows(tmp_path: Path) -> None:
     """A file that is still written to is read up to its tail, and no record twice."""
     journal = Journal(tmp_path, 4 * MEGABYTE)
-    reader = Reader(tmp_path, journal.tail)
+    reader = JournalReader(tmp_path, journal.tail)
     append(journal, [record(1)])
     assert read(reader) == []
     reader.tail = journal.tail
@@ -83,7 +83,7 @@ def test_positions_grow_across_files_and_are_those_that_append_gave(tmp_path: Pa
             await done
 
     asyncio.run(write())
-    found = read_records(Reader(tmp_path))
+    found = read_records(JournalReader(tmp_path))
     assert len({place.number for place in given}) > 1
     assert [each.at for each in found] == [place.at for place in given]
     assert sorted(each.at for each in found) == [each.at for each in found]
@@ -92,7 +92,7 @@ def test_positions_grow_across_files_and_are_those_that_append_gave(tmp_path: Pa
 def test_each_start_is_a_journal_of_its_own(tmp_path: Path) -> None:
     """Each start writes a journal with an id of its own, and a batch holds only one journal's."""
     ids = [written(tmp_path, [record(number)]).id for number in (1, 2)]
-    reader = Reader(tmp_path)
+    reader = JournalReader(tmp_path)
     found = []
     while (batch := reader.next_batch()) is not None:
         found.append((batch.journal, [each.id for each in batch.records]))
@@ -106,7 +106,7 @@ def test_a_copied_folder_is_the_same_journal(tmp_path: Path) -> None:
     original.mkdir()
     journal = written(original, [record(1)])
     shutil.copytree(original, tmp_path / "2")
-    batch, copied = (Reader(tmp_path / name).next_batch() for name in ("1", "2"))
+    batch, copied = (JournalReader(tmp_path / name).next_batch() for name in ("1", "2"))
     assert batch is not None
     assert copied is not None
     assert (copied.journal, copied.end) == (batch.journal, batch.end) == (journal.id, journal.tail)
@@ -116,13 +116,13 @@ def test_a_lost_position_means_reading_again(tmp_path: Path) -> None:
     """A journal whose reading position is lost is read again from its beginning."""
     written(tmp_path, [record(1)])
     (tmp_path / "position").write_text("{")
-    assert read(Reader(tmp_path)) == ["1"]
+    assert read(JournalReader(tmp_path)) == ["1"]
 
 
 def test_a_record_larger_than_a_file_gets_one_of_its_own(tmp_path: Path) -> None:
     """A record larger than a journal file gets a file of its own."""
     written(tmp_path, [record(1), record(2, size=3 * MEGABYTE), record(3)], 16 * MEGABYTE)
-    assert read(Reader(tmp_path)) == ["1", "2", "3"]
+    assert read(JournalReader(tmp_path)) == ["1", "2", "3"]
 
 
 def test_at_its_bound_it_stops_loudly_and_keeps_a_reserve(
@@ -152,7 +152,7 @@ def test_at_its_bound_it_stops_loudly_and_keeps_a_reserve(
     assert logging.ERROR in [line.levelno for line in caplog.records]
     assert "JOURNAL_MAX_MB" in str(journal.stopped_because)
 
-    read(Reader(tmp_path, journal.tail))
+    read(JournalReader(tmp_path, journal.tail))
     journal.room_was_made()
     until(lambda: journal.stopped_because is None, seconds=10, what="room again")
     journal.close()
@@ -163,7 +163,7 @@ def test_deaths_in_a_row_do_not_fill_the_journal(tmp_path: Path) -> None:
     for number in range(20):
         append(Journal(tmp_path, 4 * MEGABYTE), [record(number)])  # and never closed
     assert segments.used_bytes(tmp_path) < 3 * MEGABYTE
-    assert read(Reader(tmp_path)) == [f"{number}" for number in range(20)]
+    assert read(JournalReader(tmp_path)) == [f"{number}" for number in range(20)]
 
 
 def test_a_full_journal_can_be_opened_again(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_full_journal_can_be_opened_again(tmp_path: Path) -> None:
     journal.close()
     again = Journal(tmp_path, 4 * MEGABYTE)
     assert again.stopped_because is not None
-    read(Reader(tmp_path, again.tail))
+    read(JournalReader(tmp_path, again.tail))
     again.room_was_made()
     until(lambda: again.stopped_because is None, seconds=10, what="room again")
     again.close()
@@ -286,7 +286,7 @@ def test_an_unfinished_record_is_left_out(tmp_path: Path, caplog: pytest.LogCapt
     with segments.path_of(tmp_path, 1).open("r+b") as file:
         file.seek(end)
         file.write(b"deadbeef {half")
-    assert read(Reader(tmp_path)) == ["1"]
+    assert read(JournalReader(tmp_path)) == ["1"]
     assert [line.levelno for line in caplog.records] == [logging.WARNING]
 
 
@@ -298,7 +298,7 @@ def test_a_damaged_record_is_put_aside(tmp_path: Path, caplog: pytest.LogCapture
     with segments.path_of(tmp_path, 1).open("r+b") as file:
         file.seek(start + 12)
         file.write(b"X")
-    assert read(Reader(tmp_path)) == ["2"]
+    assert read(JournalReader(tmp_path)) == ["2"]
     assert [line.levelno for line in caplog.records] == [logging.ERROR]
     assert (tmp_path / DAMAGED).read_text().count("\n") == 1
 
@@ -311,7 +311,7 @@ def test_without_sync_a_record_is_written_at_once(tmp_path: Path) -> None:
         return journal.append(record(1).encoded())[1].done()
 
     assert asyncio.run(write())
-    assert read(Reader(tmp_path, journal.tail)) == ["1"]
+    assert read(JournalReader(tmp_path, journal.tail)) == ["1"]
     journal.close()
 
 

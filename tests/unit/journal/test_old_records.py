@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.journal.lines import encode
-from gateway.journal.reader import DAMAGED, Reader
+from gateway.journal.reader import DAMAGED, JournalReader
 from gateway.journal.record import MARK
 from gateway.journal.row_values import copied
 from gateway.journal.totals import totals_of
@@ -29,13 +29,13 @@ def folder(tmp_path: Path) -> Path:
 
 def test_each_old_record_and_each_note_without_one_is_read_once(folder: Path) -> None:
     """Each record of version 0.1, and each note without one, is read once and in order."""
-    assert [each[0] for each in read(Reader(folder))] == ["1", "2", "3", "4", "5"]
-    assert read(Reader(folder)) == []
+    assert [each[0] for each in read(JournalReader(folder))] == ["1", "2", "3", "4", "5"]
+    assert read(JournalReader(folder)) == []
 
 
 def test_an_old_record_is_applied_as_it_is(folder: Path) -> None:
     """A record of version 0.1 keeps its row and adds to the totals as LiteLLM has them."""
-    first = read_records(Reader(folder))[0]
+    first = read_records(JournalReader(folder))[0]
     assert first.row["metadata"]["model_map_information"]["model_map_key"] == "gpt-4o-mini"
     assert '"record":"1111' in copied(first, "x")
     totals = totals_of([first])
@@ -46,7 +46,7 @@ def test_an_old_record_is_applied_as_it_is(folder: Path) -> None:
 
 def test_a_note_is_a_row_of_its_own_marked_as_reconciled(folder: Path) -> None:
     """A note of version 0.1 becomes a row with the note's facts, marked as reconciled."""
-    note = next(each for each in read_records(Reader(folder)) if each.id[0] == "3")
+    note = next(each for each in read_records(JournalReader(folder)) if each.id[0] == "3")
     row = note.row
     assert (row["request_id"], row["litellm_call_id"]) == ("chatcmpl-3", "call-3")
     assert (row["spend"], row["prompt_tokens"], row["completion_tokens"]) == (0.5, 10, 5)
@@ -68,14 +68,14 @@ def test_a_note_is_completed_by_a_record_in_a_later_file(folder: Path) -> None:
     at = content.index(b"\n", content.index(b"\n") + 1) + 1  # after record 1 and note 2
     (folder / "000000000001.journal").write_bytes(content[:at] + bytes(100))
     (folder / "000000000002.journal").write_bytes(content[at:])
-    assert [each[0] for each in read(Reader(folder))] == ["1", "2", "3", "4", "5"]
+    assert [each[0] for each in read(JournalReader(folder))] == ["1", "2", "3", "4", "5"]
 
 
 def test_old_and_new_files_share_a_folder(folder: Path) -> None:
     """After an upgrade the new journal goes on in the old one's folder, with an id of its own."""
     journal = written(folder, [record(6)])
     assert journal.first == 2
-    reader = Reader(folder)
+    reader = JournalReader(folder)
     batch = reader.next_batch()
     assert batch is not None
     assert batch.journal is None
@@ -87,5 +87,5 @@ def test_a_note_that_makes_no_record_is_put_aside(folder: Path) -> None:
     line = encode(json.dumps({"note": {"id": "n", "request_id": "r"}}).encode())
     path = folder / "000000000001.journal"
     path.write_bytes(line + path.read_bytes())
-    assert len(read(Reader(folder))) == 5
+    assert len(read(JournalReader(folder))) == 5
     assert '"request_id' in (folder / DAMAGED).read_text()

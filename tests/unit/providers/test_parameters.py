@@ -14,7 +14,7 @@ from gateway.routing.failure import AttemptFailedError, FailureKind
 from support.litellm_library import litellm
 
 if TYPE_CHECKING:
-    from gateway.providers.parameters import Rules
+    from gateway.providers.parameters import ParameterRules
 
 # LiteLLM and its dependencies warn of their own deprecations.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -49,7 +49,7 @@ PARAMETERS: dict[str, Any] = {
 BODIES = st.fixed_dictionaries({}, optional=PARAMETERS)
 
 
-def rules(model: str, *, drop: Any = True, **more: Any) -> Rules:  # noqa: ANN401 -- litellm_params
+def rules(model: str, *, drop: Any = True, **more: Any) -> ParameterRules:  # noqa: ANN401 -- litellm_params
     """Return the rules of a model, as its entry of the configuration makes them."""
     model = model if "/" in model else f"openai/{model}"
     parameters = {"model": model, "api_base": "http://server/v1", **more}
