@@ -69,7 +69,7 @@ def make_deployment(
     base = _base(provider, parameters, variable)
     listed = lookup(provider, str(info.get("base_model") or parameters.get("base_model") or name))
     mode = str(info.get("mode") or listed.get("mode") or "chat")
-    protocol, _ = way_of_deployment(provider, name, base, mode, parameters)
+    protocol, _ = protocol_of(provider, name, base, mode, parameters)
     wanted = parameters if model is None else {**parameters, "model": model}
     return Deployment(
         id=deployment_id(str(entry["model_name"]), parameters, info),
@@ -123,7 +123,7 @@ _FAMILIES = {
 }
 
 
-def way_of_deployment(
+def protocol_of(
     provider: str, model: str, base: str | None, mode: str, parameters: Mapping[str, Any]
 ) -> tuple[Protocol, str]:
     """Return how a deployment is spoken to, and why."""

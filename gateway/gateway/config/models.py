@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.config.deployment import Deployment, LiteLLMOnly, Models, Protocol
-from gateway.config.deployments import make_deployment, way_of_deployment
+from gateway.config.deployments import make_deployment, protocol_of
 from gateway.config.environment import Environment
 from gateway.config.litellm_only import LIBRARY, litellm_only, litellm_only_of_deployment
 from gateway.config.prices import price_list
@@ -68,11 +68,11 @@ def build_models(
     return models
 
 
-def way_of(models: Models, alias: str) -> tuple[str, str]:
+def route_of(models: Models, alias: str) -> tuple[str, str]:
     """Return the way that requests for an alias go, and why.
 
-    Of an alias with several deployments, the way through LiteLLM comes first, and what is told is
-    the reason of the first deployment that needs it.
+    If several deployments of an alias go different ways, this is the way through LiteLLM, with the
+    reason of the first deployment that needs it.
     """
     everywhere = (
         *models.litellm_only,
@@ -91,7 +91,7 @@ def way_of(models: Models, alias: str) -> tuple[str, str]:
 
 
 def _reason(deployment: Deployment) -> str:
-    return way_of_deployment(
+    return protocol_of(
         deployment.provider,
         deployment.model,
         deployment.base,

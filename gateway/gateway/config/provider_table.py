@@ -17,7 +17,7 @@ OLLAMA_BASE = "http://localhost:11434"
 
 
 @dataclass(frozen=True)
-class OpenAIProvider:
+class OpenAIServer:
     """A provider of OpenAI's protocol.
 
     Attributes:
@@ -34,41 +34,37 @@ class OpenAIProvider:
 
 
 OPENAI_PROVIDERS = {
-    "openai": OpenAIProvider(OPENAI_BASE, "OPENAI_API_KEY", ("OPENAI_BASE_URL", "OPENAI_API_BASE")),
-    "text-completion-openai": OpenAIProvider(
+    "openai": OpenAIServer(OPENAI_BASE, "OPENAI_API_KEY", ("OPENAI_BASE_URL", "OPENAI_API_BASE")),
+    "text-completion-openai": OpenAIServer(
         OPENAI_BASE, "OPENAI_API_KEY", ("OPENAI_BASE_URL", "OPENAI_API_BASE")
     ),
-    "custom_openai": OpenAIProvider(
+    "custom_openai": OpenAIServer(
         OPENAI_BASE, "OPENAI_API_KEY", ("OPENAI_BASE_URL", "OPENAI_API_BASE")
     ),
     # servers of one's own
-    "openai_like": OpenAIProvider(None, "OPENAI_LIKE_API_KEY", ("OPENAI_LIKE_API_BASE",)),
-    "hosted_vllm": OpenAIProvider(
+    "openai_like": OpenAIServer(None, "OPENAI_LIKE_API_KEY", ("OPENAI_LIKE_API_BASE",)),
+    "hosted_vllm": OpenAIServer(
         None, "HOSTED_VLLM_API_KEY", ("HOSTED_VLLM_API_BASE",), "fake-api-key"
     ),
-    "lm_studio": OpenAIProvider(None, "LM_STUDIO_API_KEY", ("LM_STUDIO_API_BASE",), "fake-api-key"),
-    "llamafile": OpenAIProvider(
+    "lm_studio": OpenAIServer(None, "LM_STUDIO_API_KEY", ("LM_STUDIO_API_BASE",), "fake-api-key"),
+    "llamafile": OpenAIServer(
         "http://127.0.0.1:8080/v1", "LLAMAFILE_API_KEY", ("LLAMAFILE_API_BASE",), "fake-api-key"
     ),
     # those of providers.json that rename nothing
-    "veniceai": OpenAIProvider("https://api.venice.ai/api/v1", "VENICE_AI_API_KEY"),
-    "scaleway": OpenAIProvider("https://api.scaleway.ai/v1", "SCW_SECRET_KEY"),
-    "abliteration": OpenAIProvider("https://api.abliteration.ai/v1", "ABLITERATION_API_KEY"),
-    "gmi": OpenAIProvider("https://api.gmi-serving.com/v1", "GMI_API_KEY"),
-    "assemblyai": OpenAIProvider("https://llm-gateway.assemblyai.com/v1", "ASSEMBLYAI_API_KEY"),
-    "aihubmix": OpenAIProvider(
-        "https://aihubmix.com/v1", "AIHUBMIX_API_KEY", ("AIHUBMIX_API_BASE",)
-    ),
-    "cognition": OpenAIProvider(
+    "veniceai": OpenAIServer("https://api.venice.ai/api/v1", "VENICE_AI_API_KEY"),
+    "scaleway": OpenAIServer("https://api.scaleway.ai/v1", "SCW_SECRET_KEY"),
+    "abliteration": OpenAIServer("https://api.abliteration.ai/v1", "ABLITERATION_API_KEY"),
+    "gmi": OpenAIServer("https://api.gmi-serving.com/v1", "GMI_API_KEY"),
+    "assemblyai": OpenAIServer("https://llm-gateway.assemblyai.com/v1", "ASSEMBLYAI_API_KEY"),
+    "aihubmix": OpenAIServer("https://aihubmix.com/v1", "AIHUBMIX_API_KEY", ("AIHUBMIX_API_BASE",)),
+    "cognition": OpenAIServer(
         "https://api.cognition.ai/v1", "COGNITION_API_KEY", ("COGNITION_API_BASE",)
     ),
-    "cortecs": OpenAIProvider(
-        "https://api.cortecs.ai/v1", "CORTECS_API_KEY", ("CORTECS_API_BASE",)
-    ),
-    "prism": OpenAIProvider(
+    "cortecs": OpenAIServer("https://api.cortecs.ai/v1", "CORTECS_API_KEY", ("CORTECS_API_BASE",)),
+    "prism": OpenAIServer(
         "https://api.prisminference.com/v1", "PRISM_API_KEY", ("PRISM_API_BASE",)
     ),
-    "reka": OpenAIProvider("https://api.reka.ai/v1", "REKA_API_KEY", ("REKA_API_BASE",)),
+    "reka": OpenAIServer("https://api.reka.ai/v1", "REKA_API_KEY", ("REKA_API_BASE",)),
 }
 
 OLLAMA_PROVIDERS = frozenset({"ollama_chat", "ollama"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.config.known_keys import FALLBACKS
-from gateway.config.models import GATEWAY, build_models, way_of
+from gateway.config.models import GATEWAY, build_models, route_of
 from gateway.database.url import database_url, redacted
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def summary(settings: Settings, effective: EffectiveConfig) -> str:
 def _model(deployment: dict[str, Any], models: Models) -> str:
     parameters = deployment["litellm_params"]
     alias, base = deployment["model_name"], parameters.get("api_base")
-    way, why = way_of(models, alias)
+    way, why = route_of(models, alias)
     by = "" if way == GATEWAY else f", by {way} ({why})"
     return f"{alias} = {parameters['model']}{f' at {base}' if base else ''}{by}"
 

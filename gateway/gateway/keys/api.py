@@ -16,7 +16,7 @@ import httpx
 
 from gateway.config.problems import ConfigurationError, Problem
 from gateway.jobs.backend_key import ALIAS
-from gateway.keys.wish import nearest
+from gateway.keys.key_request import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -61,11 +61,11 @@ def create(  # noqa: PLR0913 -- one for each limit
     json: Json = False,
 ) -> None:
     """Make a key and show its secret, once."""
-    from gateway.keys.wish import Wish, as_request
+    from gateway.keys.key_request import KeyRequest, generate_body
 
     api = _api()
-    wish = Wish(name, budget, duration, models, rpm, tpm, expires)
-    key, secret = api.create(as_request(wish, api.models()))
+    request = KeyRequest(name, budget, duration, models, rpm, tpm, expires)
+    key, secret = api.create(generate_body(request, api.models()))
     _show(context, key, secret, as_json=json)
 
 

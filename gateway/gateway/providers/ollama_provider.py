@@ -15,7 +15,7 @@ from gateway.providers.ollama_reply import OllamaStream, chat_of, embeddings_of,
 from gateway.providers.ollama_request import PATHS, OllamaEndpoint
 from gateway.providers.openai_reply import read_object
 from gateway.providers.reply import PlainReply, Provider
-from gateway.providers.stream import Asked
+from gateway.providers.stream import StreamContext
 from gateway.providers.usage import answer_text, count_usage
 from gateway.request import Operation
 from gateway.routing.failure import AttemptFailedError
@@ -56,7 +56,7 @@ class OllamaProvider(Provider):
             raise refused("a field of the request has the wrong type") from error
         headers = {CLIENT_REQUEST_ID: request.id}
         if request.stream:
-            asked = Asked(deployment, request, timeouts, self._count)
+            asked = StreamContext(deployment, request, timeouts, self._count)
             return await self._stream(endpoint, data, headers, asked)
         response, content = await self._http.fetch(endpoint.target, data, headers, timeouts)
         if response.status != OK:
@@ -87,7 +87,7 @@ class OllamaProvider(Provider):
         return endpoint
 
     async def _stream(
-        self, endpoint: OllamaEndpoint, data: bytes, headers: dict[str, str], asked: Asked
+        self, endpoint: OllamaEndpoint, data: bytes, headers: dict[str, str], asked: StreamContext
     ) -> StreamReply:
         response = await self._http.open(endpoint.target, data, headers, asked.timeouts)
         if response.status != OK:

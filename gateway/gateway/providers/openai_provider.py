@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from gateway.providers.failures import failure_of_answer, refused, unreadable
 from gateway.providers.http_client import CLIENT_REQUEST_ID, provider_headers, read_error
 from gateway.providers.openai_reply import OpenAIStream, normalise_plain, read_object
-from gateway.providers.openai_request import Body, Endpoint, multipart, wants_usage
+from gateway.providers.openai_request import Body, OpenAIEndpoint, multipart, wants_usage
 from gateway.providers.reply import PlainReply, Provider
-from gateway.providers.stream import Asked
+from gateway.providers.stream import StreamContext
 from gateway.providers.usage import answer_text, count_usage, usage_of
 from gateway.request import Operation, Usage
 from gateway.routing.failure import AttemptFailedError
@@ -42,7 +42,7 @@ class OpenAIProvider(Provider):
     def __init__(self, http: HttpClient, count: Count | None = None) -> None:
         self._http = http
         self._count = count
-        self._endpoints: dict[tuple[str, Operation], Endpoint] = {}
+        self._endpoints: dict[tuple[str, Operation], OpenAIEndpoint] = {}
 
     async def ask(
         self, deployment: Deployment, request: Request, timeouts: Timeouts
@@ -59,7 +59,7 @@ class OpenAIProvider(Provider):
         except (AttributeError, KeyError, TypeError) as error:
             raise refused("a field of the request has the wrong type") from error
         if request.stream:
-            asked = Asked(deployment, request, timeouts, self._count)
+            asked = StreamContext(deployment, request, timeouts, self._count)
             return await self._stream(endpoint, body, data, headers, asked)
         response, content = await self._http.fetch(endpoint.target, data, headers, timeouts)
         if response.status != OK:
@@ -70,11 +70,11 @@ class OpenAIProvider(Provider):
         """Drop all connections."""
         await self._http.close()
 
-    def _endpoint(self, deployment: Deployment, operation: Operation) -> Endpoint:
+    def _endpoint(self, deployment: Deployment, operation: Operation) -> OpenAIEndpoint:
         key = (deployment.id, operation)
         endpoint = self._endpoints.get(key)
         if endpoint is None or endpoint.deployment is not deployment:  # new, or configured again
-            endpoint = self._endpoints[key] = Endpoint(deployment, operation)
+            endpoint = self._endpoints[key] = OpenAIEndpoint(deployment, operation)
         return endpoint
 
     async def _plain(
@@ -113,7 +113,12 @@ class OpenAIProvider(Provider):
         return usage
 
     async def _stream(
-        self, endpoint: Endpoint, body: Body, data: bytes, headers: dict[str, str], asked: Asked
+        self,
+        endpoint: OpenAIEndpoint,
+        body: Body,
+        data: bytes,
+        headers: dict[str, str],
+        asked: StreamContext,
     ) -> StreamReply:
         headers["Accept"] = "text/event-stream"
         response = await self._http.open(endpoint.target, data, headers, asked.timeouts)

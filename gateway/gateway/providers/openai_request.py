@@ -25,7 +25,7 @@ SPOKEN = "openai.com"
 Body = dict[str, Any]
 
 
-class Endpoint:
+class OpenAIEndpoint:
     """One deployment's endpoint for one kind of call: all that is the same in every request.
 
     Attributes:

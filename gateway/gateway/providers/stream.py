@@ -37,7 +37,7 @@ Chunk = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StreamContext:
     """What a stream answers.
 
     Attributes:
@@ -63,7 +63,7 @@ class ProviderStream(StreamReply):
         asked: what it answers.
     """
 
-    def __init__(self, response: Response, asked: Asked) -> None:
+    def __init__(self, response: Response, asked: StreamContext) -> None:
         self.headers = provider_headers(response)
         self._response = response
         self._asked = asked

@@ -38,11 +38,11 @@ class TimeoutRules:
         return found
 
 
-def shortened(timeouts: Timeouts, wish: float | None) -> Timeouts:
+def shortened(timeouts: Timeouts, wanted: float | None) -> Timeouts:
     """Return the timeouts, shortened to the caller's own timeout if that is shorter."""
-    if wish is None or wish >= timeouts.answer:
+    if wanted is None or wanted >= timeouts.answer:
         return timeouts
-    return Timeouts(min(timeouts.connect, wish), wish)
+    return Timeouts(min(timeouts.connect, wanted), wanted)
 
 
 def without_blame(

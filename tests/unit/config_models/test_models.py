@@ -8,7 +8,7 @@ import pytest
 
 from gateway.config import known_keys, litellm_only
 from gateway.config.deployment import Models, Protocol
-from gateway.config.models import build_models, way_of
+from gateway.config.models import build_models, route_of
 from gateway.config.render import EffectiveConfig
 from gateway.config.router import seconds_of
 from gateway.config.settings import load_settings
@@ -179,9 +179,9 @@ def test_the_way_of_an_alias_is_told_with_its_reason() -> None:
         entry("a"), entry("b", "gemini/gemini-2.5-pro"), entry("c", guardrails=["pii"])
     )
 
-    assert way_of(models, "a") == ("gateway", "OpenAI's protocol")
-    assert way_of(models, "b") == ("worker", "LiteLLM's library translates for gemini")
-    assert way_of(models, "c") == (
+    assert route_of(models, "a") == ("gateway", "OpenAI's protocol")
+    assert route_of(models, "b") == ("worker", "LiteLLM's library translates for gemini")
+    assert route_of(models, "c") == (
         "LiteLLM's proxy",
         "guardrails: guardrails read and change prompts and answers",
     )

@@ -11,8 +11,8 @@ import pytest
 
 from gateway.config.problems import ConfigurationError
 from gateway.keys.api import KeyApi, KeyApiError
+from gateway.keys.key_request import KeyRequest, generate_body, nearest
 from gateway.keys.report import list_as_json, print_list, secret_as_json
-from gateway.keys.wish import Wish, as_request, nearest
 
 MODELS = ["extraction-model", "explanation-model"]
 
@@ -63,10 +63,10 @@ def key(name: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 # LiteLLM's
     return {"token": f"hash-of-{name}", "key_alias": name, "spend": 0.25, **fields}
 
 
-def test_a_wish_becomes_litellms_request() -> None:
+def test_a_request_becomes_litellms_own() -> None:
     """What is not asked for is left out, so that LiteLLM's own defaults hold."""
-    wish = Wish("ada", "5", "30d", "extraction-model, explanation-model", 60, None, "12h")
-    assert as_request(wish, MODELS) == {
+    request = KeyRequest("ada", "5", "30d", "extraction-model, explanation-model", 60, None, "12h")
+    assert generate_body(request, MODELS) == {
         "key_alias": "ada",
         "max_budget": 5.0,
         "budget_duration": "30d",
@@ -74,37 +74,37 @@ def test_a_wish_becomes_litellms_request() -> None:
         "rpm_limit": 60,
         "duration": "12h",
     }
-    assert as_request(Wish("ada", "none"), MODELS) == {"key_alias": "ada"}
+    assert generate_body(KeyRequest("ada", "none"), MODELS) == {"key_alias": "ada"}
 
 
 @pytest.mark.parametrize(
-    ("wish", "words"),
+    ("wanted", "words"),
     [
-        (Wish("a/b", "1"), "NAME: 'a/b' cannot be a name"),
-        (Wish("", "1"), "NAME: '' cannot be a name"),
-        (Wish("a", "0"), "--budget: '0' is no amount"),
-        (Wish("a", "nan"), "--budget: 'nan' is no amount"),
-        (Wish("a", "inf"), "--budget: 'inf' is no amount"),
-        (Wish("a", "1", period="30"), "--duration: '30' is no duration"),
-        (Wish("a", "none", period="30d"), "--duration: without a budget means nothing"),
-        (Wish("a", "1", expires="0d"), "--expires: '0d' is no duration"),
-        (Wish("a", "1", models=","), "--models: names no model"),
-        (Wish("a", "1", models="gpt"), "known: extraction-model, explanation-model"),
-        (Wish("a", "1", rpm=0), "--rpm: '0' is too few"),
-        (Wish("a", "1", tpm=-1), "--tpm: '-1' is too few"),
+        (KeyRequest("a/b", "1"), "NAME: 'a/b' cannot be a name"),
+        (KeyRequest("", "1"), "NAME: '' cannot be a name"),
+        (KeyRequest("a", "0"), "--budget: '0' is no amount"),
+        (KeyRequest("a", "nan"), "--budget: 'nan' is no amount"),
+        (KeyRequest("a", "inf"), "--budget: 'inf' is no amount"),
+        (KeyRequest("a", "1", period="30"), "--duration: '30' is no duration"),
+        (KeyRequest("a", "none", period="30d"), "--duration: without a budget means nothing"),
+        (KeyRequest("a", "1", expires="0d"), "--expires: '0d' is no duration"),
+        (KeyRequest("a", "1", models=","), "--models: names no model"),
+        (KeyRequest("a", "1", models="gpt"), "known: extraction-model, explanation-model"),
+        (KeyRequest("a", "1", rpm=0), "--rpm: '0' is too few"),
+        (KeyRequest("a", "1", tpm=-1), "--tpm: '-1' is too few"),
     ],
 )
-def test_a_wish_that_cannot_be_is_refused(wish: Wish, words: str) -> None:
+def test_a_request_that_cannot_be_granted_is_refused(wanted: KeyRequest, words: str) -> None:
     """The option, what was found and what to give instead are named."""
     with pytest.raises(ConfigurationError) as raised:
-        as_request(wish, MODELS)
+        generate_body(wanted, MODELS)
     assert words in str(raised.value)
 
 
 def test_everything_wrong_is_said_at_once() -> None:
     """A second try does not meet the next error."""
     with pytest.raises(ConfigurationError) as raised:
-        as_request(Wish("a b", "-1", "x", "gpt", 0, 0, "y"), MODELS)
+        generate_body(KeyRequest("a b", "-1", "x", "gpt", 0, 0, "y"), MODELS)
     assert len(raised.value.problems) == 7
 
 

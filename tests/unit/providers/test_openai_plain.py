@@ -258,13 +258,13 @@ def test_a_developer_is_the_system_to_all_but_openais_o_series(model: str, role:
 def test_cache_control_is_kept_from_openai_itself() -> None:
     """A cache_control is left out for OpenAI itself, and sent to other servers."""
     from gateway.config.deployment import Protocol  # noqa: PLC0415 -- as above
-    from gateway.providers.openai_request import Endpoint  # noqa: PLC0415 -- for this test alone
+    from gateway.providers.openai_request import OpenAIEndpoint  # noqa: PLC0415 -- for this test alone
     from unit.providers.wire import deployment  # noqa: PLC0415 -- as above
 
     marked = {"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {}}]}
     given = request({"messages": [marked]})
     for base, is_kept in (("https://api.openai.com/v1", False), ("http://vllm/v1", True)):
-        endpoint = Endpoint(deployment(Protocol.OPENAI, base), Operation.CHAT)
+        endpoint = OpenAIEndpoint(deployment(Protocol.OPENAI, base), Operation.CHAT)
         assert (b"cache_control" in endpoint.encode(endpoint.body(given))) is is_kept
 
 

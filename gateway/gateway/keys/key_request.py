@@ -19,7 +19,7 @@ DURATION_HELP = "a number and a unit: 90s, 15m, 12h, 30d, 2w or 1mo"
 
 
 @dataclass(frozen=True)
-class Wish:
+class KeyRequest:
     """A key as it was asked for, as the command line gives it.
 
     Attributes:
@@ -41,31 +41,31 @@ class Wish:
     expires: str | None = None
 
 
-def as_request(wish: Wish, known_models: Iterable[str]) -> dict[str, Any]:
+def generate_body(request: KeyRequest, known_models: Iterable[str]) -> dict[str, Any]:
     """Returns the body of LiteLLM's POST /key/generate.
 
     Raises:
         ConfigurationError: names every option that is wrong.
     """
     problems: list[Problem] = []
-    if NAME.fullmatch(wish.name) is None:
+    if NAME.fullmatch(request.name) is None:
         problems.append(
             Problem(
                 "NAME",
-                f"'{wish.name}' cannot be a name",
+                f"'{request.name}' cannot be a name",
                 "take 1 to 64 letters, digits and . _ @ -, the first one a letter or digit",
             )
         )
     values = {
-        "key_alias": wish.name,
-        "max_budget": _dollars(wish.budget, problems),
-        "budget_duration": _duration("--duration", wish.period, problems),
-        "models": _models(wish.models, list(known_models), problems),
-        "rpm_limit": _limit("--rpm", wish.rpm, problems),
-        "tpm_limit": _limit("--tpm", wish.tpm, problems),
-        "duration": _duration("--expires", wish.expires, problems),
+        "key_alias": request.name,
+        "max_budget": _dollars(request.budget, problems),
+        "budget_duration": _duration("--duration", request.period, problems),
+        "models": _models(request.models, list(known_models), problems),
+        "rpm_limit": _limit("--rpm", request.rpm, problems),
+        "tpm_limit": _limit("--tpm", request.tpm, problems),
+        "duration": _duration("--expires", request.expires, problems),
     }
-    if values["max_budget"] is None and wish.period is not None and not problems:
+    if values["max_budget"] is None and request.period is not None and not problems:
         problems.append(Problem("--duration", "without a budget means nothing", "leave it out"))
     if problems:
         raise ConfigurationError(problems)
