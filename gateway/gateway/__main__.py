@@ -10,9 +10,9 @@ def main() -> None:
     arguments = sys.argv[1:]
     name = arguments[0] if len(arguments) == 1 else ""
     if name in ("health", "litellm-health"):
-        from gateway import health_probe  # noqa: PLC0415 -- the quickest way
+        from gateway import health_command  # noqa: PLC0415 -- the quickest way
 
-        sys.exit(health_probe.main() if name == "health" else health_probe.litellm())
+        sys.exit(health_command.main() if name == "health" else health_command.litellm())
     from gateway.commands import WITHOUT_OPTIONS, run  # noqa: PLC0415 -- after the quickest way
 
     if name in WITHOUT_OPTIONS:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from gateway import running
-from gateway.running import GatewayAnswerError
+from gateway import gateway_client
+from gateway.gateway_client import GatewayAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,7 +84,7 @@ def ask(settings: Settings, question: str, model: str) -> Iterator[str | Summary
         "stream_options": {"include_usage": True},
     }
     started = time.monotonic()
-    with running.client(settings, timeout=ANSWER_SECONDS) as gateway:
+    with gateway_client.client(settings, timeout=ANSWER_SECONDS) as gateway:
         if settings.backend_virtual_key is not None:
             key = settings.backend_virtual_key.get_secret_value()
             gateway.headers["authorization"] = f"Bearer {key}"
@@ -92,14 +92,14 @@ def ask(settings: Settings, question: str, model: str) -> Iterator[str | Summary
             with gateway.stream("POST", "/v1/chat/completions", json=body) as response:
                 if not response.is_success:
                     response.read()
-                    raise GatewayAnswerError(f"no answer: {running.said(response)}")
+                    raise GatewayAnswerError(f"no answer: {gateway_client.said(response)}")
                 summary = _summary(response.headers, model)
                 for piece in _pieces(response, summary):
                     if summary.first is None:
                         summary.first = time.monotonic() - started
                     yield piece
         except httpx.HTTPError as error:
-            raise running.unreachable(gateway, error) from error
+            raise gateway_client.unreachable(gateway, error) from error
     summary.total = time.monotonic() - started
     yield summary
 

@@ -69,9 +69,9 @@ def litellm(
 @app.command()
 def litellm_health() -> None:
     """Say what LiteLLM's proxy in this container does; exit code 0 or 1."""
-    from gateway import health_probe
+    from gateway import health_command
 
-    raise typer.Exit(health_probe.litellm())
+    raise typer.Exit(health_command.litellm())
 
 
 @app.command(context_settings={"allow_interspersed_args": False})
@@ -105,9 +105,9 @@ def check() -> None:
 @app.command()
 def health() -> None:
     """Ask the gateway in this container whether it is healthy; exit code 0 or 1."""
-    from gateway import health_probe
+    from gateway import health_command
 
-    raise typer.Exit(health_probe.main())
+    raise typer.Exit(health_command.main())
 
 
 @app.command()
@@ -194,9 +194,9 @@ def models(
 ) -> None:
     """Show every deployment: price, context, key, whether it can be reached and is in use."""
     from gateway.config.checked import checked_config
+    from gateway.gateway_client import client
     from gateway.models import report
     from gateway.models.rows import load_rows
-    from gateway.running import client
 
     settings, effective = checked_config(os.environ)
     with client(settings, timeout=settings.request_timeout or 120) as gateway:

@@ -92,7 +92,7 @@ def _resolve_all(base: Path, variables: Mapping[str, str]) -> list[Resolved]:
             problems.extend(error.problems)
         else:
             resolved.append(item)
-            problems.extend(_objections(base, item, environment))
+            problems.extend(_problems(base, item, environment))
     problems.extend(_shared_key(resolved))
     if problems:
         raise ConfigurationError(problems)
@@ -119,7 +119,7 @@ def _resolve(base: Path, secret: Secret, environment: Environment) -> Resolved:
     return Resolved(secret, secret.generate(), "generated")
 
 
-def _objections(base: Path, item: Resolved, environment: Environment) -> Iterator[Problem]:
+def _problems(base: Path, item: Resolved, environment: Environment) -> Iterator[Problem]:
     if not item.origin.startswith("taken"):
         return
     variable = environment.source(item.secret.variable) or item.secret.variable

@@ -48,8 +48,8 @@ def ollama_answers(facts: Facts) -> Iterator[Finding]:
             )
         return
     seen = _seen(facts, base)
-    told = urlsplit(base).hostname in LOOPBACK or any(ollama_listens_elsewhere(facts))
-    if seen is not None and seen.error is not None and not told:
+    reported = urlsplit(base).hostname in LOOPBACK or any(ollama_listens_elsewhere(facts))
+    if seen is not None and seen.error is not None and not reported:
         yield Finding(
             "Ollama does not answer",
             f"OLLAMA_API_BASE is {base}: {seen.error}",

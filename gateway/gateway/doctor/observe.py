@@ -60,7 +60,7 @@ def observe(facts: Facts, environment: Mapping[str, str] = os.environ) -> Observ
         return Observed(proxies=proxies, wrong=wrong, not_checked=(reason,))
     wrong = _wrong([*_key_problems(facts), *database_problems(settings)])
     deployments = build_models(effective, settings, variables).deployments
-    return asyncio.run(_look_round(facts, effective, deployments, wrong, proxies))
+    return asyncio.run(_look_around(facts, effective, deployments, wrong, proxies))
 
 
 def _variables(facts: Facts, started: Mapping[str, str]) -> dict[str, str]:
@@ -83,7 +83,7 @@ def _key_problems(facts: Facts) -> list[Problem]:
     return [Problem("LITELLM_MASTER_KEY", f"the key given {reason}", fix)]
 
 
-async def _look_round(
+async def _look_around(
     facts: Facts,
     effective: EffectiveConfig,
     deployments: Sequence[Deployment],

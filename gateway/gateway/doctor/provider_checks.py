@@ -80,12 +80,12 @@ def keys_look_right(facts: Facts) -> Iterator[Finding]:
 
 def keys_accepted(facts: Facts) -> Iterator[Finding]:
     """A key that the provider refuses: wrong, expired, or withdrawn."""
-    told: set[str] = set()
+    reported: set[str] = set()
     for deployment in facts.observed.deployments:
         recorded = deployment.reason if deployment.condition == "unauthorised" else ""
         refused = recorded or deployment.reachable == "key refused"
-        if refused and deployment.key not in told:
-            told.add(deployment.key)
+        if refused and deployment.key not in reported:
+            reported.add(deployment.key)
             yield Finding(
                 f"the provider refuses the key in {deployment.key}",
                 f"{deployment.alias} ({deployment.model}): "
@@ -96,11 +96,11 @@ def keys_accepted(facts: Facts) -> Iterator[Finding]:
 
 def providers_reachable(facts: Facts) -> Iterator[Finding]:
     """A provider that is in use and cannot be reached."""
-    told: set[str | None] = set()
+    reported: set[str | None] = set()
     for deployment in facts.observed.deployments:
         silent = deployment.reachable == "no" and not deployment.provider.startswith("ollama")
-        if silent and _is_wanted(deployment, facts) and deployment.base not in told:
-            told.add(deployment.base)
+        if silent and _is_wanted(deployment, facts) and deployment.base not in reported:
+            reported.add(deployment.base)
             behind = [name for name in ("HTTPS_PROXY", "https_proxy") if facts.exported.get(name)]
             yield Finding(
                 f"{deployment.base or deployment.provider} cannot be reached",

@@ -153,15 +153,15 @@ async def _until_done(
     failed: Callable[[Exception], None] = lambda _: None,
 ) -> None:
     """Run a job until it succeeds, with growing pauses; log an error only when it changes."""
-    wait, told = FIRST_WAIT, ""
+    wait, logged = FIRST_WAIT, ""
     while True:
         try:
             await job()
         except Exception as error:  # noqa: BLE001 -- whatever it is, the job has to outlive it
             failed(error)
             words = _words(error)
-            if words != told:
-                told = words
+            if words != logged:
+                logged = words
                 LOG.warning("%s: %s; trying again", name, words)
             await asyncio.sleep(wait)
             wait = min(2 * wait, MAX_WAIT)

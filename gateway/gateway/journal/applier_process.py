@@ -64,7 +64,7 @@ class ApplierProcess:
         if self._running is None:
             self._running = asyncio.get_running_loop().create_task(self._keep_running())
 
-    def tell(self, news: Written) -> None:
+    def send(self, news: Written) -> None:
         """Send a message; without a process its content is part of the next one's task."""
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(encoded(news))
@@ -78,7 +78,7 @@ class ApplierProcess:
         ):  # an applier that is just being started gets the message, too
             await asyncio.wait_for(self._is_heard.wait(), CONNECT_SECONDS)
         self._stopping = True
-        self.tell(Written(stop_within=seconds))
+        self.send(Written(stop_within=seconds))
         _, late = await asyncio.wait([self._running], timeout=seconds + 2.0)
         if late:
             self._running.cancel()

@@ -26,7 +26,7 @@ from gateway.journal import segments
 from gateway.journal.lines import encode
 from gateway.journal.place import Place, header, is_header, stored_place
 from gateway.journal.segments import JournalFullError, Segment
-from gateway.journal.waiters import Waiter, already_done, tell
+from gateway.journal.waiters import Waiter, already_done, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -239,9 +239,9 @@ class Journal:
         except OSError as error:
             # After a failed flush the data may be gone from memory, too, so nothing can be trusted.
             self._stop(f"its disk fails: {error.strerror}")
-            tell(waiters, error)
+            resolve(waiters, error)
         else:
-            tell(waiters, None)
+            resolve(waiters, None)
 
     def _sync_data(self, descriptor: int) -> None:
         started = time.perf_counter()

@@ -63,7 +63,7 @@ def claim(root: Path) -> Claim:
     )
 
 
-def succeed(path: Path, journal: str) -> str:
+def replace_owner(path: Path, journal: str) -> str:
     """Record the folder's new journal; return the id of its previous one, "" if there was none.
 
     A failure to write is ignored. The record only spares the other gateways a wait, until they

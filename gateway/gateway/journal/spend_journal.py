@@ -14,7 +14,7 @@ from gateway.access.caller import Position
 from gateway.journal import segments
 from gateway.journal.applier_process import ApplierProcess
 from gateway.journal.file_journal import Journal
-from gateway.journal.folder import claim, claim_left_behind, owner_of, succeed
+from gateway.journal.folder import claim, claim_left_behind, owner_of, replace_owner
 from gateway.journal.messages import Task, Written
 from gateway.journal.place import Place, stored_place
 
@@ -102,13 +102,13 @@ class SpendJournal:
         self._url = url
         self._claim = claim(root)
         self._journal = Journal(self._claim.path, max_mb << 20, sync=sync)
-        self.predecessor = succeed(self._claim.path, self._journal.id)
+        self.predecessor = replace_owner(self._claim.path, self._journal.id)
         self._place = stored_place(self._claim.path)
         self._left: dict[str, Claim] = {}
         self._applier = ApplierProcess(self._task, self._take)
         self._applied_records = 0
         self._marks: deque[tuple[float, Place]] = deque()
-        self._telling: asyncio.TimerHandle | None = None
+        self._notifying: asyncio.TimerHandle | None = None
         self._linger = LINGER_SECONDS
         self._told = (0, time.monotonic())
         self._looking: asyncio.Task[None] | None = None
@@ -152,9 +152,9 @@ class SpendJournal:
             OSError: the disk failed in another way.
         """
         place, done = self._journal.append(record.encoded())
-        if self._telling is None:
+        if self._notifying is None:
             loop = asyncio.get_running_loop()
-            self._telling = loop.call_later(self._linger, self._tell)
+            self._notifying = loop.call_later(self._linger, self._notify_applier)
         return Position(self._journal.id, place.at), done
 
     def flush(self) -> None:
@@ -184,9 +184,9 @@ class SpendJournal:
         """Apply the remaining records, as far as the database answers, and stop."""
         if self._looking is not None:
             self._looking.cancel()
-        if self._telling is not None:
-            self._telling.cancel()
-            self._tell()
+        if self._notifying is not None:
+            self._notifying.cancel()
+            self._notify_applier()
         await self._applier.stop(STOP_SECONDS)
         await asyncio.get_running_loop().run_in_executor(None, self._journal.close)
         for left in (*self._left.values(), self._claim):
@@ -196,13 +196,13 @@ class SpendJournal:
         """Return the task for an applier that starts now."""
         return Task(self._url, str(self._claim.path), self._journal.tail, list(self._left))
 
-    def _tell(self) -> None:
-        self._telling = None
+    def _notify_applier(self) -> None:
+        self._notifying = None
         self._mark()
         before, self._told = self._told, (self._journal.records, time.monotonic())
         self._linger = linger(self._told[0] - before[0], self._told[1] - before[1])
         self.begin_to_apply()
-        self._applier.tell(Written(tail=self._journal.tail))
+        self._applier.send(Written(tail=self._journal.tail))
 
     def _mark(self) -> None:
         """Remember the journal's end and the time, to know how old the oldest waiting record is."""
@@ -248,7 +248,7 @@ class SpendJournal:
             new = [name for name in self._left if name not in known]
             if new:
                 self.begin_to_apply()
-                self._applier.tell(Written(left=new))
+                self._applier.send(Written(left=new))
 
     def _waiting_bytes(self) -> int:
         """Return roughly how many bytes are not in the database yet."""

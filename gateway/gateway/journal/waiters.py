@@ -32,7 +32,7 @@ def already_done() -> asyncio.Future[None]:
     return done
 
 
-def tell(waiters: Sequence[Waiter], error: OSError | None) -> None:
+def resolve(waiters: Sequence[Waiter], error: OSError | None) -> None:
     """Resolve all futures, each on its own event loop."""
     running = asyncio._get_running_loop()  # noqa: SLF001 -- None in a thread
     by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}

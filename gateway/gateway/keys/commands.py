@@ -85,21 +85,21 @@ def list_keys(*, json: Json = False) -> None:
 def block(name: Name, *, json: Json = False) -> None:
     """Refuse the key's requests until it is unblocked."""
     _api().set_blocked(name, blocked=True)
-    _tell(name, "blocked", as_json=json)
+    _report(name, "blocked", as_json=json)
 
 
 @app.command()
 def unblock(name: Name, *, json: Json = False) -> None:
     """Take the key's requests again."""
     _api().set_blocked(name, blocked=False)
-    _tell(name, "unblocked", as_json=json)
+    _report(name, "unblocked", as_json=json)
 
 
 @app.command()
 def delete(name: Name, *, json: Json = False) -> None:
     """Remove the key for good; what it spent stays in the reports."""
     _api().delete(name)
-    _tell(name, "deleted", as_json=json)
+    _report(name, "deleted", as_json=json)
 
 
 @app.command()
@@ -116,7 +116,7 @@ def _api() -> KeyApi:
     return key_api(load_settings())
 
 
-def _tell(name: str, what: str, *, as_json: bool) -> None:
+def _report(name: str, what: str, *, as_json: bool) -> None:
     from json import dumps
 
     typer.echo(dumps({"name": name, "done": what}) if as_json else f"key {name} is {what}")

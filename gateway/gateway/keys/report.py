@@ -20,7 +20,7 @@ TEXT_COLUMNS = ("name", "state", "models", "resets", "expires")
 
 
 def plain(key: Key) -> dict[str, Any]:
-    """Returns what is told of a key; its secret is not among it."""
+    """Returns what may be shown of a key, which is not its secret."""
     fields = key.fields
     return {
         "name": key.name,
@@ -67,17 +67,17 @@ def secret_as_lines(key: Key, secret: str, url: str) -> str:
 
 
 def _cells(key: Key) -> tuple[str, ...]:
-    told = plain(key)
+    shown = plain(key)
     return (
         key.name,
         key.state,
-        f"{told['spent_usd']:.4f}",
-        _or(told["budget_usd"], "no bound", "{:g}"),
-        _when(told["budget_starts_anew"]),
-        ", ".join(told["models"]) or "all",
-        _or(told["rpm"], "-"),
-        _or(told["tpm"], "-"),
-        _when(told["expires"]),
+        f"{shown['spent_usd']:.4f}",
+        _or(shown["budget_usd"], "no bound", "{:g}"),
+        _when(shown["budget_starts_anew"]),
+        ", ".join(shown["models"]) or "all",
+        _or(shown["rpm"], "-"),
+        _or(shown["tpm"], "-"),
+        _when(shown["expires"]),
     )
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from gateway.gateway_client import said
 from gateway.models.rows import MILLION
-from gateway.running import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

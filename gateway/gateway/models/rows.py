@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from gateway import running
+from gateway import gateway_client
 from gateway.config.known_keys import FALLBACKS
 from gateway.config.prices import listed
 from gateway.evaluations import evaluation_line, judged_aliases, read_results, result_of
@@ -94,7 +94,9 @@ def load_rows(
     Raises:
         GatewayAnswerError: the gateway does not answer.
     """
-    page = running.get(gateway, "/gateway/deployments", **({"check": "true"} if check else {}))
+    page = gateway_client.get(
+        gateway, "/gateway/deployments", **({"check": "true"} if check else {})
+    )
     results = read_results(settings.evaluation_results)
     judged = judged_aliases(effective)
     return [

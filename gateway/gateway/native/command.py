@@ -14,7 +14,7 @@ from gateway.database.url import redacted
 from gateway.log import set_up_logging
 from gateway.native import litellm_proxy
 from gateway.native.environment import Folders, add_secrets, native_environment
-from gateway.native.preflight import look_for_models, require_free_port
+from gateway.native.preflight import check_ollama_models, require_free_port
 from gateway.native.supervise import run_gateway
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class NativeStart:
                 return run_gateway(self.command, environment)
             settings, effective = checked_config(environment)
             require_free_port(settings)
-            look_for_models(effective, pull=self.pull)
+            check_ollama_models(effective, pull=self.pull)
             if has_database:
                 code = run_gateway(["migrate"], environment)
                 if code != 0:

@@ -44,7 +44,7 @@ def require_free_port(settings: Settings) -> None:
         )
 
 
-def look_for_models(effective: EffectiveConfig, *, pull: bool) -> None:
+def check_ollama_models(effective: EffectiveConfig, *, pull: bool) -> None:
     """Log which of the configured Ollama models are missing, and offer to download each.
 
     Nothing here stops a start: other providers answer without Ollama.

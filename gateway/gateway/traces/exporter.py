@@ -45,7 +45,7 @@ class Traces:
 
     def __init__(self, settings: TraceSettings) -> None:
         logger = logging.getLogger("opentelemetry")
-        logger.handlers = [_Complaints(settings)]
+        logger.handlers = [_ErrorRelay(settings)]
         logger.propagate = False
         service = {"service.name": settings.service, "service.version": __version__}
         self._provider = TracerProvider(resource=Resource.create(service), shutdown_on_exit=False)
@@ -75,7 +75,7 @@ class Traces:
             self._exporter.shutdown()  # type: ignore[no-untyped-call]  # it tries no more
 
 
-class _Complaints(logging.Handler):
+class _ErrorRelay(logging.Handler):
     """Says in the gateway's log what OpenTelemetry's has, now and then, and without a secret."""
 
     def __init__(self, settings: TraceSettings) -> None:

@@ -72,7 +72,7 @@ def facts(port: int, **variables: str) -> Facts:
     return Facts(services={"gateway": Service("i", environment)}, config=CONFIG)
 
 
-def test_a_look_round_sees_keys_models_and_speed() -> None:
+def test_it_observes_keys_models_and_speed() -> None:
     """Aliases, fallbacks, timeout, reach of each deployment, Ollama's models and its speed."""
     with Server() as server:
         seen = observe(facts(server.port), {})

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.ask import Summary, ask, read_question
 from gateway.config.settings import load_settings
-from gateway.running import GatewayAnswerError
+from gateway.gateway_client import GatewayAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

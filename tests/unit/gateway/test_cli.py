@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import health_probe
+from gateway import health_command
 
 PACKAGE = Path(__file__).parents[3] / "gateway"
 HEAVY = ("litellm", "prisma", "rich", "httpx")
@@ -135,8 +135,8 @@ def test_health_finds_a_gateway_that_starts(
             server.server_activate()
             thread.start()
 
-        monkeypatch.setattr("gateway.health_probe.time.sleep", begin)
-        code = health_probe.main()
+        monkeypatch.setattr("gateway.health_command.time.sleep", begin)
+        code = health_command.main()
         thread.join()
 
     assert (code, capsys.readouterr().out) == (0, "healthy\n")
@@ -151,7 +151,7 @@ def test_health_finds_a_gateway_that_starts(
         ("gateway.secret_store, gateway.commands", ("uvicorn", *PARSERS, "psycopg", "yaml")),
         ("gateway.serve, gateway.assembly", (*PARSERS, *CLIENTS, "stamina")),
         ("gateway.journal.applier", ("uvicorn", *PARSERS, *CLIENTS, "yaml")),
-        ("gateway.health_probe", ("uvicorn", *PARSERS, "psycopg", "yaml", "logging")),
+        ("gateway.health_command", ("uvicorn", *PARSERS, "psycopg", "yaml", "logging")),
     ],
 )
 def test_nothing_heavy_is_imported_that_is_not_used(module: str, more: tuple[str, ...]) -> None:

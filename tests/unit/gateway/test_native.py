@@ -14,7 +14,7 @@ from gateway.config.problems import ConfigurationError
 from gateway.http.loopback_guard import is_from_here
 from gateway.native.embedded_postgres import embedded_postgres
 from gateway.native.environment import Folders, native_environment, ollama_address
-from gateway.native.preflight import look_for_models
+from gateway.native.preflight import check_ollama_models
 from gateway.ollama_api import Ollama, OllamaUnreachableError, nearest
 from gateway.port_owner import is_taken, owner
 from support.fake_ollama import FakeOllama
@@ -132,7 +132,7 @@ def test_a_missing_model_is_named_with_its_like_and_the_command(
     ):
         for model in ("lama3.2", "llama3.2"):
             effective = rendered(OLLAMA_API_BASE=ollama.url, OLLAMA_MODEL=model)
-            look_for_models(effective, pull=False)
+            check_ollama_models(effective, pull=False)
         assert not ollama.asked("/api/pull")
 
     assert "ollama pull lama3.2" in caplog.messages[0]
@@ -147,7 +147,7 @@ def test_a_missing_model_is_pulled_when_asked(
     with FakeOllama(pulls=[[], [{"error": "no such model"}]]) as ollama:
         for model in ("qwen3", "nothing"):
             effective = rendered(OLLAMA_API_BASE=ollama.url, OLLAMA_MODEL=model)
-            look_for_models(effective, pull=True)
+            check_ollama_models(effective, pull=True)
         assert "qwen3:latest" in ollama.models
 
     assert "could not be downloaded: no such model" in caplog.messages[-1]
@@ -159,7 +159,7 @@ def test_what_is_not_ollama_is_said(
     """An address where something else answers, or nothing, is no Ollama."""
     with FakeOllama(errors={"/api/tags": "broken"}) as ollama:
         effective = rendered(OLLAMA_API_BASE=ollama.url)
-        look_for_models(effective, pull=False)
+        check_ollama_models(effective, pull=False)
     assert "it answered 500" in caplog.messages[0]
     with pytest.raises(OllamaUnreachableError):
         Ollama(ollama.url).models()
