@@ -130,7 +130,7 @@ class Scrubber:
         self._hosts = re.compile(rf"(?<![\w-])(?:{names or '(?!)'})(?![\w-])")
 
     def __call__(self, text: str) -> str:
-        """Returns the text without keys, paths, mirrors, and the terminal's movements."""
+        """Return the text without keys, paths, mirrors, and the terminal's movements."""
         text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")
         for word, shown in self._words.items():
             text = text.replace(word, shown)
@@ -145,20 +145,20 @@ def _known_host(found: re.Match[str]) -> str:
 
 
 def mirrors(environment: Mapping[str, str]) -> set[str]:
-    """Returns the hosts that variables of the environment name as proxies or registries."""
+    """Return the hosts that variables of the environment name as proxies or registries."""
     pattern = r"https?://(?:[^/\s@]+@)?([A-Za-z0-9.-]+)"
     return {host for value in environment.values() for host in re.findall(pattern, value)}
 
 
 def newcomers(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns an environment without what a developer has set of the stack's own variables."""
+    """Return an environment without what a developer has set of the stack's own variables."""
     example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
     own = {*re.findall(r"^#(\w+)=", example, re.MULTILINE)} - {"HTTPS_PROXY", "NO_PROXY"}
     return {name: value for name, value in environment.items() if name not in own}
 
 
 def observe_machine() -> Machine:
-    """Returns what the commands are about to run on."""
+    """Return what the commands are about to run on."""
     meminfo = Path("/proc/meminfo")
     kilobytes = re.search(r"MemTotal:\s+(\d+)", meminfo.read_text()) if meminfo.exists() else None
     listed = _quietly("docker", "image", "ls", "--format", "{{.Repository}}")
@@ -181,7 +181,7 @@ def _system() -> str:
 
 
 def _quietly(*command: str) -> str | None:
-    """Returns what a command printed; None when it is not there or failed."""
+    """Return what a command printed; None when it is not there or failed."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
@@ -189,7 +189,7 @@ def _quietly(*command: str) -> str | None:
 
 
 def free_port() -> int:
-    """Returns a TCP port on loopback that was free a moment ago."""
+    """Return a TCP port on loopback that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -197,7 +197,7 @@ def free_port() -> int:
 
 
 def run_step(title: str, command: str, folder: Path, environment: Mapping[str, str]) -> Step:
-    """Runs a command as a newcomer would, but on this stack's ports; returns how it went."""
+    """Run a command as a newcomer would, but on this stack's ports; return how it went."""
     print(f"{title} …", file=sys.stderr, flush=True)
     here = command.replace("localhost:8000", f"127.0.0.1:{environment['BACKEND_PORT']}")
     here = re.sub(r"^curl ", "curl --fail-with-body -sS ", here, flags=re.MULTILINE)
@@ -216,7 +216,7 @@ def run_step(title: str, command: str, folder: Path, environment: Mapping[str, s
 
 
 def shortened(output: str) -> list[str]:
-    """Returns an output's lines, without compose's progress and the middle of a long one.
+    """Return an output's lines, without compose's progress and the middle of a long one.
 
     On a terminal compose writes its lines over one another; in a file they would hide the rest.
     """
@@ -236,7 +236,7 @@ def _is_a_move_of_compose(line: str) -> bool:
 
 
 def page(machine: Machine, steps: list[Step], scrub: Scrubber) -> str:
-    """Returns the transcript as Markdown.
+    """Return the transcript as Markdown.
 
     Args:
         machine: that it ran on.
@@ -273,7 +273,7 @@ def _anchor(title: str) -> str:
 
 
 def main() -> None:
-    """Makes the clone, runs the steps, writes the page, and removes what it made."""
+    """Clone the repository, run the steps, write the page, and remove the clone."""
     machine = observe_machine()
     folder = Path(tempfile.mkdtemp(prefix="first-ten-minutes-"))
     clone = folder / CLONE

@@ -10,7 +10,7 @@ from backend_stub.settings import Settings, SettingsError
 
 
 def main() -> None:
-    """Serves until stopped; exits with 2 when the environment cannot be used."""
+    """Serve until stopped; exit with 2 when the environment cannot be used."""
     try:
         settings = Settings.from_environment()
     except SettingsError as error:

@@ -50,7 +50,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
-    """Returns the service.
+    """Return the service.
 
     Args:
         settings: from the environment.
@@ -99,7 +99,7 @@ async def extract(
     request: Request,
     provider: Annotated[ExtractionProvider, Depends(_extraction)],
 ) -> ExtractResponse:
-    """Returns vocabulary, phrases and patterns worth learning from a German text."""
+    """Return vocabulary, phrases and patterns worth learning from a German text."""
     log = RequestLog.of(request)
     answer = await unless_disconnected(request, provider.extract(body, log.request_id))
     log.answered(answer.model, answer.usage)
@@ -123,7 +123,7 @@ async def explain(
     request: Request,
     provider: Annotated[ExplanationProvider, Depends(_explanation)],
 ) -> Response | ExplainResponse:
-    """Returns an explanation of a German word, phrase or pattern, whole or as it is written."""
+    """Return an explanation of a German word, phrase or pattern, whole or as it is written."""
     log = RequestLog.of(request)
     if "text/event-stream" in request.headers.get("accept", ""):
         events = provider.explain_stream(body, log.request_id)
@@ -139,7 +139,7 @@ async def explain(
 async def _events(
     first: Delta | Done, rest: AsyncGenerator[Delta | Done], log: RequestRecord
 ) -> AsyncGenerator[str]:
-    """Yields server-sent events: delta, delta, …, then done, or error if the stream breaks."""
+    """Yield server-sent events: delta, delta, …, then done, or error if the stream breaks."""
     async with aclosing(rest):
         try:
             event: Delta | Done = first
@@ -159,7 +159,7 @@ async def _events(
 async def models(
     request: Request, provider: Annotated[ExtractionProvider, Depends(_extraction)]
 ) -> Models:
-    """Returns what a request's `model` may be, and what is asked when it names none."""
+    """Return what a request's `model` may be, and what is asked when it names none."""
     settings: Settings = request.app.state.settings
     return Models(
         extraction=settings.litellm_extraction_model,
@@ -170,18 +170,18 @@ async def models(
 
 @router.get("/requests")
 async def requests(request: Request) -> RecentRequests:
-    """Returns the last extractions and explanations, without any text."""
+    """Return the last extractions and explanations, without any text."""
     return RecentRequests(requests=list(request.app.state.recent))
 
 
 @router.get("/health")
 async def health(request: Request, deep: bool = False) -> Health:  # noqa: FBT001, FBT002 a query
-    """Returns healthy as long as this service itself answers; ?deep=1 is /health/ready."""
+    """Return healthy as long as this service itself answers; ?deep=1 is /health/ready."""
     return await ready(request) if deep else Health(version=__version__)
 
 
 @router.get("/health/ready", responses={503: _ERRORS[503]})
 async def ready(request: Request) -> Health:
-    """Returns healthy when the gateway says that it is healthy; no model is called."""
+    """Return healthy when the gateway says that it is healthy; no model is called."""
     await ask_gateway(request.app.state.http_client, request.app.state.settings.gateway_url)
     return Health(version=__version__, gateway="healthy")

@@ -17,7 +17,7 @@ class BodyLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Runs the request, counting what it reads."""
+        """Run the request, counting what it reads."""
         read = 0
 
         async def receive_and_count() -> Message:

@@ -13,7 +13,7 @@ from backend_stub.failures import ServiceError
 
 
 async def unless_disconnected[T](request: Request, work: Awaitable[T]) -> T:
-    """Returns what the work returns; cancels it as soon as the client disconnects.
+    """Return what the work returns; cancels it as soon as the client disconnects.
 
     Raises:
         ServiceError: 499, which nobody reads but the log.
@@ -39,7 +39,7 @@ class EventStream(StreamingResponse):
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends the events until they end or the client has gone."""
+        """Send the events until they end or the client has gone."""
         del scope
         async with aclosing(self._events):
             task = asyncio.ensure_future(self.stream_response(send))
@@ -48,7 +48,7 @@ class EventStream(StreamingResponse):
 
 
 async def _finished_before_disconnect(task: asyncio.Future[Any], receive: Receive) -> bool:
-    """Returns True when the task finished first; in any case nothing of it runs on."""
+    """Return True when the task finished first; in any case nothing of it runs on."""
     watching = asyncio.ensure_future(_disconnected(receive))
     try:
         await asyncio.wait((task, watching), return_when=asyncio.FIRST_COMPLETED)

@@ -20,14 +20,14 @@ _UNEXPECTED = ServiceError(
 
 
 def install(app: FastAPI) -> None:
-    """Makes the app answer every error, its own and the framework's, in the one shape."""
+    """Make the app answer every error, its own and the framework's, in the one shape."""
     app.add_exception_handler(ServiceError, _failure)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
 
 
 def known(error: Exception) -> ServiceError:
-    """Returns the failure itself, or for a defect of ours a 500 whose cause is logged."""
+    """Return the failure itself, or for a defect of ours a 500 whose cause is logged."""
     if isinstance(error, ServiceError):
         return error
     logging.getLogger(__name__).error("unexpected error", exc_info=error)
@@ -35,7 +35,7 @@ def known(error: Exception) -> ServiceError:
 
 
 def body(failure: ServiceError, request_id: str, fields: list[str] | None = None) -> ErrorBody:
-    """Returns the body of an error answer."""
+    """Return the body of an error answer."""
     return ErrorBody(
         error=ErrorDetail(
             code=failure.code,

@@ -90,7 +90,7 @@ class _GatewayError:
 
 
 def from_exception(error: Exception) -> ServiceError:  # noqa: PLR0911 a table, one row a return
-    """Returns what the caller is told about an error of the OpenAI client or of a broken stream."""
+    """Return what the caller is told about an error of the OpenAI client or of a broken stream."""
     match error:
         case ServiceError():
             return error
@@ -117,12 +117,12 @@ def from_exception(error: Exception) -> ServiceError:  # noqa: PLR0911 a table, 
 
 
 def broken_answer(what: str) -> ServiceError:
-    """Returns the failure of an answer that ended early or makes no sense."""
+    """Return the failure of an answer that ended early or makes no sense."""
     return ServiceError(502, "answer_broken", f"{what}: try again; {_SEE_LOG}")
 
 
 def invalid_output(problems: str) -> ServiceError:
-    """Returns the failure of a model whose repaired answer is invalid too."""
+    """Return the failure of a model whose repaired answer is invalid too."""
     return ServiceError(
         502,
         "invalid_model_output",

@@ -7,7 +7,7 @@ from backend_stub.schemas import ModelName
 
 
 async def models_of(client: AsyncOpenAI) -> list[ModelName]:
-    """Returns the names that the client's key may ask for, in the gateway's order.
+    """Return the names that the client's key may ask for, in the gateway's order.
 
     Raises:
         openai.OpenAIError: the gateway did not list them.
@@ -18,7 +18,7 @@ async def models_of(client: AsyncOpenAI) -> list[ModelName]:
 
 
 async def _served_by(client: AsyncOpenAI) -> dict[str, list[str]]:
-    """Returns the models behind each name; nothing when the gateway does not tell this key."""
+    """Return the models behind each name; nothing when the gateway does not tell this key."""
     try:
         answer = await client.get("/model/info", cast_to=httpx.Response)
         deployments = answer.json()["data"]

@@ -15,7 +15,7 @@ _PAUSE = 0.05
 
 
 def check(host: str, port: int, starting: float = 0) -> str | None:
-    """Returns None when GET /health answers 200 in time, otherwise what is wrong.
+    """Return None when GET /health answers 200 in time, otherwise what is wrong.
 
     While nothing listens it tries again for `starting` seconds: a service that starts is found
     healthy at once, by one process and not by one each second.
@@ -34,7 +34,7 @@ def check(host: str, port: int, starting: float = 0) -> str | None:
 
 
 def _ask(host: str, port: int) -> bytes:
-    """Returns the first line of the answer; http.client's import would be half of this command."""
+    """Return the first line of the answer; http.client's import would be half of this command."""
     with socket.create_connection((host, port), _LIMIT) as connection:
         connection.sendall(b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n")
         with connection.makefile("rb") as answer:
@@ -42,7 +42,7 @@ def _ask(host: str, port: int) -> bytes:
 
 
 def main() -> None:
-    """Prints healthy or what is wrong, and exits accordingly."""
+    """Print healthy or what is wrong, and exit accordingly."""
     problem = check("127.0.0.1", int(os.environ.get("PORT") or 8000), _LIMIT)
     print(f"unhealthy: {problem}" if problem else "healthy")  # noqa: T201 read by `docker inspect`
     sys.exit(1 if problem else 0)

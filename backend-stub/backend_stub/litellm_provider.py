@@ -91,7 +91,7 @@ class LiteLLMProvider:
         )
 
     async def models(self) -> list[ModelName]:
-        """Returns the names that this service's key may ask for.
+        """Return the names that this service's key may ask for.
 
         Raises:
             ServiceError: with the status that the caller is to see.
@@ -102,7 +102,7 @@ class LiteLLMProvider:
             raise failures.from_exception(error) from error
 
     async def extract(self, request: ExtractRequest, request_id: str) -> ExtractResponse:
-        """Returns the learning items; an invalid answer gets one chance to be repaired.
+        """Return the learning items; an invalid answer gets one chance to be repaired.
 
         Raises:
             ServiceError: with the status that the caller is to see.
@@ -132,7 +132,7 @@ class LiteLLMProvider:
         )
 
     async def explain(self, request: ExplainRequest, request_id: str) -> ExplainResponse:
-        """Returns the whole explanation.
+        """Return the whole explanation.
 
         Raises:
             ServiceError: with the status that the caller is to see.
@@ -156,7 +156,7 @@ class LiteLLMProvider:
     async def explain_stream(
         self, request: ExplainRequest, request_id: str
     ) -> AsyncGenerator[Delta | Done]:
-        """Yields the explanation piece by piece, then one Done.
+        """Yield the explanation piece by piece, then one Done.
 
         Raises:
             ServiceError: at any step, also when the stream ends without the model having finished.
@@ -237,7 +237,7 @@ class LiteLLMProvider:
     async def _open_stream(
         self, request: ExplainRequest, call_id: str
     ) -> "tuple[AsyncStream[ChatCompletionChunk], Mapping[str, str]]":
-        """Returns the stream and its response headers, which name the deployment."""
+        """Return the stream and its response headers, which name the deployment."""
 
         @_retry_connecting
         async def send() -> "tuple[AsyncStream[ChatCompletionChunk], Mapping[str, str]]":
@@ -257,7 +257,7 @@ class LiteLLMProvider:
 
 @asynccontextmanager
 async def _deadline(seconds: float) -> AsyncIterator[None]:
-    """Ends what runs inside after a time, so that no caller waits longer, repair included.
+    """End what runs inside after a time, so that no caller waits longer, repair included.
 
     Raises:
         ServiceError: the time is over; what was running is cancelled.
@@ -270,7 +270,7 @@ async def _deadline(seconds: float) -> AsyncIterator[None]:
 
 
 def _headers(call_id: str) -> dict[str, str]:
-    """Returns what names the call to the gateway, and its trace to whoever collects them.
+    """Return what names the call to the gateway, and its trace to whoever collects them.
 
     The trace's id is the request's without its hyphens, so that one is found by the other, and a
     repair is in the same trace: https://www.w3.org/TR/trace-context/#traceparent-header.
@@ -280,7 +280,7 @@ def _headers(call_id: str) -> dict[str, str]:
 
 
 def _items(answer: _Completion) -> list[Item]:
-    """Returns the items of a model's answer.
+    """Return the items of a model's answer.
 
     Raises:
         ValidationError: the answer breaks the schema.
@@ -289,7 +289,7 @@ def _items(answer: _Completion) -> list[Item]:
 
 
 def _without_fence(text: str) -> str:
-    """Returns the JSON inside a Markdown code block: providers without schemas like to send one."""
+    """Return the JSON inside a Markdown code block: providers without schemas like to send one."""
     text = text.strip()
     if text.startswith("```") and text.endswith("```"):
         text = text.removeprefix("```").removeprefix("json").removesuffix("```")
@@ -297,7 +297,7 @@ def _without_fence(text: str) -> str:
 
 
 def _usage(usage: CompletionUsage | None, headers: Mapping[str, str]) -> Usage:
-    """Returns the tokens of a whole answer, and its cost from x-gateway-cost.
+    """Return the tokens of a whole answer, and its cost from x-gateway-cost.
 
     A plain LiteLLM has x-litellm-response-cost, which it leaves out when the cost is 0 and when the
     model has no price alike: then it is unknown.
@@ -311,7 +311,7 @@ def _usage(usage: CompletionUsage | None, headers: Mapping[str, str]) -> Usage:
 
 
 def _streamed_usage(usage: CompletionUsage) -> Usage:
-    """Returns the usage that ends a stream.
+    """Return the usage that ends a stream.
 
     The cost of a stream is known after its headers are gone; the gateway adds it here as `cost`, 0
     for a model that costs nothing. A plain LiteLLM does not, and it stays unknown.

@@ -34,7 +34,7 @@ _QUIET = ("/health", "/page/")
 
 
 def configure_logging(settings: Settings) -> None:
-    """Sends all log records to stdout, as JSON or as plain text."""
+    """Send all log records to stdout, as JSON or as plain text."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_JsonFormatter() if settings.json_logs else _PlainFormatter())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
@@ -80,12 +80,12 @@ class RequestLog:
 
     @staticmethod
     def of(request: Request) -> "RequestRecord":
-        """Returns the record of a request, for an endpoint to fill in."""
+        """Return the record of a request, for an endpoint to fill in."""
         record: RequestRecord = request.state.record
         return record
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Runs the request and logs it; a defect of ours becomes a 500 with the request's id."""
+        """Run the request and log it; a defect of ours becomes a 500 with the request's id."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -131,11 +131,11 @@ class RequestRecord:
         self._fields |= {"model": model, **usage.model_dump()}
 
     def failed(self, code: str) -> None:
-        """Notes the code of the error that the caller got."""
+        """Record the code of the error that the caller got."""
         self._fields["error"] = code
 
     def write(self) -> None:
-        """Writes the line; what is asked all the time and went well only at debug."""
+        """Write the line; for frequent requests that went well only at debug."""
         self._fields |= {
             "status": self.status,
             "duration_ms": round((time.monotonic() - self._started) * 1000),
@@ -146,7 +146,7 @@ class RequestRecord:
         _log.log(level, "request", extra={"fields": self._fields})
 
     def recent(self) -> RecentRequest | None:
-        """Returns the written line for GET /requests; None for what asked no model."""
+        """Return the written line for GET /requests; None for what asked no model."""
         if self._fields["method"] != "POST" or self._fields["path"] not in _MODEL_PATHS:
             return None
         known = {name: self._fields.get(name) for name in RecentRequest.model_fields}

@@ -27,7 +27,7 @@ _HEADERS = {
 
 
 def install(app: FastAPI) -> None:
-    """Makes the app serve the page at / and its files under /page."""
+    """Make the app serve the page at / and its files under /page."""
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:

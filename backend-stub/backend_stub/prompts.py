@@ -101,7 +101,7 @@ items from the text with them, and out of thin air without (README, small models
 
 
 def extraction(text: str) -> list["ChatCompletionMessageParam"]:
-    """Returns the conversation that asks for the learning items of a text."""
+    """Return the conversation that asks for the learning items of a text."""
     conversation: list[ChatCompletionMessageParam] = [{"role": "system", "content": _EXTRACT}]
     for example, answer in _WORKED_EXAMPLES.items():
         conversation.append({"role": "user", "content": f"Text: {example}"})
@@ -113,7 +113,7 @@ def extraction(text: str) -> list["ChatCompletionMessageParam"]:
 def repair(
     conversation: list["ChatCompletionMessageParam"], answer: str, problems: str
 ) -> list["ChatCompletionMessageParam"]:
-    """Returns the conversation continued: the invalid answer, and what is wrong with it."""
+    """Return the conversation continued: the invalid answer, and what is wrong with it."""
     return [
         *conversation,
         {"role": "assistant", "content": answer},
@@ -128,13 +128,13 @@ def repair(
 
 
 def explanation(item: str, context: str | None) -> list["ChatCompletionMessageParam"]:
-    """Returns the conversation that asks for the explanation of an item."""
+    """Return the conversation that asks for the explanation of an item."""
     question = f"Item: {item}" + (f"\nContext: {context}" if context else "")
     return [{"role": "system", "content": _EXPLAIN}, {"role": "user", "content": question}]
 
 
 def problems_of(error: ValidationError) -> str:
-    """Returns where an answer broke the schema and how, without what the model wrote."""
+    """Return where an answer broke the schema and how, without what the model wrote."""
     found = error.errors(include_url=False)
     shown = [f"{'.'.join(map(str, each['loc'])) or 'answer'}: {each['msg']}" for each in found[:5]]
     return "; ".join(shown)

@@ -21,7 +21,7 @@ class ExtractionProvider(Protocol):
     """Finds learning items in a text."""
 
     async def models(self) -> list[ModelName]:
-        """Returns what a request's `model` may be.
+        """Return what a request's `model` may be.
 
         Raises:
             ServiceError: with the status that the caller is to see.
@@ -29,7 +29,7 @@ class ExtractionProvider(Protocol):
         ...
 
     async def extract(self, request: ExtractRequest, request_id: str) -> ExtractResponse:
-        """Returns the items.
+        """Return the items.
 
         Raises:
             ServiceError: with the status that the caller is to see.
@@ -41,7 +41,7 @@ class ExplanationProvider(Protocol):
     """Explains an item."""
 
     async def explain(self, request: ExplainRequest, request_id: str) -> ExplainResponse:
-        """Returns the whole explanation.
+        """Return the whole explanation.
 
         Raises:
             ServiceError: with the status that the caller is to see.
@@ -51,7 +51,7 @@ class ExplanationProvider(Protocol):
     def explain_stream(
         self, request: ExplainRequest, request_id: str
     ) -> AsyncGenerator[Delta | Done]:
-        """Yields the explanation piece by piece, then one Done.
+        """Yield the explanation piece by piece, then one Done.
 
         Raises:
             ServiceError: at any step; closing the generator ends the call upstream.

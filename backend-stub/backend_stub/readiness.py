@@ -9,7 +9,7 @@ _LIMIT = 2
 
 
 async def ask_gateway(client: httpx.AsyncClient, gateway_url: str) -> None:
-    """Returns when the gateway's GET /health answers 200.
+    """Return when the gateway's GET /health answers 200.
 
     Raises:
         ServiceError: 503, with the reasons that the gateway gives.

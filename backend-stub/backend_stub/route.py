@@ -9,7 +9,7 @@ _PREFIX = "x-gateway-"
 
 
 def route_of(headers: Mapping[str, str]) -> Route | None:
-    """Returns what the headers say; None when another gateway than this project's answered."""
+    """Return what the headers say; None when another gateway than this project's answered."""
     alias = headers.get(f"{_PREFIX}alias")
     if not alias:
         return None

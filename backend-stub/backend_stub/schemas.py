@@ -83,7 +83,7 @@ class Usage(_Strict):
     )
 
     def __add__(self, other: "Usage") -> "Usage":
-        """Returns the sum; its cost is unknown when one of the two is."""
+        """Return the sum; its cost is unknown when one of the two is."""
         known = self.cost_usd is not None and other.cost_usd is not None
         return Usage(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,

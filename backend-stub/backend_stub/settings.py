@@ -44,7 +44,7 @@ class _VariablesAndFiles(PydanticBaseSettingsSource):
     """
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Returns the value (None when unset), the field's name, and that it is no JSON."""
+        """Return the value (None when unset), the field's name, and that it is no JSON."""
         del field
         variable = field_name.upper()
         value = os.environ.get(variable) or None
@@ -59,7 +59,7 @@ class _VariablesAndFiles(PydanticBaseSettingsSource):
         return value or content, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """Returns the fields that are set."""
+        """Return the fields that are set."""
         found = {
             name: self.get_field_value(field, name)[0]
             for name, field in self.settings_cls.model_fields.items()
@@ -127,13 +127,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Returns our one source instead of pydantic's own, after arguments of the constructor."""
+        """Return our one source instead of pydantic's own, after arguments of the constructor."""
         del env_settings, dotenv_settings, file_secret_settings
         return init_settings, _VariablesAndFiles(settings_cls)
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Returns the settings.
+        """Return the settings.
 
         Raises:
             SettingsError: a variable is missing or has a value that cannot be used.
@@ -145,7 +145,7 @@ class Settings(BaseSettings):
 
 
 def _lines(error: ValidationError) -> list[str]:
-    """Returns a line for each variable: its name, what was found (never a secret), what to set."""
+    """Return a line for each variable: its name, what was found (never a secret), what to set."""
     lines = []
     for problem in error.errors(include_url=False):
         variable = str(problem["loc"][0]).upper()

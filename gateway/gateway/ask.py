@@ -54,7 +54,7 @@ class Summary:
 
 
 def read_question(given: str | None) -> str:
-    """Returns the question, from the argument or, for `-` and for none, from standard input.
+    """Return the question, from the argument or, for `-` and for none, from standard input.
 
     Raises:
         GatewayAnswerError: there is none.
@@ -70,7 +70,7 @@ def read_question(given: str | None) -> str:
 
 
 def ask(settings: Settings, question: str, model: str) -> Iterator[str | Summary]:
-    """Yields the pieces of the answer, then one Summary.
+    """Yield the pieces of the answer, then one Summary.
 
     Asks with the backend's virtual key, which has a budget, where there is one.
 
@@ -113,7 +113,7 @@ def _summary(headers: Mapping[str, str], asked: str) -> Summary:
 
 
 def _pieces(response: httpx.Response, summary: Summary) -> Iterator[str]:
-    """Yields the text of an event stream in OpenAI's form."""
+    """Yield the text of an event stream in OpenAI's form."""
     for line in response.iter_lines():
         if not line.startswith("data:"):
             continue

@@ -242,7 +242,7 @@ def ask(
 
 
 def _probe(rows: Sequence[ListedDeployment], gateway: httpx.Client) -> bool:
-    """Says what it will cost, makes the calls, shows each; returns whether all answered."""
+    """Say what it will cost, make the calls, show each; return whether all answered."""
     from gateway.models.canaries import announcement, probe
 
     for line in announcement(rows):

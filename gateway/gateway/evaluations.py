@@ -58,7 +58,7 @@ class Evaluation:
 
 
 def read_results(folder: Path) -> list[Evaluation]:
-    """Returns the results kept, the newest first; none where there is no such folder."""
+    """Return the results kept, the newest first; none where there is no such folder."""
     try:
         paths = sorted(folder.glob("*.json"))
         found = [_parse(path.read_bytes()) for path in paths]
@@ -68,7 +68,7 @@ def read_results(folder: Path) -> list[Evaluation]:
 
 
 def result_of(model: str, results: Sequence[Evaluation]) -> Evaluation | None:
-    """Returns the newest result in which a model answered, under whatever alias."""
+    """Return the newest result in which a model answered, under whatever alias."""
     return next((result for result in results if model in result.models), None)
 
 
@@ -80,7 +80,7 @@ def judged_aliases(effective: EffectiveConfig) -> list[str]:
 
 
 def start_lines(effective: EffectiveConfig, results: Sequence[Evaluation]) -> list[str]:
-    """Returns one line for each model that extracts, with its result or that there is none."""
+    """Return one line for each model that extracts, with its result or that there is none."""
     aliases = judged_aliases(effective)
     models = [
         (deployment["model_name"], deployment["litellm_params"]["model"])
@@ -91,7 +91,7 @@ def start_lines(effective: EffectiveConfig, results: Sequence[Evaluation]) -> li
 
 
 def evaluation_line(alias: str, model: str, result: Evaluation | str | None) -> str:
-    """Returns what is known of a model's German, in one line; a result may be in words already."""
+    """Return what is known of a model's German, in one line; a result may be in words already."""
     if result is None:
         return f"{alias} ({model}): german not measured yet; ./run models evaluate {alias}"
     return f"{alias} ({model}): german {result}"

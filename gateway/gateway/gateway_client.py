@@ -17,7 +17,7 @@ class GatewayAnswerError(Exception):
 
 
 def client(settings: Settings, *, timeout: float = TIMEOUT) -> httpx.Client:
-    """Returns a client of the gateway's own address; its requests carry the master key."""
+    """Return a client of the gateway's own address; its requests carry the master key."""
     headers = {}
     if settings.litellm_master_key is not None:
         headers["authorization"] = f"Bearer {settings.litellm_master_key.get_secret_value()}"
@@ -27,7 +27,7 @@ def client(settings: Settings, *, timeout: float = TIMEOUT) -> httpx.Client:
 
 
 def get(gateway: httpx.Client, path: str, **parameters: str) -> dict[str, Any]:
-    """Returns the JSON object that a path answers.
+    """Return the JSON object that a path answers.
 
     Raises:
         GatewayAnswerError: there is no answer, or one that is no success.
@@ -43,7 +43,7 @@ def get(gateway: httpx.Client, path: str, **parameters: str) -> dict[str, Any]:
 
 
 def unreachable(gateway: httpx.Client, error: Exception) -> GatewayAnswerError:
-    """Returns what is told when nothing comes back."""
+    """Return what is told when nothing comes back."""
     reason = str(error) or type(error).__name__
     return GatewayAnswerError(
         f"the gateway at {gateway.base_url} does not answer: {reason}\n"
@@ -52,7 +52,7 @@ def unreachable(gateway: httpx.Client, error: Exception) -> GatewayAnswerError:
 
 
 def said(response: httpx.Response) -> str:
-    """Returns the status and the words of an answer in OpenAI's error form, in one line."""
+    """Return the status and the words of an answer in OpenAI's error form, in one line."""
     try:
         words = str(response.json()["error"]["message"]).split()
     except (ValueError, KeyError, TypeError):

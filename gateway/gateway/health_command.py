@@ -23,7 +23,7 @@ PAUSE = 0.1
 
 
 def main() -> int:
-    """Prints the state in one line; returns the exit code, 0 when healthy.
+    """Print the state in one line; return the exit code, 0 when healthy.
 
     While nothing listens it tries again, for TIMEOUT: a gateway that starts is found healthy at
     once, by one process and not by one each second.
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def litellm() -> int:
-    """Prints what LiteLLM's proxy does; returns the exit code, 1 when it cannot be started.
+    """Print what LiteLLM's proxy does; return the exit code, 1 when it cannot be started.
 
     A health check that waited for LiteLLM would make everybody wait: its supervisor is well while
     it starts, and while nobody needs it.
@@ -55,7 +55,7 @@ def _degraded(body: dict[str, Any]) -> list[str]:
 
 
 def _ask_until_it_listens(path: str) -> dict[str, Any] | None:
-    """Returns the answer of this container's process; None, and says so, when there is none."""
+    """Return the answer of this container's process; None, and say so, when there is none."""
     port = int(os.environ.get("PORT") or 4000)
     deadline = time.monotonic() + TIMEOUT
     while True:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 
 def event(message: str, level: str = "INFO", **fields: object) -> dict[str, object]:
-    """Returns an event for a JSON log, under the names that every service's log has.
+    """Return an event for a JSON log, under the names that every service's log has.
 
     A log store joins the services by `timestamp` (ISO 8601, UTC), `component` and `request_id`.
     """

@@ -41,7 +41,7 @@ class Ollama:
     url: str
 
     def models(self) -> list[str]:
-        """Returns the names of the models that are pulled, with their tags.
+        """Return the names of the models that are pulled, with their tags.
 
         Raises:
             OllamaUnreachableError: with the reason.
@@ -50,7 +50,7 @@ class Ollama:
         return [str(model.get("model") or model.get("name")) for model in answer["models"]]
 
     def loaded(self) -> dict[str, int]:
-        """Returns the models in memory, with their bytes.
+        """Return the models in memory, with their bytes.
 
         Raises:
             OllamaUnreachableError: with the reason.
@@ -59,7 +59,7 @@ class Ollama:
         return {str(model.get("model")): int(model.get("size") or 0) for model in found}
 
     def pull(self, model: str) -> Iterator[PullStep]:
-        """Downloads a model and yields how far it is.
+        """Download a model and yield how far it is.
 
         Raises:
             OllamaPullError: it failed.
@@ -101,12 +101,12 @@ class Ollama:
 
 
 def with_tag(model: str) -> str:
-    """Returns a model's name as Ollama lists it: without a tag it is the latest."""
+    """Return a model's name as Ollama lists it: without a tag it is the latest."""
     return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
 
 
 def nearest(model: str, models: list[str]) -> str | None:
-    """Returns the pulled model whose name is most like `model`; None when none is."""
+    """Return the pulled model whose name is most like `model`; None when none is."""
     close = difflib.get_close_matches(with_tag(model), models, n=1, cutoff=0.6)
     return close[0].removesuffix(":latest") if close else None
 

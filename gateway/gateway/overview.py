@@ -73,7 +73,7 @@ class Overview:
     versions: dict[str, str]
 
     def lines(self) -> list[str]:
-        """Returns the lines for people, always the same ones in the same order."""
+        """Return the lines for people, always the same ones in the same order."""
         blocked = f"{len(self.blocked)} blocked"
         if self.blocked:
             blocked += f" ({', '.join(self.blocked)})"
@@ -86,7 +86,7 @@ class Overview:
         ]
 
     def as_json(self) -> str:
-        """Returns an object for programs; cost in USD as text, so that no digit is lost."""
+        """Return an object for programs; cost in USD as text, so that no digit is lost."""
         document: dict[str, Any] = {
             "database_bytes": self.size,
             "requests_today": self.requests,
@@ -103,7 +103,7 @@ class Overview:
 
 
 def overview(connection: Connection) -> Overview:
-    """Returns what a migrated database says of itself and of today."""
+    """Return what a migrated database says of itself and of today."""
     requests, failed, cost = _row(connection, TODAY)
     size, server = _row(
         connection, "SELECT pg_database_size(current_database()), current_setting('server_version')"
@@ -127,7 +127,7 @@ def overview(connection: Connection) -> Overview:
 
 
 def one_line(text: str) -> str:
-    """Returns a message's beginning; LiteLLM's may be long and of many lines."""
+    """Return a message's beginning; LiteLLM's may be long and of many lines."""
     words = " ".join(text.split())
     return words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
 

@@ -12,7 +12,7 @@ LISTEN = "0A"
 
 
 def is_taken(host: str, port: int) -> bool:
-    """Returns whether something already listens where the gateway would."""
+    """Return whether something already listens where the gateway would."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does
@@ -24,7 +24,7 @@ def is_taken(host: str, port: int) -> bool:
 
 
 def owner(port: int) -> str | None:
-    """Returns "pid 123 (its command line)" of a port's listener, as far as one may see."""
+    """Return "pid 123 (its command line)" of a port's listener, as far as one may see."""
     inodes = _listening_inodes(port)
     if inodes:
         return _owner_from_proc(inodes)
@@ -58,7 +58,7 @@ def _owner_from_proc(inodes: set[str]) -> str | None:
 
 
 def _target(link: Path) -> str:
-    """Returns where a link leads; descriptors are closed while one looks."""
+    """Return where a link leads; descriptors are closed while one looks."""
     try:
         return str(link.readlink())
     except OSError:

@@ -44,7 +44,7 @@ class Secret:
         return self.name.upper()
 
     def generate(self) -> str:
-        """Returns a new random value; 256 bits, and no character that needs escaping."""
+        """Return a new random value; 256 bits, and no character that needs escaping."""
         token = secrets.token_urlsafe(32)
         return f"sk-{token}" if self.is_api_key else token
 
@@ -68,7 +68,7 @@ class Resolved:
 
 
 def ensure_secrets(variables: Mapping[str, str]) -> list[str]:
-    """Makes every secret exist; returns one line a file, never a value.
+    """Make every secret exist; return one line a file, never a value.
 
     Nothing is written unless everything the user gave can be used.
 
@@ -100,7 +100,7 @@ def _resolve_all(base: Path, variables: Mapping[str, str]) -> list[Resolved]:
 
 
 def _mounted(variables: Mapping[str, str]) -> dict[str, str]:
-    """Returns VAR_FILE for every secret that is mounted."""
+    """Return VAR_FILE for every secret that is mounted."""
     mount = Path(variables.get(MOUNT_VARIABLE) or DEFAULT_MOUNT)
     return {
         f"{secret.variable}_FILE": str(mount / secret.name)
@@ -155,7 +155,7 @@ def _shared_key(resolved: list[Resolved]) -> Iterator[Problem]:
 
 
 def stored(base: Path, secret: Secret) -> str | None:
-    """Returns the value of the first folder that has one."""
+    """Return the value of the first folder that has one."""
     for folder in secret.folders:
         try:
             value = (base / folder / secret.name).read_text(encoding="utf-8").removesuffix("\n")
@@ -169,7 +169,7 @@ def stored(base: Path, secret: Secret) -> str | None:
 
 
 def store(base: Path, secret: Secret, value: str) -> list[str]:
-    """Puts a value in force for all its readers; returns the files, as "folder/name".
+    """Put a value in force for all its readers; return the files, as "folder/name".
 
     Raises:
         ConfigurationError: a folder cannot be written to.
@@ -188,7 +188,7 @@ def _keep(base: Path, item: Resolved) -> list[str]:
 
 
 def _write(path: Path, value: str) -> None:
-    """Writes atomically, and not at all when the file is as it should be."""
+    """Write atomically, and not at all when the file is as it should be."""
     path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     if path.exists() and path.read_text(encoding="utf-8") == value:
         return

@@ -18,7 +18,7 @@ def print_table(
     left: Collection[str],
     footer: Sequence[str] | None = None,
 ) -> None:
-    """Prints rows of cells under their columns' names.
+    """Print rows of cells under their columns' names.
 
     Args:
         columns: the names.

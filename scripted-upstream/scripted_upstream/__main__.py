@@ -17,7 +17,7 @@ from scripted_upstream.upstream import Upstream
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; returns 0, or 2 when a script or the environment cannot be used."""
+    """Run a command; return 0, or 2 when a script or the environment cannot be used."""
     parser = argparse.ArgumentParser(prog="scripted-upstream", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="serve until stopped; SCRIPT names the script")
@@ -66,7 +66,7 @@ def _rules(script: Script) -> str:
 
 
 def _number(name: str, default: int) -> int:
-    """Returns a positive whole number from the environment; empty is unset."""
+    """Return a positive whole number from the environment; empty is unset."""
     text = os.environ.get(name) or str(default)
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{name} is {text!r}; set it to a whole number from 1 up")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def blackhole(host: str, port: int) -> Iterator[int]:
-    """Yields the port, 0 having been a free one; whoever connects to it waits in vain.
+    """Yield the port, 0 having been a free one; whoever connects to it waits in vain.
 
     A listener that never accepts, with its queue of one filled: the kernel then drops what asks for
     a connection (listen(2), tcp_abort_on_overflow).

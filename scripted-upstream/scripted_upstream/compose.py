@@ -18,7 +18,7 @@ _CHARACTERS_A_TOKEN = 4
 
 
 def compose(ask: ParsedCall, verdict: Verdict, draft: Reply) -> tuple[Reply, Usage]:
-    """Returns the answer and the tokens that it costs, which it may be told not to report.
+    """Return the answer and the tokens that it costs, which it may be told not to report.
 
     Args:
         ask: the request.
@@ -56,7 +56,7 @@ def compose(ask: ParsedCall, verdict: Verdict, draft: Reply) -> tuple[Reply, Usa
 
 
 def _content(ask: ParsedCall, answer: Answer, action: Action) -> tuple[str | None, list[str]]:
-    """Returns the tool that is called, if any, and the text or its arguments in pieces."""
+    """Return the tool that is called, if any, and the text or its arguments in pieces."""
     if action.empty:
         return None, []
     if ask.tool is not None and ask.tool.is_answer:
@@ -71,7 +71,7 @@ def _content(ask: ParsedCall, answer: Answer, action: Action) -> tuple[str | Non
 
 
 def _before(stop: tuple[str, ...], pieces: list[str]) -> list[str]:
-    """Returns the pieces as far as the first of the texts that end an answer."""
+    """Return the pieces as far as the first of the texts that end an answer."""
     text = "".join(pieces)
     ends = [text.find(each) for each in stop if each in text]
     return _PIECE.findall(text[: min(ends)]) if ends else pieces
@@ -99,7 +99,7 @@ def _input_tokens(ask: ParsedCall, answer: Answer) -> int:
 
 
 def _vector(text: str, dimensions: int) -> tuple[float, ...]:
-    """Returns a vector that depends on the text alone: the same text is its own neighbour."""
+    """Return a vector that depends on the text alone: the same text is its own neighbour."""
     sums = [0] * dimensions
     for place, character in enumerate(text):
         sums[place % dimensions] += ord(character)

@@ -24,7 +24,7 @@ class Protocol(H11Protocol):
     """HTTP/1.1 that tells the application which connection it is on."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Puts the transport into every scope of this connection."""
+        """Put the transport into every scope of this connection."""
         super().connection_made(transport)
         app: Any = self.app
 
@@ -48,7 +48,7 @@ class Connection:
         self._watcher: asyncio.Task[None] | None = None
 
     def watch(self) -> None:
-        """Begins to notice that the client leaves."""
+        """Begin to notice that the client leaves."""
         self._watcher = asyncio.create_task(self._wait_for_the_end())
 
     async def _wait_for_the_end(self) -> None:
@@ -57,7 +57,7 @@ class Connection:
         self._gone.set()
 
     async def pause(self, seconds: float) -> None:
-        """Waits; raises ClientLeftError as soon as the client leaves."""
+        """Wait; raise ClientLeftError as soon as the client leaves."""
         if seconds > 0:
             try:
                 await asyncio.wait_for(self._gone.wait(), seconds)
@@ -66,19 +66,19 @@ class Connection:
         self.check()
 
     def check(self) -> None:
-        """Raises ClientLeftError if the client has left."""
+        """Raise ClientLeftError if the client has left."""
         if self._gone.is_set():
             raise ClientLeftError
 
     async def close(self) -> None:
-        """Ends the connection after what was sent, as a server that dies in good order would."""
+        """End the connection after what was sent, as a server that dies in good order would."""
         if self._transport is None:
             raise ConnectionResetError("closed by the script")
         self._transport.close()
         await self._part()
 
     async def reset(self) -> None:
-        """Ends the connection with an RST, as a crashed process or a firewall would."""
+        """End the connection with an RST, as a crashed process or a firewall would."""
         if self._transport is None:
             raise ConnectionResetError("reset by the script")
         wire: socket.socket = self._transport.get_extra_info("socket")
@@ -88,7 +88,7 @@ class Connection:
         await self._part()
 
     async def _part(self) -> None:
-        """Waits until the server knows it too, or it would complain of a missing answer."""
+        """Wait until the server knows it too, or it would complain of a missing answer."""
         try:
             await asyncio.wait_for(self._gone.wait(), _PARTING_SECONDS)
         except TimeoutError:
@@ -96,6 +96,6 @@ class Connection:
                 self._transport.abort()
 
     def stop_watching(self) -> None:
-        """Ends the watch."""
+        """End the watch."""
         if self._watcher is not None:
             self._watcher.cancel()

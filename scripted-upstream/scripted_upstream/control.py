@@ -22,7 +22,7 @@ _SCRIPT_LIMIT = 1024 * 1024
 
 
 def create_app(script: Script, upstream: Upstream) -> Starlette:
-    """Returns the whole server: /_control for tests, every other path for requests.
+    """Return the whole server: /_control for tests, every other path for requests.
 
     Args:
         script: the one that it starts with, and that a reset goes back to.
@@ -49,15 +49,15 @@ class Control:
         self._upstream = upstream
 
     async def health(self, _: Request) -> Response:
-        """Says that the server serves, whatever the script does to requests."""
+        """Say that the server serves, whatever the script does to requests."""
         return JSONResponse({"status": "healthy"})
 
     async def get_script(self, _: Request) -> Response:
-        """Shows the script in force, and how often each rule matched and held."""
+        """Show the script in force, and how often each rule matched and held."""
         return JSONResponse(self._state())
 
     async def put_script(self, request: Request) -> Response:
-        """Takes a script in place of the one before; 422 with lines if it is wrong."""
+        """Take a script in place of the one before; 422 with lines if it is wrong."""
         try:
             script = _read(await request.body())
         except ScriptError as error:
@@ -66,7 +66,7 @@ class Control:
         return JSONResponse(self._state())
 
     async def reset(self, request: Request) -> Response:
-        """Clears journal, sums and counters, and goes back to the script of the start.
+        """Clear journal, sums and counters, and go back to the script of the start.
 
         ?script=keep keeps the script in force.
         """
@@ -79,7 +79,7 @@ class Control:
         return JSONResponse(self._state())
 
     async def journal(self, request: Request) -> Response:
-        """Returns the requests that fit the query."""
+        """Return the requests that fit the query."""
         query = dict(request.query_params)
         allowed = (*FILTERS, *_NUMBERS)
         numbers = {name: query.pop(name, "0") for name in _NUMBERS}
@@ -91,7 +91,7 @@ class Control:
         return JSONResponse({"requests": entries, "dropped": journal.dropped})
 
     async def ledger(self, _: Request) -> Response:
-        """Returns the sums."""
+        """Return the sums."""
         return JSONResponse(self._upstream.journal.ledger())
 
     def _state(self) -> dict[str, Any]:

@@ -39,13 +39,13 @@ class Delivery:
     ms_per_token: float
 
     async def refuse(self, failure: Failure) -> None:
-        """Sends an error in the provider's form."""
+        """Send an error in the provider's form."""
         document = self.form.failure(failure)
         self.entry.answer = document
         await self._whole(_json(document), failure.status)
 
     async def answer(self, ask: ParsedCall, reply: Reply, usage: Usage) -> None:
-        """Sends an answer; what it costs is noted as far as it was sent."""
+        """Send an answer; what it costs is noted as far as it was sent."""
         if ask.stream:
             await self._stream(list(self.form.stream(ask, reply)), reply, usage)
             return
@@ -61,17 +61,17 @@ class Delivery:
         await self._document(_json(self.form.document(ask, reply)))
 
     async def close(self) -> None:
-        """Ends the connection in good order, answered or not."""
+        """End the connection in good order, answered or not."""
         self.entry.ended = "closed" if self.entry.status is None else "cut"
         await self.connection.close()
 
     async def reset(self) -> None:
-        """Ends the connection with an RST."""
+        """End the connection with an RST."""
         self.entry.ended = "reset"
         await self.connection.reset()
 
     async def _document(self, content: bytes) -> None:
-        """Sends an answer at once; what would break a stream midway breaks it in its middle."""
+        """Send an answer at once; what would break a stream midway breaks it in its middle."""
         action, half = self.action, content[: len(content) // 2]
         if action.broken_line_after is not None or action.end_after is not None:
             await self._whole(half)
@@ -102,7 +102,7 @@ class Delivery:
             self.entry.usage = usage if sent == total else _share(usage, sent, total)
 
     async def _over(self, events: Sequence[str]) -> bool:
-        """Lets happen what is to happen at this place; returns whether the answer is over."""
+        """Do what the script says for this place; return whether the answer is over."""
         for event in events:
             match event:
                 case "stall_after" if self.action.stall_after is not None:
@@ -147,7 +147,7 @@ class Delivery:
 
 
 def _places(chunks: Sequence[Chunk], action: Action) -> dict[int, list[str]]:
-    """Returns before which chunk something is to happen.
+    """Return before which chunk something is to happen.
 
     After 0 pieces is after the opening events; after more pieces than there are is after the last.
     """

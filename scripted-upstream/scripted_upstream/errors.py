@@ -68,7 +68,7 @@ _OWN_MESSAGES: dict[tuple[Provider, ErrorKind], str] = {
 
 
 def failure_of(action: Action, provider: Provider) -> Failure:
-    """Returns the error that an action describes, with the provider's words unless it has its own.
+    """Return the error that an action describes, with the provider's words unless it has its own.
 
     A status without a kind is that of its class: 418 a bad request, 502 a server error.
     """
@@ -81,5 +81,5 @@ def failure_of(action: Action, provider: Provider) -> Failure:
 
 
 def refused(message: str, status: int = 400) -> Failure:
-    """Returns the error for a request that is wrong in itself."""
+    """Return the error for a request that is wrong in itself."""
     return Failure(_KIND.get(status, "bad_request"), status, message)

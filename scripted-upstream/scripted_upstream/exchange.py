@@ -146,22 +146,22 @@ class Format(Protocol):
     broken: bytes
 
     def knows(self, call: Call) -> bool:
-        """Returns whether the provider has such an endpoint."""
+        """Return whether the provider has such an endpoint."""
 
     def read(self, call: Call) -> ParsedCall:
-        """Returns what a request that it knows asks; raises BadRequestError."""
+        """Return what a request that it knows asks; raises BadRequestError."""
 
     def document(self, ask: ParsedCall, reply: Reply) -> Json:
-        """Returns the body of an answer that is not streamed."""
+        """Return the body of an answer that is not streamed."""
 
     def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:
-        """Yields an answer piece by piece."""
+        """Yield an answer piece by piece."""
 
     def failure(self, failure: Failure) -> Json:
-        """Returns the body of an error."""
+        """Return the body of an error."""
 
     def failure_chunk(self, failure: Failure) -> bytes:
-        """Returns an error as it comes in the middle of a stream."""
+        """Return an error as it comes in the middle of a stream."""
 
     def key(self, headers: Mapping[str, str]) -> str:
-        """Returns the API key that a request brings, or ""."""
+        """Return the API key that a request brings, or ""."""

@@ -12,7 +12,7 @@ _LIMIT = 3
 
 
 def check(host: str, port: int) -> str | None:
-    """Returns None when GET /_control/health answers 200 in time, otherwise what is wrong."""
+    """Return None when GET /_control/health answers 200 in time, otherwise what is wrong."""
     connection = HTTPConnection(host, port, timeout=_LIMIT)
     try:
         connection.request("GET", "/_control/health")
@@ -25,7 +25,7 @@ def check(host: str, port: int) -> str | None:
 
 
 def main() -> None:
-    """Prints healthy or what is wrong, and exits accordingly."""
+    """Print healthy or what is wrong, and exit accordingly."""
     problem = check("127.0.0.1", int(os.environ.get("PORT") or 9000))
     print(f"unhealthy: {problem}" if problem else "healthy")  # noqa: T201 read by `docker inspect`
     sys.exit(1 if problem else 0)

@@ -67,7 +67,7 @@ class Entry:
         return round(monotonic() - self.started, 4)
 
     def document(self) -> dict[str, Any]:
-        """Returns it for a JSON answer."""
+        """Return it for a JSON answer."""
         fields = asdict(self)
         del fields["started"], fields["size"]
         return fields | {"client_left": self.ended == "client_left"}
@@ -104,7 +104,7 @@ class Journal:
     _sums: dict[tuple[str, str, str, str], Row] = field(default_factory=dict)
 
     def open(self, entry: Entry) -> None:
-        """Notes a request, and forgets the oldest ones if that is too much."""
+        """Note a request, and forget the oldest ones if there are too many."""
         self.entries.append(entry)
         self._bytes += entry.size + _OVERHEAD
         while len(self.entries) > self.keep or (
@@ -114,7 +114,7 @@ class Journal:
             self.dropped += 1
 
     def add(self, entry: Entry) -> None:
-        """Adds a request that has ended, and that was for a model, to the sums."""
+        """Add a request that has ended, and that was for a model, to the sums."""
         place = (entry.provider, entry.upstream, entry.model, entry.key)
         row = self._sums.setdefault(place, Row())
         row.requests += 1
@@ -128,13 +128,13 @@ class Journal:
         row.reasoning += entry.usage.reasoning
 
     def reset(self) -> None:
-        """Forgets everything."""
+        """Forget everything."""
         self.entries.clear()
         self._sums.clear()
         self._bytes = self.dropped = 0
 
     def find(self, filters: dict[str, str], *, since: int = 0, limit: int = 0) -> list[Entry]:
-        """Returns entries in their order.
+        """Return entries in their order.
 
         Args:
             filters: field → value, compared as text.
@@ -150,7 +150,7 @@ class Journal:
         return found[-limit:] if limit else found
 
     def ledger(self) -> dict[str, Any]:
-        """Returns the sums per provider, upstream, model and key, and over all."""
+        """Return the sums per provider, upstream, model and key, and over all."""
         total = Row()
         rows = []
         for (provider, upstream, model, key), row in sorted(self._sums.items()):

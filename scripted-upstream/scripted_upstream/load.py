@@ -48,12 +48,12 @@ class ScriptError(ValueError):
         self.problems = problems
 
     def document(self) -> list[dict[str, Any]]:
-        """Returns the problems for a JSON answer."""
+        """Return the problems for a JSON answer."""
         return [asdict(each) for each in self.problems]
 
 
 def read_file(path: Path) -> Script:
-    """Returns the script in a file; raises ScriptError, also when it cannot be opened."""
+    """Return the script in a file; raises ScriptError, also when it cannot be opened."""
     try:
         return read(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -61,7 +61,7 @@ def read_file(path: Path) -> Script:
 
 
 def read(text: str) -> Script:
-    """Returns the script that a YAML (or JSON) text holds; raises ScriptError."""
+    """Return the script that a YAML (or JSON) text holds; raises ScriptError."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -84,7 +84,7 @@ def read(text: str) -> Script:
 
 
 def _twice(node: yaml.Node, where: str, depth: int = 0) -> list[Problem]:
-    """Returns the names that stand twice in one mapping: YAML would silently take the last."""
+    """Return the names that stand twice in one mapping: YAML would silently take the last."""
     if depth > 20:  # noqa: PLR2004 # deeper than any script; an alias can hold itself
         return []
     problems: list[Problem] = []
@@ -129,7 +129,7 @@ def _problem(root: yaml.Node, error: ErrorDetails) -> Problem:
 
 
 def _fields(loc: tuple[str | int, ...]) -> tuple[str, ...]:
-    """Returns the names that may stand in the part of a script at a place."""
+    """Return the names that may stand in the part of a script at a place."""
     current: list[Any] = [Script]
     for step in loc:
         inner = [each for outer in current for each in _inside(outer, step)]
@@ -143,7 +143,7 @@ def _fields(loc: tuple[str | int, ...]) -> tuple[str, ...]:
 
 
 def _inside(outer: object, step: str | int) -> list[Any]:
-    """Returns the types that can stand at a step below a type, unions taken apart."""
+    """Return the types that can stand at a step below a type, unions taken apart."""
     if isinstance(outer, type) and issubclass(outer, BaseModel):
         for name, field in outer.model_fields.items():
             if step in {name, field.alias}:

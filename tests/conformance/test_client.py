@@ -26,7 +26,7 @@ def _empty_tables(client_database: Database) -> None:
 
 
 def budgets(database: Database) -> list[str]:
-    """Returns the ids of the stored budgets, in order."""
+    """Return the ids of the stored budgets, in order."""
     rows = database.sql('SELECT budget_id FROM "LiteLLM_BudgetTable" ORDER BY budget_id')
     return [row[0] for row in rows]
 

@@ -24,12 +24,12 @@ SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Gives a file with a key and a certificate for 127.0.0.1 that is its own authority."""
+    """Give a file with a key and a certificate for 127.0.0.1 that is its own authority."""
     return self_signed(tmp_path)
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:
-    """Copies bytes until either side ends, then ends both."""
+    """Copy bytes until either side ends, then ends both."""
     with suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)
@@ -39,7 +39,7 @@ def pump(source: socket.socket, target: socket.socket) -> None:
 
 
 def terminate(raw: socket.socket, context: ssl.SSLContext, server: tuple[str, int]) -> None:
-    """Answers the request for TLS, then carries what was encrypted to the server."""
+    """Answer the request for TLS, then carries what was encrypted to the server."""
     with raw, suppress(OSError):
         if raw.recv(len(SSL_REQUEST)) != SSL_REQUEST:
             return  # a client that speaks in the clear gets no answer
@@ -56,7 +56,7 @@ def terminate(raw: socket.socket, context: ssl.SSLContext, server: tuple[str, in
 
 @contextmanager
 def tls_only(database: Database, certificate: Path) -> Iterator[str]:
-    """Gives a URL of the database that takes encrypted connections only."""
+    """Give a URL of the database that takes encrypted connections only."""
     parts = urlsplit(database.url)
     server = (parts.hostname or "localhost", parts.port or 5432)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

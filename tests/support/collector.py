@@ -71,7 +71,7 @@ class Collector:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Says nothing."""
+                """Say nothing."""
 
         self._server = ThreadingHTTPServer(("0.0.0.0", 0), Handler)  # noqa: S104 # see above
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)

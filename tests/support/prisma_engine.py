@@ -22,7 +22,7 @@ SERVER = os.environ.get("TEST_DATABASE_URL", "")
 
 
 def package_folder(name: str) -> Path:
-    """Returns where an installed package lies, without importing it."""
+    """Return where an installed package lies, without importing it."""
     spec = importlib.util.find_spec(name)
     assert spec is not None
     assert spec.origin is not None, f"{name} is not installed"
@@ -30,7 +30,7 @@ def package_folder(name: str) -> Path:
 
 
 def url_with(url: str, *, database: str = "", user: str = "", password: str = "") -> str:
-    """Returns the URL with another database or other, percent-encoded, credentials."""
+    """Return the URL with another database or other, percent-encoded, credentials."""
     parts = urlsplit(url)
     address = parts.netloc.rpartition("@")[2]
     netloc = (
@@ -49,14 +49,14 @@ class Database:
     url: str
 
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Runs one statement and returns its rows."""
+        """Run one statement and return its rows."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             cursor = connection.execute(statement.encode(), values or None)
             return cursor.fetchall() if cursor.description else []
 
 
 def create_database() -> Database:
-    """Returns a new, empty database."""
+    """Return a new, empty database."""
     name = f"prisma_engine_test_{secrets.token_hex(6)}"
     with psycopg.connect(SERVER, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
@@ -74,7 +74,7 @@ def create_litellm_database() -> Database:
 
 
 def drop_database(database: Database) -> None:
-    """Removes it, whoever is still connected."""
+    """Remove it, whoever is still connected."""
     with psycopg.connect(SERVER, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {database.name} WITH (FORCE)".encode())
 
@@ -87,11 +87,11 @@ class Prisma:
     env: dict[str, str]
 
     def command(self, *args: str) -> list[str]:
-        """Returns the command line."""
+        """Return the command line."""
         return [str(ENGINE / "node_modules" / ".bin" / "prisma"), *args]
 
     def __call__(self, url: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command to its end; standard output and error come together."""
+        """Run a command to its end; standard output and error come together."""
         return subprocess.run(
             self.command(*args),
             cwd=self.folder,
@@ -104,7 +104,7 @@ class Prisma:
         )
 
     def start(self, url: str, *args: str) -> subprocess.Popen[str]:
-        """Starts a command in a process group of its own, as LiteLLM does."""
+        """Start a command in a process group of its own, as LiteLLM does."""
         return subprocess.Popen(
             self.command(*args),
             cwd=self.folder,
@@ -116,7 +116,7 @@ class Prisma:
         )
 
     def add(self, name: str, script: str) -> None:
-        """Adds a migration to the folder."""
+        """Add a migration to the folder."""
         folder = self.folder / "migrations" / name
         folder.mkdir(parents=True)
         (folder / "migration.sql").write_text(script)

@@ -122,7 +122,7 @@ def _share(text: str) -> float:
 
 
 def _progress(number: int) -> Callable[[Answer], None]:
-    """Returns what shows each answer on stderr: one line that changes, or a line each in a log."""
+    """Return what shows each answer on stderr: one line that changes, or a line each in a log."""
     done = 0
     ending = "\r" if sys.stderr.isatty() else "\n"
 
@@ -138,7 +138,7 @@ def _progress(number: int) -> Callable[[Answer], None]:
 
 
 def _write(path: Path, content: str) -> None:
-    """Writes a file whole or not at all.
+    """Write a file whole or not at all.
 
     Raises:
         UnusableError: it cannot be written.

@@ -78,7 +78,7 @@ class Entry(_Strict):
 
 @cache
 def load() -> tuple[Entry, ...]:
-    """Returns the set in its order, which groups sentences by their first tag.
+    """Return the set in its order, which groups sentences by their first tag.
 
     Raises:
         ValidationError: the file does not have this shape.
@@ -87,12 +87,12 @@ def load() -> tuple[Entry, ...]:
 
 
 def fingerprint() -> str:
-    """Returns the first 12 hex digits of the set's SHA-256: figures of two sets do not compare."""
+    """Return the first 12 hex digits of the set's SHA-256: figures of two sets do not compare."""
     return hashlib.sha256(_FILE.read_bytes()).hexdigest()[:12]
 
 
 def spread(entries: tuple[Entry, ...], number: int) -> tuple[Entry, ...]:
-    """Returns as many entries, evenly spread over the set, so that a short run meets most tags.
+    """Return as many entries, evenly spread over the set, so that a short run meets most tags.
 
     Within its stretch each is one further than the last, so that it meets every level, too.
     """

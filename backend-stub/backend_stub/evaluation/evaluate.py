@@ -81,7 +81,7 @@ class _Watch:
     seen: dict[str, Calls] = field(default_factory=dict)
 
     async def on_response(self, response: httpx.Response) -> None:
-        """Adds up usage and cost; called by httpx before the client reads the answer."""
+        """Add up usage and cost; called by httpx before the client reads the answer."""
         call_id = response.request.headers.get(CALL_ID, "")
         calls = self.seen.setdefault(call_id.removesuffix("-repair"), Calls())
         calls.repaired |= call_id.endswith("-repair")
@@ -97,7 +97,7 @@ class _Watch:
             return  # an error answer has no usage
 
     def of(self, request_id: str) -> Calls:
-        """Returns what is known of a request's calls."""
+        """Return what is known of a request's calls."""
         return self.seen.get(request_id, Calls())
 
 
@@ -110,7 +110,7 @@ async def ask(  # noqa: PLR0913 what is asked, and how; all but three have defau
     transport: httpx.AsyncBaseTransport | None = None,
     on_answer: Callable[[Answer], None] = lambda _: None,
 ) -> list[Answer]:
-    """Returns an answer for each entry, in their order.
+    """Return an answer for each entry, in their order.
 
     Args:
         settings: as the service's own; the gateway's address, key, and seconds for one sentence.
@@ -172,7 +172,7 @@ async def _ask_one(provider: LiteLLMProvider, watch: _Watch, entry: Entry) -> An
 
 
 def _wait(error: ServiceError) -> float:
-    """Returns seconds; a Retry-After that is a date, or absent, counts as the longest."""
+    """Return seconds; a Retry-After that is a date, or absent, counts as the longest."""
     try:
         return min(float(error.retry_after or _LONGEST_WAIT), _LONGEST_WAIT)
     except ValueError:

@@ -32,13 +32,13 @@ type Bag = tuple[str, ...]
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Returns the words of a text in order, in lower case and NFC; `lower` keeps the ß."""
+    """Return the words of a text in order, in lower case and NFC; `lower` keeps the ß."""
     text = unicodedata.normalize("NFC", text).lower().replace(_APOSTROPHE, "'")
     return tuple(_WORD.findall(text))
 
 
 def bag(text: str) -> Bag:
-    """Returns what identifies a word or phrase; placeholders count only if there is nothing else.
+    """Return what identifies a word or phrase; placeholders count only if there is nothing else.
 
     `sich (auf etw.) freuen` and `sich freuen auf + Akk.` are the same.
     """
@@ -48,12 +48,12 @@ def bag(text: str) -> Bag:
 
 
 def pattern_words(text: str) -> frozenset[str]:
-    """Returns the words of a pattern, with the names of cases written out."""
+    """Return the words of a pattern, with the names of cases written out."""
     return frozenset(_SHORT.get(word, word) for word in words(text))
 
 
 def head(text: str) -> str:
-    """Returns a dictionary entry's first part: `der Hund` of `der Hund, -e` or `der Hund (die …)`.
+    """Return a dictionary entry's first part: `der Hund` of `der Hund, -e` or `der Hund (die …)`.
 
     A text that begins with a bracket is left as it is: `(sich) beeilen`.
     """
@@ -62,19 +62,19 @@ def head(text: str) -> str:
 
 
 def named_plural(text: str) -> str | None:
-    """Returns the noun in the plural that a dictionary entry names with its article, if it does."""
+    """Return the noun in the plural that a dictionary entry names with its article, if it does."""
     text = unicodedata.normalize("NFC", text).lower()
     found = re.search(r"[,;(].*?\bdie\s+([^\W\d_]+)", text)
     return found.group(1) if found else None
 
 
 def without_article(found: Bag) -> Bag:
-    """Returns the words less der, die and das."""
+    """Return the words less der, die and das."""
     return tuple(word for word in found if word not in ARTICLES)
 
 
 def folded(found: Bag) -> Bag:
-    """Returns the words with umlauts and ß levelled, however they are written."""
+    """Return the words with umlauts and ß levelled, however they are written."""
     result = []
     for word in found:
         for written, level in _FOLDS:
@@ -84,6 +84,6 @@ def folded(found: Bag) -> Bag:
 
 
 def english(text: str) -> frozenset[str]:
-    """Returns the words of a translation less articles and `to`."""
+    """Return the words of a translation less articles and `to`."""
     every = frozenset(words(text))
     return every - _ENGLISH_NOISE or every

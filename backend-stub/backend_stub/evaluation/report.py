@@ -56,7 +56,7 @@ class Figures:
         return self.outcomes["valid"] / answered if answered else 0.0
 
     def below(self, bar: Bar) -> list[str]:
-        """Returns what is below the bar, one line each; nothing when the model passes."""
+        """Return what is below the bar, one line each; nothing when the model passes."""
         return [
             f"{name} {figure:.2f} is below {least:.2f}"
             for name, figure, least in (
@@ -69,7 +69,7 @@ class Figures:
 
 
 def figures(model: str, answers: Sequence[Answer], seconds: float) -> Figures:
-    """Returns the figures; a sentence without a usable answer counts as nothing found.
+    """Return the figures; a sentence without a usable answer counts as nothing found.
 
     Raises:
         UnusableError: too many sentences got no answer of this model.
@@ -106,7 +106,7 @@ def figures(model: str, answers: Sequence[Answer], seconds: float) -> Figures:
 
 
 def record(result: Figures, bar: Bar, now: datetime | None = None) -> dict[str, Any]:
-    """Returns what --json prints and --record keeps; JSON, and no sentence or answer in it."""
+    """Return what --json prints and --record keeps; JSON, and no sentence or answer in it."""
     return {
         "format": FORMAT,
         "model": result.model,
@@ -136,13 +136,13 @@ def record(result: Figures, bar: Bar, now: datetime | None = None) -> dict[str, 
 
 
 def prompt_fingerprint() -> str:
-    """Returns 12 hex digits of prompt and schema: with another prompt a record is out of date."""
+    """Return 12 hex digits of prompt and schema: with another prompt a record is out of date."""
     asked = [prompts.extraction(""), prompts.EXTRACTION_FORMAT]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def table(result: Figures, bar: Bar) -> str:
-    """Returns the figures for a terminal of 80 columns."""
+    """Return the figures for a terminal of 80 columns."""
     return "\n".join(_lines(result, bar))
 
 

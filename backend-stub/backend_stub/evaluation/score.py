@@ -63,7 +63,7 @@ class Tally:
 
 
 def score(entry: Entry, found: Sequence[Item]) -> Tally:
-    """Returns the counts of one sentence; the order of what was found makes no difference."""
+    """Return the counts of one sentence; the order of what was found makes no difference."""
     found = sorted(found, key=lambda item: (item.text, item.type, item.translation))
     hits = _assign([[_is_hit(item, want, entry) for want in entry.expected] for item in found])
     rest = [item for index, item in enumerate(found) if index not in hits]
@@ -86,12 +86,12 @@ def score(entry: Entry, found: Sequence[Item]) -> Tally:
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
-    """Returns the sum: figures over all items alike, not the mean of the sentences' figures."""
+    """Return the sum: figures over all items alike, not the mean of the sentences' figures."""
     return sum(tallies, Tally())
 
 
 def by_tag(scored: Iterable[tuple[Entry, Tally]]) -> dict[str, Tally]:
-    """Returns the sum for each tag, in alphabetical order; a sentence counts for all its tags."""
+    """Return the sum for each tag, in alphabetical order; a sentence counts for all its tags."""
     sums: dict[str, Tally] = {}
     for entry, tally in scored:
         for tag in entry.tags:
@@ -108,7 +108,7 @@ def _is_hit(item: Item, want: ExpectedItem, entry: Entry) -> bool:
 
 
 def _type_fits(item: Item, want: ExpectedItem) -> bool:
-    """Tells whether the types agree; where phrases end and patterns begin is a matter of taste."""
+    """Tell whether the types agree; where phrases end and patterns begin is a matter of taste."""
     loose = {"phrase", "pattern"}
     return item.type in (want.type, *want.other_types) or {item.type, want.type} <= loose
 
@@ -132,7 +132,7 @@ def _same(found: str, wanted: str) -> bool:
 
 
 def _noun_fits(found: str, want: ExpectedItem) -> bool:
-    """Tells whether it is this noun: with its article, and no other plural if it names one."""
+    """Tell whether it is this noun: with its article, and no other plural if it names one."""
     plural = normalise.named_plural(found)
     if plural is not None and (plural,) != normalise.without_article(
         normalise.bag(want.plural or "")
@@ -143,7 +143,7 @@ def _noun_fits(found: str, want: ExpectedItem) -> bool:
 
 
 def _quoted(pattern: str, sentence: str) -> bool:
-    """Tells whether a "pattern" is only a piece of the sentence: that teaches no pattern."""
+    """Tell whether a "pattern" is only a piece of the sentence: that teaches no pattern."""
     piece, whole = (f" {' '.join(normalise.words(text))} " for text in (pattern, sentence))
     return piece in whole and piece.count(" ") > _SHORT
 
@@ -154,7 +154,7 @@ def _translated(item: Item, want: ExpectedItem) -> bool:
 
 
 def _near_miss(item: Item, missed: Sequence[ExpectedItem]) -> str | None:
-    """Returns what alone separates a wrong item from one that was missed, if that is all."""
+    """Return what alone separates a wrong item from one that was missed, if that is all."""
     head = normalise.bag(normalise.head(item.text))
     for want in missed:
         bags = [normalise.bag(wording) for wording in want.wordings]
@@ -168,7 +168,7 @@ def _near_miss(item: Item, missed: Sequence[ExpectedItem]) -> str | None:
 
 
 def _assign(fits: Sequence[Sequence[bool]]) -> dict[int, int]:
-    """Returns a largest pairing of rows with columns that fit (augmenting paths, after Kuhn)."""
+    """Return a largest pairing of rows with columns that fit (augmenting paths, after Kuhn)."""
     row_of: dict[int, int] = {}
 
     def place(row: int, tried: set[int]) -> bool:

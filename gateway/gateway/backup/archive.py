@@ -46,17 +46,17 @@ class ArchiveWriter:
         self._parts = 0
 
     def add(self, name: str, content: bytes) -> None:
-        """Writes one member."""
+        """Write one member."""
         self._sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
         self._write(name, content)
 
     def add_part(self, content: bytes) -> None:
-        """Writes the next part of the database's dump."""
+        """Write the next part of the database's dump."""
         self.add(f"{DATABASE}{self._parts:06d}", content)
         self._parts += 1
 
     def close(self) -> None:
-        """Writes the sums and the end; the target stays open."""
+        """Write the sums and the end; the target stays open."""
         self._write(SUMS, "".join(self._sums).encode())
         self._tar.close()
 
@@ -69,7 +69,7 @@ class ArchiveWriter:
 
 
 def read_members(source: Readable) -> Iterator[tuple[str, bytes]]:
-    """Yields each member's name and content but the sums; ends only when all of them were right.
+    """Yield each member's name and content but the sums; ends only when all of them were right.
 
     What is yielded has not been checked yet: it must take effect only after the last one.
 

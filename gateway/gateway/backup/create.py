@@ -26,7 +26,7 @@ def create(  # noqa: PLR0913 -- each a part of the stack
     secrets: Path,
     journal: Path,
 ) -> Manifest:
-    """Writes a backup to `target`; it is whole only when this came back.
+    """Write a backup to `target`; it is whole only when this came back.
 
     Args:
         target: a file or pipe.
@@ -56,7 +56,7 @@ def create(  # noqa: PLR0913 -- each a part of the stack
 
 
 def _add_database(writer: archive.ArchiveWriter, url: str, connection: Connection) -> Manifest:
-    """Writes manifest and dump of one snapshot, so that they agree while rows come in."""
+    """Write manifest and dump of one snapshot, so that they agree while rows come in."""
     schema = schema_of(url)
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -20,7 +20,7 @@ _UNFINISHED = "position.new"
 
 
 def read_files(root: Path) -> Iterator[tuple[str, bytes]]:
-    """Yields "FOLDER/FILE" and content of every file; zeros that wait to be written to are cut.
+    """Yield "FOLDER/FILE" and content of every file; zeros that wait to be written to are cut.
 
     The position comes before the records: an older one means that records are looked at twice.
     """
@@ -55,7 +55,7 @@ class StagedJournal:
         shutil.rmtree(self._staged, ignore_errors=True)
 
     def add(self, name: str, content: bytes) -> None:
-        """Puts "FOLDER/FILE" aside."""
+        """Put "FOLDER/FILE" aside."""
         path = self._staged / name
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -63,7 +63,7 @@ class StagedJournal:
         self.files += 1
 
     def install(self, *, replace: bool) -> None:
-        """Gives each folder a number that is free; with `replace` removes first what is there."""
+        """Give each folder a free number; with `replace` first remove what is there."""
         if replace and self._root.is_dir():
             for path in self._root.iterdir():
                 if path.name.isdigit():
@@ -74,7 +74,7 @@ class StagedJournal:
             self._staged.rmdir()
 
     def discard(self) -> None:
-        """Forgets what was put aside."""
+        """Forget what was put aside."""
         shutil.rmtree(self._staged, ignore_errors=True)
 
     def _free(self) -> Path:

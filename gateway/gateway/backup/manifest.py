@@ -64,7 +64,7 @@ class Manifest(BaseModel):
         return sum(table.rows for table in self.tables.values())
 
     def summary(self) -> str:
-        """Returns what is in the backup, in one line."""
+        """Return what is in the backup, in one line."""
         schema = self.migrations[-1] if self.migrations else "no migration"
         return (
             f"backup of {self.created:%Y-%m-%d %H:%M:%S} UTC, stack {self.stack_version}, "
@@ -80,7 +80,7 @@ def new_manifest(
     migrations: tuple[str, ...],
     tables: dict[str, Table],
 ) -> Manifest:
-    """Returns the manifest of a backup that this version makes now."""
+    """Return the manifest of a backup that this version makes now."""
     return Manifest(
         format=FORMAT,
         created=datetime.now(timezone.utc).replace(microsecond=0),
@@ -94,7 +94,7 @@ def new_manifest(
 
 
 def parse(content: bytes) -> Manifest:
-    """Returns the manifest in these bytes.
+    """Return the manifest in these bytes.
 
     Raises:
         DamagedBackupError: they are none.
@@ -108,7 +108,7 @@ def parse(content: bytes) -> Manifest:
 
 
 def refuse_newer(manifest: Manifest, shipped: Collection[str]) -> None:
-    """Refuses a backup that a newer version made.
+    """Refuse a backup that a newer version made.
 
     Args:
         manifest: the backup's.

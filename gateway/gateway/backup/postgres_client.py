@@ -30,7 +30,7 @@ CREATE SCHEMA IF NOT EXISTS public;
 
 
 def dump(url: str, snapshot: str, schema: str | None, part_bytes: int) -> Iterator[bytes]:
-    """Yields the database as pg_dump's custom format, in parts of one size but the last.
+    """Yield the database as pg_dump's custom format, in parts of one size but the last.
 
     Args:
         url: of the database.
@@ -86,7 +86,7 @@ class Loader:
         )
 
     def close(self) -> None:
-        """Ends both programs; without `commit` before it, nothing has happened."""
+        """End both programs; without `commit` before it, nothing has happened."""
         for process in (self._restore, self._psql):
             if process.stdin is not None and not process.stdin.closed:
                 process.kill()
@@ -96,7 +96,7 @@ class Loader:
         self._errors.close()
 
     def feed(self, part: bytes) -> None:
-        """Loads the next part of the dump.
+        """Load the next part of the dump.
 
         Raises:
             BackupError: Postgres refused something; in its own words.
@@ -108,7 +108,7 @@ class Loader:
             raise self._failure() from None
 
     def commit(self) -> None:
-        """Makes what was loaded effective.
+        """Make what was loaded effective.
 
         Raises:
             BackupError: Postgres refused something, and nothing was changed.
@@ -150,7 +150,7 @@ def _start(  # noqa: PLR0913 -- where each stream goes
     stdout: bool | IO[bytes] | None = None,
     stderr: IO[bytes],
 ) -> subprocess.Popen[bytes]:
-    """Starts a program; a stream that is True becomes a pipe."""
+    """Start a program; a stream that is True becomes a pipe."""
     path = shutil.which(program, path=str(CLIENT / "bin")) or shutil.which(program)
     if path is None:
         raise BackupError(
@@ -169,12 +169,12 @@ def _start(  # noqa: PLR0913 -- where each stream goes
 
 
 def _target(url: str) -> str:
-    """Returns the option that names the database, without the password."""
+    """Return the option that names the database, without the password."""
     return f"--dbname={make_conninfo(for_psycopg(url), password=None)}"
 
 
 def _last_words(errors: IO[bytes]) -> str:
-    """Returns the first line that says what went wrong."""
+    """Return the first line that says what went wrong."""
     errors.seek(0)
     lines = errors.read(1 << 16).decode("utf-8", "replace").split("\n")
     wrong = [line for line in lines if "error:" in line.lower()] or [line for line in lines if line]

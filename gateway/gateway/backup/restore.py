@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def refuse_occupied(connection: Connection, url: str) -> None:
-    """Refuses a database that has tables.
+    """Refuse a database that has tables.
 
     Raises:
         BackupError: says how many, and what to do.
@@ -45,7 +45,7 @@ def restore(  # noqa: PLR0913 -- each a part of the stack
     journal: Path,
     replace: bool,
 ) -> Manifest:
-    """Brings a backup back.
+    """Bring a backup back.
 
     Args:
         source: the backup.

@@ -41,7 +41,7 @@ class Readable(Protocol):
     """What a backup is read from."""
 
     def read(self, size: int, /) -> bytes:
-        """Returns up to `size` bytes; none at the end."""
+        """Return up to `size` bytes; none at the end."""
         ...
 
 
@@ -73,7 +73,7 @@ class SealedWriter:
         target.write(self._head)
 
     def write(self, data: bytes) -> int:
-        """Encrypts `data`; what does not fill a frame waits for more. Returns its length."""
+        """Encrypt `data`; what does not fill a frame waits for more. Return its length."""
         self._waiting += data
         while len(self._waiting) > FRAME_BYTES:
             self._push(bytes(self._waiting[:FRAME_BYTES]), _MESSAGE)
@@ -81,7 +81,7 @@ class SealedWriter:
         return len(data)
 
     def close(self) -> None:
-        """Writes the last frame; the target stays open."""
+        """Write the last frame; the target stays open."""
         self._push(bytes(self._waiting), _FINAL)
         self._waiting.clear()
 
@@ -120,7 +120,7 @@ class SealedReader:
         self._ended = False
 
     def read(self, size: int, /) -> bytes:
-        """Returns up to `size` bytes, none after the last; each was authenticated."""
+        """Return up to `size` bytes, none after the last; each was authenticated."""
         while not self._waiting and not self._ended:
             self._pull()
         found, self._waiting = self._waiting[:size], self._waiting[size:]
@@ -151,7 +151,7 @@ class SealedReader:
 
 
 def read_exactly(source: Readable, size: int) -> bytes:
-    """Returns `size` bytes, fewer only at the end; a pipe hands them out in pieces."""
+    """Return `size` bytes, fewer only at the end; a pipe hands them out in pieces."""
     pieces: list[bytes] = []
     while size > 0 and (piece := source.read(size)):
         pieces.append(piece)

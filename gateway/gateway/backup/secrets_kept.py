@@ -20,12 +20,12 @@ _BY_NAME = {secret.name: secret for secret in SECRETS}
 
 
 def folder(variables: Mapping[str, str]) -> Path:
-    """Returns where the secrets' volumes are mounted."""
+    """Return where the secrets' volumes are mounted."""
     return Path(variables.get(DIRECTORY_VARIABLE) or DEFAULT_DIRECTORY)
 
 
 def read(base: Path) -> bytes:
-    """Returns the secrets as JSON.
+    """Return the secrets as JSON.
 
     Raises:
         BackupError: one is missing.
@@ -38,7 +38,7 @@ def read(base: Path) -> bytes:
 
 
 def parse(content: bytes) -> dict[str, str]:
-    """Returns name and value of each secret in a backup.
+    """Return name and value of each secret in a backup.
 
     Raises:
         DamagedBackupError: the bytes are none.
@@ -51,6 +51,6 @@ def parse(content: bytes) -> dict[str, str]:
 
 
 def write(base: Path, values: Mapping[str, str]) -> None:
-    """Puts the secrets in force, each in the volumes of its readers."""
+    """Put the secrets in force, each in the volumes of its readers."""
     for name, value in values.items():
         store(base, _BY_NAME[name], value)

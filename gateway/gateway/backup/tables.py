@@ -27,7 +27,7 @@ COUNT = sql.SQL(
 
 
 def names(connection: Connection, schema: str | None) -> list[tuple[str, str]]:
-    """Returns schema and name of every table, of one schema or of the whole database."""
+    """Return schema and name of every table, of one schema or of the whole database."""
     rows = connection.execute(
         "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
@@ -38,7 +38,7 @@ def names(connection: Connection, schema: str | None) -> list[tuple[str, str]]:
 
 
 def contents(connection: Connection, schema: str | None) -> dict[str, Table]:
-    """Returns every table's count of rows and checksum; reads all of them once."""
+    """Return every table's count of rows and checksum; reads all of them once."""
     connection.execute(SETTINGS.encode())
     found: dict[str, Table] = {}
     for namespace, name in names(connection, schema):
@@ -49,6 +49,6 @@ def contents(connection: Connection, schema: str | None) -> dict[str, Table]:
 
 
 def finished_migrations(connection: Connection) -> tuple[str, ...]:
-    """Returns the names of the migrations that are applied, in order."""
+    """Return the names of the migrations that are applied, in order."""
     rows = read_rows(connection) or []
     return tuple(dict.fromkeys(row.name for row in rows if row.finished and not row.rolled_back))

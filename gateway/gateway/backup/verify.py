@@ -19,38 +19,38 @@ class Receiver(Protocol):
     """Who takes a backup's content, in its order; effective only after the last call came back."""
 
     def secrets(self, values: dict[str, str]) -> None:
-        """Takes the secrets by name."""
+        """Take the secrets by name."""
 
     def journal(self, name: str, content: bytes) -> None:
-        """Takes one file of the journal, "FOLDER/FILE"."""
+        """Take one file of the journal, "FOLDER/FILE"."""
 
     def manifest(self, found: Manifest) -> None:
-        """Takes the manifest; may refuse it."""
+        """Take the manifest; may refuse it."""
 
     def part(self, content: bytes) -> None:
-        """Takes the next part of the database's dump."""
+        """Take the next part of the database's dump."""
 
 
 class NullReceiver:
     """Takes everything and keeps nothing."""
 
     def secrets(self, values: dict[str, str]) -> None:
-        """Forgets the secrets."""
+        """Forget the secrets."""
 
     def journal(self, name: str, content: bytes) -> None:
-        """Forgets a file."""
+        """Forget a file."""
 
     def manifest(self, found: Manifest) -> None:
-        """Forgets the manifest."""
+        """Forget the manifest."""
 
     def part(self, content: bytes) -> None:
-        """Forgets a part."""
+        """Forget a part."""
 
 
 def read(
     source: Readable, passphrase: str | None, shipped: Collection[str], receiver: Receiver
 ) -> Manifest:
-    """Hands a backup's content to `receiver`; comes back only when every byte was right.
+    """Hand a backup's content to `receiver`; comes back only when every byte was right.
 
     Args:
         source: the backup.
@@ -85,7 +85,7 @@ def read(
 
 
 def opened(source: Readable, passphrase: str | None) -> Readable:
-    """Returns the archive within `source`, decrypted if it is sealed.
+    """Return the archive within `source`, decrypted if it is sealed.
 
     Raises:
         BackupError: a passphrase is missing, wrong, or given for a backup that is not sealed.
@@ -115,7 +115,7 @@ class _Rejoined:
         self._rest = rest
 
     def read(self, size: int, /) -> bytes:
-        """Returns up to `size` bytes."""
+        """Return up to `size` bytes."""
         if self._first:
             found, self._first = self._first[:size], self._first[size:]
             return found

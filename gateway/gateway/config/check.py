@@ -21,7 +21,7 @@ SECRET_SETTINGS = {"master_key": "LITELLM_MASTER_KEY", "database_url": "DATABASE
 
 
 def check_document(document: ConfigDocument) -> list[Problem]:
-    """Returns everything that is wrong with the file, in the order of its sections."""
+    """Return everything that is wrong with the file, in the order of its sections."""
     problems = [
         *_unknown(document, (), known_keys.TOP_LEVEL),
         *_check_sections(document),
@@ -34,19 +34,19 @@ def check_document(document: ConfigDocument) -> list[Problem]:
 
 
 def aliases(document: ConfigDocument) -> list[str]:
-    """Returns every name a request may give as its model, in the order of the file."""
+    """Return every name a request may give as its model, in the order of the file."""
     names = [deployment["model_name"] for deployment in document.data["model_list"]]
     names.extend(section(document, "router_settings").get("model_group_alias") or {})
     return list(dict.fromkeys(names))
 
 
 def section(document: ConfigDocument, name: str) -> dict[str, Any]:
-    """Returns one section of the file; an empty one when it is missing or has no content."""
+    """Return one section of the file; an empty one when it is missing or has no content."""
     return document.data.get(name) or {}
 
 
 def chains_of(document: ConfigDocument, setting: str) -> list[Chain]:
-    """Returns the fallback chains that router_settings holds under `setting`."""
+    """Return the fallback chains that router_settings holds under `setting`."""
     return [
         Chain(alias, tuple(targets), document.where("router_settings", setting, index, alias))
         for index, entry in enumerate(section(document, "router_settings").get(setting) or [])

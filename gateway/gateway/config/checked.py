@@ -21,7 +21,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def checked_config(variables: Mapping[str, str]) -> tuple[Settings, EffectiveConfig]:
-    """Returns the settings and the effective configuration.
+    """Return the settings and the effective configuration.
 
     Raises:
         ConfigurationError: names everything that is wrong with either.
@@ -40,7 +40,7 @@ def checked_config(variables: Mapping[str, str]) -> tuple[Settings, EffectiveCon
 def _judged(
     settings: Settings, variables: Mapping[str, str]
 ) -> tuple[EffectiveConfig | None, list[Problem]]:
-    """Returns the effective configuration, if there can be one, and all that is wrong."""
+    """Return the effective configuration, if there can be one, and all that is wrong."""
     problems = [
         *_key_problems(settings),
         *database_problems(settings),
@@ -53,7 +53,7 @@ def _judged(
 
 
 def _other_problems(known: Sequence[Problem], variables: Mapping[str, str]) -> list[Problem]:
-    """Returns what else is wrong, judged as if the variables that cannot be read were unset."""
+    """Return what else is wrong, judged as if the variables that cannot be read were unset."""
     names = {problem.where.removesuffix("_FILE") for problem in known}
     rest = {
         name: value for name, value in variables.items() if name.removesuffix("_FILE") not in names

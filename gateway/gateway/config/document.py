@@ -29,7 +29,7 @@ class ConfigDocument:
         self._root = root
 
     def where(self, *keys: Key) -> str:
-        """Returns file:line of the value at `keys`, or of the nearest parent that exists."""
+        """Return file:line of the value at `keys`, or of the nearest parent that exists."""
         node, line = self._root, self._root.start_mark.line
         for key in keys:
             child = _child(node, key)
@@ -40,7 +40,7 @@ class ConfigDocument:
 
 
 def read_config(path: Path) -> ConfigDocument:
-    """Returns the file's content.
+    """Return the file's content.
 
     Raises:
         ConfigurationError: there is no such file, it is a directory, or it is no YAML mapping.
@@ -65,7 +65,7 @@ def read_config(path: Path) -> ConfigDocument:
 
 
 def parse_config(path: Path, text: str) -> ConfigDocument:
-    """Returns `text` as a document that calls itself `path`.
+    """Return `text` as a document that calls itself `path`.
 
     Raises:
         ConfigurationError: it is no YAML mapping, or names a key twice.

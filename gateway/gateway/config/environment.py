@@ -22,7 +22,7 @@ class Environment:
         self._variables = variables
 
     def get(self, name: str) -> str | None:
-        """Returns the value of `name`, or of the file that `name`_FILE names; None if unset.
+        """Return the value of `name`, or of the file that `name`_FILE names; None if unset.
 
         Raises:
             ConfigurationError: the file cannot be read, or both are set and differ.
@@ -42,7 +42,7 @@ class Environment:
         return direct if direct is not None else from_file
 
     def source(self, name: str) -> str | None:
-        """Returns which variable gives `name` its value: `name`, `name`_FILE or None."""
+        """Return which variable gives `name` its value: `name`, `name`_FILE or None."""
         if self.get(name) is None:
             return None
         return name if self._variables.get(name) else f"{name}_FILE"

@@ -25,7 +25,7 @@ class Chain:
 
 
 def unknown_aliases(chains: Sequence[Chain], known: Collection[str]) -> Iterator[Problem]:
-    """Yields a problem for each alias that no deployment has."""
+    """Yield a problem for each alias that no deployment has."""
     for chain in chains:
         for name in (chain.alias, *chain.targets):
             if name != EVERY_ALIAS and not _is_known(name, known):
@@ -37,7 +37,7 @@ def unknown_aliases(chains: Sequence[Chain], known: Collection[str]) -> Iterator
 
 
 def cycles(chains: Sequence[Chain]) -> Iterator[Problem]:
-    """Yields a problem for each chain that comes back to its own start."""
+    """Yield a problem for each chain that comes back to its own start."""
     following = {chain.alias: chain.targets for chain in chains}
     for chain in chains:
         path = _path_back(chain.alias, following)
@@ -52,7 +52,7 @@ def cycles(chains: Sequence[Chain]) -> Iterator[Problem]:
 def without_left_out(
     chains: Sequence[Chain], left_out: Mapping[str, str]
 ) -> tuple[list[Chain], list[str]]:
-    """Returns the chains without aliases that are left out, and one line for each change.
+    """Return the chains without aliases that are left out, and one line for each change.
 
     Args:
         chains: the chains as written.
@@ -81,7 +81,7 @@ def _is_known(name: str, known: Collection[str]) -> bool:
 
 
 def _path_back(start: str, following: Mapping[str, tuple[str, ...]]) -> list[str] | None:
-    """Returns a path from `start` back to itself, searched depth first, or None."""
+    """Return a path from `start` back to itself, searched depth first, or None."""
     visited: set[str] = set()
 
     def search(alias: str, path: list[str]) -> list[str] | None:

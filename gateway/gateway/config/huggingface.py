@@ -18,7 +18,7 @@ _PARTS_WITH_PROVIDER = 3
 
 
 def as_openai(deployment: dict[str, Any]) -> dict[str, Any]:
-    """Returns a chat deployment of `huggingface/` as one of `openai/`, any other as it is.
+    """Return a chat deployment of `huggingface/` as one of `openai/`, any other as it is.
 
     The model and base URL may be written as LiteLLM takes them: PROVIDER/ORGANISATION/MODEL, and
     a dedicated endpoint with or without /v1.

@@ -21,7 +21,7 @@ PLACEHOLDERS = (
 
 
 def weakness(key: str) -> str | None:
-    """Returns why `key` must not be used as an API key, or None when it may.
+    """Return why `key` must not be used as an API key, or None when it may.
 
     LiteLLM itself refuses only an empty key and sk-1234.
     """

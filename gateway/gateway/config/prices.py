@@ -26,7 +26,7 @@ TOKENS = 1_000_000
 
 @functools.cache
 def price_list() -> Mapping[str, Mapping[str, Any]]:
-    """Returns LiteLLM's own list, without importing LiteLLM.
+    """Return LiteLLM's own list, without importing LiteLLM.
 
     The same file that it reads itself, see NO_CALLS_HOME in proxy/configuration.py.
     """
@@ -40,7 +40,7 @@ def price_list() -> Mapping[str, Mapping[str, Any]]:
 
 
 def is_priced(deployment: Mapping[str, Any]) -> bool:
-    """Returns whether LiteLLM will know what an answer of this deployment costs.
+    """Return whether LiteLLM will know what an answer of this deployment costs.
 
     A model that holds a * is known when it is asked for, and not before.
     """
@@ -53,7 +53,7 @@ def is_priced(deployment: Mapping[str, Any]) -> bool:
 
 
 def listed(model: str) -> Mapping[str, Any]:
-    """Returns what LiteLLM's list says of a model, with or without its provider; {} for nothing."""
+    """Return what LiteLLM's list says of a model, with or without its provider; {} for nothing."""
     provider, slash, name = model.partition("/")
     if model in price_list():
         return price_list()[model]
@@ -63,7 +63,7 @@ def listed(model: str) -> Mapping[str, Any]:
 
 
 def per_token(text: str) -> tuple[float, float]:
-    """Returns the prices of a token of input and of output, in USD.
+    """Return the prices of a token of input and of output, in USD.
 
     Args:
         text: USD for a million tokens: one number for both, or two with a comma between them.
@@ -78,7 +78,7 @@ def per_token(text: str) -> tuple[float, float]:
 
 
 def price_settings(variable: str, value: str) -> dict[str, float]:
-    """Returns the price in a variable as LiteLLM's settings of a deployment.
+    """Return the price in a variable as LiteLLM's settings of a deployment.
 
     Raises:
         ConfigurationError: it is no price; names the variable.
@@ -92,7 +92,7 @@ def price_settings(variable: str, value: str) -> dict[str, float]:
 
 
 def unpriced(where: str, model: str, provider: str | None) -> Problem:
-    """Returns what is wrong with a model without a price, and each way to mend it.
+    """Return what is wrong with a model without a price, and each way to mend it.
 
     Args:
         where: the deployment's file and line.

@@ -25,7 +25,7 @@ class Provider:
     base: str | None = None
 
     def model_id(self, given: str | None) -> str:
-        """Returns LiteLLM's id for what a person wrote, with or without a prefix."""
+        """Return LiteLLM's id for what a person wrote, with or without a prefix."""
         model = given or self.model
         # `ollama/` is LiteLLM's older way: /api/generate with a chat template of its own.
         if self.prefix == "ollama_chat" and model.startswith("ollama/"):
@@ -46,7 +46,7 @@ BASE_VARIABLES = {f"{provider.name}_API_BASE": provider for provider in PROVIDER
 
 
 def referenced(value: object) -> str | None:
-    """Returns the variable that a config value names, or None when it is a plain value."""
+    """Return the variable that a config value names, or None when it is a plain value."""
     if isinstance(value, str) and value.startswith(REFERENCE):
         return value.removeprefix(REFERENCE)
     return None

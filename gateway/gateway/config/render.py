@@ -71,7 +71,7 @@ class EffectiveConfig:
 def render(
     document: ConfigDocument, settings: Settings, variables: Mapping[str, str]
 ) -> EffectiveConfig:
-    """Returns the effective configuration.
+    """Return the effective configuration.
 
     Raises:
         ConfigurationError: names everything that is wrong, by file:line or variable.
@@ -180,7 +180,7 @@ class _Renderer:
         return provider.model_id(value) if provider else value or variable
 
     def _price(self, variable: str) -> dict[str, float]:
-        """Returns the price that a variable gives to a provider's model, as LiteLLM's settings."""
+        """Return the price that a variable gives to a provider's model, as LiteLLM's settings."""
         value = self._lookup(variable)
         if value is None:
             return {}
@@ -237,7 +237,7 @@ class _Renderer:
             router[setting] = [{chain.alias: list(chain.targets)} for chain in kept]
 
     def _chains_by_variable(self) -> list[Chain]:
-        """Returns what EXTRACTION_FALLBACKS and EXPLANATION_FALLBACKS say instead of the file."""
+        """Return what EXTRACTION_FALLBACKS and EXPLANATION_FALLBACKS say instead of the file."""
         given = (
             (alias, name, getattr(self.settings, name)) for alias, name in CHAIN_VARIABLES.items()
         )

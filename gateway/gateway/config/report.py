@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def summary(settings: Settings, effective: EffectiveConfig) -> str:
-    """Returns the models, fallbacks, routing and database that a start would have."""
+    """Return the models, fallbacks, routing and database that a start would have."""
     router = effective.config["router_settings"]
     models = build_models(effective, settings)
     url = database_url(settings)

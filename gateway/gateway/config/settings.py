@@ -137,7 +137,7 @@ class Settings:
 
 
 def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
-    """Returns the settings that the environment describes.
+    """Return the settings that the environment describes.
 
     Raises:
         ConfigurationError: names every variable that is wrong.

@@ -12,7 +12,7 @@ from gateway.doctor.parse import read_facts
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit code: 0 nothing wrong, 1 with findings."""
+    """Return the exit code: 0 nothing wrong, 1 with findings."""
     parser = argparse.ArgumentParser(prog="gateway doctor", description=__doc__)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="findings as a JSON object")

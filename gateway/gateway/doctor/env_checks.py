@@ -195,7 +195,7 @@ def _in_lines(numbers: list[int]) -> str:
 
 
 def _where(url: str) -> str:
-    """Returns scheme, host and name of a database, without user and password."""
+    """Return scheme, host and name of a database, without user and password."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""

@@ -27,12 +27,12 @@ class Line:
 
 
 def line_ends(file: EnvFile) -> Iterator[tuple[int, str]]:
-    """Yields number and text of each line whose end is no part of a quoted value."""
+    """Yield number and text of each line whose end is no part of a quoted value."""
     return ((number, text) for number, text, _, inside in _walk(file) if not inside)
 
 
 def assignments(file: EnvFile) -> list[Line]:
-    """Returns the assignments of a file, in its order; of a value of several lines the first."""
+    """Return the assignments of a file, in its order; of a value of several lines the first."""
     found = []
     for number, text, inside, _ in _walk(file):
         match = None if inside else ASSIGNMENT.match(text.rstrip("\r"))
@@ -43,7 +43,7 @@ def assignments(file: EnvFile) -> list[Line]:
 
 
 def unclosed(file: EnvFile) -> int | None:
-    """Returns the line on which a quote is opened that nothing closes."""
+    """Return the line on which a quote is opened that nothing closes."""
     opened = None
     for number, _, before, after in _walk(file):
         opened = None if not after else opened if before else number
@@ -51,12 +51,12 @@ def unclosed(file: EnvFile) -> int | None:
 
 
 def values(files: tuple[EnvFile, ...]) -> dict[str, str]:
-    """Returns what the files set; the last one wins, as with compose."""
+    """Return what the files set; the last one wins, as with compose."""
     return {line.name: line.value for file in files for line in assignments(file)}
 
 
 def _walk(file: EnvFile) -> Iterator[tuple[int, str, bool, bool]]:
-    """Yields number and text of each line, and whether a quote is open at its start and its end."""
+    """Yield number and text of each line, and whether a quote is open at its start and its end."""
     quote = ""
     for number, text in enumerate(file.text.removeprefix("\ufeff").split("\n"), start=1):
         before, quote = quote, _quote_after(text, quote)
@@ -64,7 +64,7 @@ def _walk(file: EnvFile) -> Iterator[tuple[int, str, bool, bool]]:
 
 
 def _quote_after(text: str, quote: str) -> str:
-    """Returns the quote that is open at the end of a line; empty when none is."""
+    """Return the quote that is open at the end of a line; empty when none is."""
     if quote:
         return "" if quote in text else quote
     match = ASSIGNMENT.match(text.rstrip("\r"))

@@ -20,5 +20,5 @@ CHECKS: tuple[Check, ...] = (
 
 
 def examine(facts: Facts) -> list[tuple[str, Finding]]:
-    """Returns what is wrong: the name of the check, and its finding."""
+    """Return what is wrong: the name of the check, and its finding."""
     return [(check.__name__, finding) for check in CHECKS for finding in check(facts)]

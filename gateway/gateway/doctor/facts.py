@@ -67,17 +67,17 @@ class Facts:
     observed: Observed = field(default_factory=Observed)
 
     def container(self, service: str) -> Container | None:
-        """Returns a service's container; of several a running one; None without any."""
+        """Return a service's container; of several a running one; None without any."""
         found = [each for each in self.containers if each.service == service]
         return next((each for each in found if each.runs), found[0] if found else None)
 
     def runs(self, service: str) -> bool:
-        """Returns whether a container of the service is up."""
+        """Return whether a container of the service is up."""
         container = self.container(service)
         return container is not None and container.runs
 
     def setting(self, service: str, variable: str) -> str:
-        """Returns a variable as compose would set it now, else as the container has it."""
+        """Return a variable as compose would set it now, else as the container has it."""
         known = self.services.get(service) or self.container(service)
         return known.environment.get(variable, "") if known else ""
 

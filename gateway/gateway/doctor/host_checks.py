@@ -231,7 +231,7 @@ def _excepted(variables: Mapping[str, str]) -> list[str]:
 
 
 def _not_excepted(variables: Mapping[str, str], wanted: tuple[str, ...]) -> list[str]:
-    """Returns which hosts would be asked through the proxy; none without one."""
+    """Return which hosts would be asked through the proxy; none without one."""
     excepted = _excepted(variables)
     if not _proxy_of(variables) or "*" in excepted:
         return []

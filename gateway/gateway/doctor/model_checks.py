@@ -140,7 +140,7 @@ def _is_used(facts: Facts) -> bool:
 
 
 def _askers(facts: Facts) -> str:
-    """Returns the aliases in use that Ollama answers, with commas between."""
+    """Return the aliases in use that Ollama answers, with commas between."""
     local = {d.alias for d in facts.observed.deployments if d.provider.startswith("ollama")}
     return ", ".join(sorted(local & set(facts.asked.values())))
 
@@ -158,7 +158,7 @@ def _find(model: str, sizes: object) -> int | None:
 
 
 def _nearest(model: str, facts: Facts) -> str | None:
-    """Returns the model at hand, or else of the library, whose name is most like `model`."""
+    """Return the model at hand, or else of the library, whose name is most like `model`."""
     at_hand = [name for each in facts.observed.ollamas for name in each.models]
     at_hand += list(facts.weights)
     name, _, tag = model.partition(":")
@@ -171,7 +171,7 @@ def _nearest(model: str, facts: Facts) -> str | None:
 
 
 def _need(facts: Facts) -> int | None:
-    """Returns the bytes that the model takes in memory; None when nobody knows its size."""
+    """Return the bytes that the model takes in memory; None when nobody knows its size."""
     seen = _seen(facts, facts.ollama_base)
     size = _find(facts.model, dict(seen.models) if seen else {})
     size = size or _find(facts.model, dict(facts.weights))

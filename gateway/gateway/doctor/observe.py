@@ -42,7 +42,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 def observe(facts: Facts, environment: Mapping[str, str] = os.environ) -> Observed:
-    """Returns what was seen; takes at most some 30 s, and 3 s as a rule."""
+    """Return what was seen; this takes 3 s as a rule, and at most 30."""
     given = {name: environment.get(name) or environment.get(name.lower()) for name in PROXIES}
     proxies = {name: value for name, value in given.items() if value}
     service = facts.services.get("gateway")
@@ -64,7 +64,7 @@ def observe(facts: Facts, environment: Mapping[str, str] = os.environ) -> Observ
 
 
 def _variables(facts: Facts, started: Mapping[str, str]) -> dict[str, str]:
-    """Returns the gateway's environment, without what only its own container can read."""
+    """Return the gateway's environment, without what only its own container can read."""
     kept = {k: v for k, v in started.items() if k != "DB_HOST" and not k.endswith("_FILE")}
     return kept | {"OLLAMA_MODEL": facts.model}
 
@@ -155,7 +155,7 @@ def _fallbacks(router: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 async def _observe_ollama(
     base: str, model: str, client: httpx.AsyncClient
 ) -> tuple[OllamaSeen, str | None]:
-    """Returns what an Ollama shows, and why its speed could not be measured.
+    """Return what an Ollama shows, and why its speed could not be measured.
 
     https://github.com/ollama/ollama/blob/main/docs/api.md
     """
@@ -176,7 +176,7 @@ async def _observe_ollama(
 
 
 async def _speed(base: str, model: str, client: httpx.AsyncClient) -> float | None:
-    """Returns the tokens a second that a loaded model makes now; None when it does not answer."""
+    """Return the tokens a second that a loaded model makes now; None when it does not answer."""
     body = {
         "model": model,
         "prompt": "Der Hund schläft im Garten, weil",
@@ -192,7 +192,7 @@ async def _speed(base: str, model: str, client: httpx.AsyncClient) -> float | No
 
 
 def _paid_base(deployments: Sequence[Deployment], entries: list[dict[str, Any]]) -> str | None:
-    """Returns a provider that is asked anyway, whose answers have a date."""
+    """Return a provider that is asked anyway, whose answers have a date."""
     for deployment, entry in zip(deployments, entries, strict=True):
         has_key = referenced(entry["litellm_params"].get("api_key")) is not None
         if has_key and deployment.base and deployment.base.startswith("https://"):
@@ -201,7 +201,7 @@ def _paid_base(deployments: Sequence[Deployment], entries: list[dict[str, Any]])
 
 
 async def _clock_offset(base: str | None, client: httpx.AsyncClient) -> float | None:
-    """Returns the seconds that this clock is ahead of the date in an answer's header."""
+    """Return the seconds that this clock is ahead of the date in an answer's header."""
     if base is None:
         return None
     try:

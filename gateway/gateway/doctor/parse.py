@@ -31,7 +31,7 @@ WARNING = re.compile(r'level=warning msg="(?P<text>.*)"')
 
 
 def read_facts(stream: bytes) -> Facts:
-    """Returns what the records say; what is missing in them is missing in the facts."""
+    """Return what the records say; what is missing in them is missing in the facts."""
     records = _Records(stream)
     services = _services(records.json("compose_config"))
     complaint = records.text("compose_stderr")
@@ -73,7 +73,7 @@ class _Records:
         return self.raw(name).strip()
 
     def named(self, kind: str) -> dict[str, str]:
-        """Returns the records `kind:NAME`, by NAME."""
+        """Return the records `kind:NAME`, by NAME."""
         start = f"{kind}:"
         found = self._content.items()
         return {k.removeprefix(start): v.strip() for k, v in found if k.startswith(start)}
@@ -101,13 +101,13 @@ def _port(records: _Records, variable: str) -> Port:
 
 
 def _listeners(text: str) -> tuple[Listener, ...]:
-    """Returns the listeners of lines ADDRESS tab WHO; the address may be /proc/net/tcp's."""
+    """Return the listeners of lines ADDRESS tab WHO; the address may be /proc/net/tcp's."""
     rows = (line.partition("\t") for line in text.splitlines() if line.strip())
     return tuple(Listener(_address(address), who.strip()) for address, _, who in rows)
 
 
 def _address(written: str) -> str:
-    """Returns an address as people write it; the kernel's hex is in groups of 4 bytes, reversed."""
+    """Return an address as people write it; the kernel's hex is in groups of 4 bytes, reversed."""
     if not re.fullmatch(r"[0-9A-F]{8}|[0-9A-F]{32}", written):
         return written
     groups = [written[at : at + 8] for at in range(0, len(written), 8)]
@@ -117,7 +117,7 @@ def _address(written: str) -> str:
 
 
 def _disk(what: str, text: str) -> Disk | None:
-    """Returns the last line of `df -Pk`: device, KiB, used, available, share, mount."""
+    """Return the last line of `df -Pk`: device, KiB, used, available, share, mount."""
     match = re.search(r"\s(\d+)\s+\d+\s+(\d+)\s+\d+%\s+(\S.*)$", text)
     return Disk(what, match[3], int(match[1]) * KIB, int(match[2]) * KIB) if match else None
 
@@ -138,7 +138,7 @@ def _engine(records: _Records) -> Engine:
 
 
 def _timestamp(text: str) -> float | None:
-    """Returns the seconds of an RFC 3339 time; docker's has nanoseconds."""
+    """Return the seconds of an RFC 3339 time; docker's has nanoseconds."""
     match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", text)
     if not match:
         return None
@@ -205,7 +205,7 @@ def _deployment(row: dict[str, Any]) -> DeploymentSeen:
 
 
 def _weights(text: str) -> dict[str, int]:
-    """Returns the sizes of lines SIZE tab NAME@TAG.gguf, by the model's name."""
+    """Return the sizes of lines SIZE tab NAME@TAG.gguf, by the model's name."""
     rows = (line.partition("\t") for line in text.splitlines())
     names = ((name.removesuffix(".gguf"), size) for size, _, name in rows if size.isdigit())
     return {
@@ -215,7 +215,7 @@ def _weights(text: str) -> dict[str, int]:
 
 
 def _version_line(text: str, number: int) -> str | None:
-    """Returns the version in a line of: what the image has, what made the volume."""
+    """Return the version in a line of: what the image has, what made the volume."""
     found = text.splitlines()
     match = re.search(r"\d+(\.\d+)?", found[number]) if number < len(found) else None
     return match[0] if match else None

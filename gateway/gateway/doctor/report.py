@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def as_text(found: Found, not_checked: Sequence[str], checks: int) -> str:
-    """Returns the findings, each with its evidence and its fix, and what was not checked."""
+    """Return the findings, each with its evidence and its fix, and what was not checked."""
     blocks = [
         f"{number}. {finding.what}\n   seen: {_indented(finding.evidence)}\n"
         f"   fix:  {_indented(finding.fix)}"
@@ -28,14 +28,14 @@ def as_text(found: Found, not_checked: Sequence[str], checks: int) -> str:
 
 
 def as_json(found: Found, not_checked: Sequence[str]) -> str:
-    """Returns an object: `findings`, each with its check's name, and `not_checked`."""
+    """Return an object: `findings`, each with its check's name, and `not_checked`."""
     findings = [{"check": check, **asdict(finding)} for check, finding in found]
     document = {"findings": findings, "not_checked": list(not_checked)}
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def repairs(found: Found) -> str:
-    """Returns a line for each repair: action, target, line numbers, question; tabs between."""
+    """Return a line for each repair: action, target, line numbers, question; tabs between."""
     wanted = dict.fromkeys(finding.repair for _, finding in found if finding.repair)
     return "".join(
         f"{each.action}\t{each.target}\t{','.join(map(str, each.lines)) or '-'}\t{each.question}\n"

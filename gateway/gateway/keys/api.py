@@ -86,11 +86,11 @@ class KeyApi:
         self._client = client
 
     def models(self) -> list[str]:
-        """Returns the aliases that a request may name."""
+        """Return the aliases that a request may name."""
         return [str(model["id"]) for model in self._get("/v1/models")["data"]]
 
     def all_keys(self) -> list[Key]:
-        """Returns every key, in the order of their names."""
+        """Return every key, in the order of their names."""
         found: list[Key] = []
         page, pages = 1, 1
         while page <= pages:
@@ -105,7 +105,7 @@ class KeyApi:
         )
 
     def create(self, request: dict[str, Any]) -> tuple[Key, str]:
-        """Makes a key; returns it with its secret.
+        """Make a key; return it with its secret.
 
         Raises:
             ConfigurationError: the name is taken.
@@ -119,19 +119,19 @@ class KeyApi:
         return self._generate(request)
 
     def set_blocked(self, name: str, *, blocked: bool) -> Key:
-        """Refuses the key's requests from now on, or takes them again; returns it as it was."""
+        """Refuse the key's requests from now on, or take them again; return it as it was."""
         key = self._find(name)
         self._post("/key/block" if blocked else "/key/unblock", {"key": key.token})
         return key
 
     def delete(self, name: str) -> Key:
-        """Removes the key for good; returns it as it was."""
+        """Remove the key for good; return it as it was."""
         key = self._find(name, own=True)
         self._post("/key/delete", {"keys": [key.token]})
         return key
 
     def rotate(self, name: str) -> tuple[Key, str]:
-        """Puts a key with the same limits, spend and end in the place of an old one.
+        """Put a key with the same limits, spend and end in the place of an old one.
 
         The old one is refused afterwards. Requests that it has under way, and costs that LiteLLM
         has not written yet, stay with the old one and do not count against the new one's budget.
@@ -160,7 +160,7 @@ class KeyApi:
         return Key(new.token, name, new.fields), secret
 
     def _find(self, name: str, *, own: bool = False) -> Key:
-        """Returns the key of that name; with `own`, one that is not the stack's."""
+        """Return the key of that name; with `own`, one that is not the stack's."""
         if own and name == ALIAS:
             raise ConfigurationError(
                 [
@@ -214,7 +214,7 @@ class KeyApi:
 
 
 def key_api(settings: Settings) -> KeyApi:
-    """Returns the keys of the gateway that runs beside this command.
+    """Return the keys of the gateway that runs beside this command.
 
     Raises:
         ConfigurationError: the master key is not set.
@@ -239,14 +239,14 @@ def _key(fields: dict[str, Any]) -> Key:
 
 
 def _come_again(response: httpx.Response) -> float | None:
-    """Returns the seconds after which to ask again, while LiteLLM's proxy starts; None if not."""
+    """Return the seconds after which to ask again, while LiteLLM's proxy starts; None if not."""
     wanted = response.headers.get("retry-after", "")
     is_starting = response.status_code == httpx.codes.SERVICE_UNAVAILABLE
     return float(wanted) if is_starting and wanted.isdigit() else None
 
 
 def _said(response: httpx.Response) -> str:
-    """Returns LiteLLM's words in one line."""
+    """Return LiteLLM's words in one line."""
     try:
         words: Sequence[str] = str(response.json()["error"]["message"]).split()
     except (ValueError, KeyError, TypeError):

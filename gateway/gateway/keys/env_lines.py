@@ -22,11 +22,11 @@ class Access:
     is_master: bool
 
     def as_json(self) -> str:
-        """Returns it for programs."""
+        """Return it for programs."""
         return json.dumps({"base_url": self.base_url, "api_key": self.api_key}, indent=2)
 
     def as_shell(self) -> str:
-        """Returns lines that a shell can evaluate; what follows from them stands in comments."""
+        """Return lines that a shell can evaluate; what follows from them stands in comments."""
         root = self.base_url.removesuffix("/v1")
         whose = "the master key: no budget limits it" if self.is_master else "the backend's key"
         return "\n".join(
@@ -40,7 +40,7 @@ class Access:
 
 
 def access(settings: Settings, *, master: bool, base_url: str | None) -> Access:
-    """Returns how to reach the API.
+    """Return how to reach the API.
 
     Raises:
         ConfigurationError: the key asked for is not set.
@@ -55,6 +55,6 @@ def access(settings: Settings, *, master: bool, base_url: str | None) -> Access:
 
 
 def api_url(settings: Settings, base_url: str | None) -> str:
-    """Returns what OpenAI's clients call the base URL, from the one given or the settings'."""
+    """Return what OpenAI's clients call the base URL, from the one given or the settings'."""
     root = base_url or settings.gateway_public_url or f"http://localhost:{settings.port}"
     return f"{root.rstrip('/').removesuffix('/v1')}/v1"

@@ -42,7 +42,7 @@ class KeyRequest:
 
 
 def generate_body(request: KeyRequest, known_models: Iterable[str]) -> dict[str, Any]:
-    """Returns the body of LiteLLM's POST /key/generate.
+    """Return the body of LiteLLM's POST /key/generate.
 
     Raises:
         ConfigurationError: names every option that is wrong.
@@ -73,7 +73,7 @@ def generate_body(request: KeyRequest, known_models: Iterable[str]) -> dict[str,
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Returns what to do about a name that does not exist: the one most like it, or all of them."""
+    """Return what to do about a name that does not exist: the one most like it, or all of them."""
     known = sorted(names)
     close = difflib.get_close_matches(name, known, n=1)
     if close:

@@ -20,7 +20,7 @@ TEXT_COLUMNS = ("name", "state", "models", "resets", "expires")
 
 
 def plain(key: Key) -> dict[str, Any]:
-    """Returns what may be shown of a key, which is not its secret."""
+    """Return what may be shown of a key, which is not its secret."""
     fields = key.fields
     return {
         "name": key.name,
@@ -38,12 +38,12 @@ def plain(key: Key) -> dict[str, Any]:
 
 
 def list_as_json(keys: Sequence[Key]) -> str:
-    """Returns all keys for programs."""
+    """Return all keys for programs."""
     return json.dumps([plain(key) for key in keys], indent=2)
 
 
 def print_list(keys: Sequence[Key]) -> None:
-    """Prints a line for each key."""
+    """Print a line for each key."""
     if not keys:
         typer.echo("there is no key yet: ./run key create NAME --budget 5")
         return
@@ -51,12 +51,12 @@ def print_list(keys: Sequence[Key]) -> None:
 
 
 def secret_as_json(key: Key, secret: str, url: str) -> str:
-    """Returns a new key for programs."""
+    """Return a new key for programs."""
     return json.dumps({**plain(key), "base_url": url, "api_key": secret}, indent=2)
 
 
 def secret_as_lines(key: Key, secret: str, url: str) -> str:
-    """Returns lines that a shell can evaluate; what to know about the secret in a comment."""
+    """Return lines that a shell can evaluate; what to know about the secret in a comment."""
     return "\n".join(
         [
             f"export OPENAI_BASE_URL={shlex.quote(url)}",
@@ -86,5 +86,5 @@ def _or(value: object, otherwise: str, form: str = "{}") -> str:
 
 
 def _when(moment: str | None) -> str:
-    """Returns a time of LiteLLM's to the minute, in UTC as it is."""
+    """Return a time of LiteLLM's to the minute, in UTC as it is."""
     return moment[:16].replace("T", " ") if moment else "never"

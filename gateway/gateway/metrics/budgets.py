@@ -64,7 +64,7 @@ class KeyBudgets:
         self._known: list[KeyBudget] = []
 
     def __call__(self) -> list[KeyBudget]:
-        """Returns the keys; while the database does not answer, as they were seen last."""
+        """Return the keys; while the database does not answer, as they were seen last."""
         if self._clock() - self._asked_at > FRESH_SECONDS:
             self._asked_at = self._clock()
             try:

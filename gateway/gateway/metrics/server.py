@@ -78,7 +78,7 @@ class MetricsServer:
         return stop
 
     def registry(self, loop: asyncio.AbstractEventLoop) -> CollectorRegistry:
-        """Returns everything: the state first, which makes the counters' series exist."""
+        """Return everything: the state first, which makes the counters' series exist."""
         sources = Sources(
             self._health,
             loop,

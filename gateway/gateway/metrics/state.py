@@ -61,7 +61,7 @@ class StateCollector(Collector):
         self._sources = sources
 
     def describe(self) -> Iterable[Metric]:
-        """Returns nothing: to read is not free, and the registry would do so at once."""
+        """Return nothing: to read is not free, and the registry would do so at once."""
         return ()
 
     def collect(self) -> Iterator[Metric]:

@@ -36,7 +36,7 @@ class CanaryResult:
 
 
 def announcement(rows: Sequence[ListedDeployment]) -> list[str]:
-    """Returns what will be called, and at most what that costs."""
+    """Return what will be called, and at most what that costs."""
     called = [row for row in rows if row.deployment is not None]
     lines = [f"one call of one token to each of {len(called)} deployments, at most:"]
     lines += [f"  {row.alias} ({row.model}): {_cost_text(row)}" for row in called]
@@ -45,14 +45,14 @@ def announcement(rows: Sequence[ListedDeployment]) -> list[str]:
 
 
 def most(row: ListedDeployment) -> float | None:
-    """Returns what one call costs at most, in USD; None when its price is not known."""
+    """Return what one call costs at most, in USD; None when its price is not known."""
     if row.price_in is None or row.price_out is None:
         return None
     return (PROMPT_TOKENS * row.price_in + row.price_out) / MILLION
 
 
 def probe(rows: Sequence[ListedDeployment], gateway: httpx.Client) -> Iterator[CanaryResult]:
-    """Makes the calls, one after the other, and yields what came of each."""
+    """Make the calls, one after the other, and yield what came of each."""
     for row in rows:
         if row.deployment is not None:
             started = time.monotonic()
@@ -61,7 +61,7 @@ def probe(rows: Sequence[ListedDeployment], gateway: httpx.Client) -> Iterator[C
 
 
 def _call(deployment: str, gateway: httpx.Client) -> str | None:
-    """Asks one deployment by its id, so that no fallback answers; returns what went wrong."""
+    """Ask one deployment by its id, so that no fallback answers; return what went wrong."""
     body = {
         "model": deployment,
         "messages": [{"role": "user", "content": QUESTION}],

@@ -22,12 +22,12 @@ NUMBERS = frozenset({"USD/1M in", "out", "context"})
 
 
 def as_json(rows: Sequence[ListedDeployment]) -> str:
-    """Returns the rows for programs; prices in USD for a million tokens."""
+    """Return the rows for programs; prices in USD for a million tokens."""
     return json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False)
 
 
 def print_rows(rows: Sequence[ListedDeployment]) -> None:
-    """Prints the table, and below it what a person has to know."""
+    """Print the table, and below it what a person has to know."""
     print_table(
         COLUMNS, [_cells(row) for row in rows], left=[c for c in COLUMNS if c not in NUMBERS]
     )

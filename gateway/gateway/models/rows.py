@@ -83,7 +83,7 @@ class ListedDeployment:
 def load_rows(
     settings: Settings, effective: EffectiveConfig, gateway: httpx.Client, *, check: bool
 ) -> list[ListedDeployment]:
-    """Returns the rows: those that run, in the configuration's order, then those left out.
+    """Return the rows: those that run, in the configuration's order, then those left out.
 
     Args:
         settings: of the gateway.

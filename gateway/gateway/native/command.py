@@ -44,7 +44,7 @@ class NativeStart:
     folders: Folders = field(default_factory=Folders)
 
     def run(self) -> int:
-        """Runs until the gateway ends; returns its exit code.
+        """Run until the gateway ends; return its exit code.
 
         Raises:
             ConfigurationError: something is set wrong, or the port is taken.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """Returns the variables of a .env file; none when there is no file.
+    """Return the variables of a .env file; none when there is no file.
 
     Quotes, comments, CRLF, a byte order mark and ${NAME:-default} mean what they mean to compose.
 

@@ -102,7 +102,7 @@ def _ensure_package() -> None:
 
 
 def _ensure_database(server_url: str, socket: str) -> str:
-    """Returns the URL of LiteLLM's own database, made if it is not there."""
+    """Return the URL of LiteLLM's own database, made if it is not there."""
     import psycopg  # noqa: PLC0415 -- only with a database
     from psycopg import sql  # noqa: PLC0415
 

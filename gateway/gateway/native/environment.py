@@ -49,7 +49,7 @@ class Folders:
         return self.data / "secrets"
 
     def make_data(self) -> None:
-        """Makes the folder for what is kept, for this user's eyes only.
+        """Make the folder for what is kept, for this user's eyes only.
 
         Raises:
             ConfigurationError: this user may not.
@@ -65,7 +65,7 @@ class Folders:
 def native_environment(
     shell: Mapping[str, str], folders: Folders, *, host: str | None, port: int | None
 ) -> dict[str, str]:
-    """Returns the gateway's environment: the shell's variables, before those of .env.
+    """Return the gateway's environment: the shell's variables, before those of .env.
 
     HOST and PORT of the shell are not taken: shells and build tools set them for ends of their own.
 
@@ -93,7 +93,7 @@ def native_environment(
 
 
 def ollama_address(ollama_host: str) -> str:
-    """Returns the base URL for Ollama's own variable, OLLAMA_HOST, in any of its forms.
+    """Return the base URL for Ollama's own variable, OLLAMA_HOST, in any of its forms.
 
     https://github.com/ollama/ollama/blob/main/envconfig/config.go (Host)
     """
@@ -106,7 +106,7 @@ def ollama_address(ollama_host: str) -> str:
 
 
 def add_secrets(environment: dict[str, str], folders: Folders) -> None:
-    """Adds the keys that a gateway with a database needs: the user's, or generated once and kept.
+    """Add the keys that a gateway with a database needs: the user's, or generated once and kept.
 
     Raises:
         ConfigurationError: a key given is weak, or would lose data.

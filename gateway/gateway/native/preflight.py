@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 
 
 def require_free_port(settings: Settings) -> None:
-    """Returns when the gateway can listen.
+    """Return when the gateway can listen.
 
     Raises:
         ConfigurationError: something else listens there; names it where that can be seen.
@@ -67,7 +67,7 @@ def check_ollama_models(effective: EffectiveConfig, *, pull: bool) -> None:
 
 
 def ollama_models(effective: EffectiveConfig) -> dict[str, set[str]]:
-    """Returns the Ollama models that are configured, by the address that serves them."""
+    """Return the Ollama models that are configured, by the address that serves them."""
     found: dict[str, set[str]] = {}
     for deployment in effective.config["model_list"]:
         parameters = deployment["litellm_params"]

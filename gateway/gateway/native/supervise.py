@@ -20,7 +20,7 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_gateway(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Runs `gateway ARGUMENTS` to its end and returns its exit code.
+    """Run `gateway ARGUMENTS` to its end and return its exit code.
 
     The first Ctrl-C lets it finish, which takes as long as its open requests; a second one ends it.
     """

@@ -28,7 +28,7 @@ LEGEND_CHARACTERS = 26
 
 
 def svg(spend: Spend) -> str:
-    """Returns the picture; the stacks are by the first of `spend.by` that is not the day."""
+    """Return the picture; the stacks are by the first of `spend.by` that is not the day."""
     stack_by = next((name for name in spend.by if name != "day"), None)
     costs = _costs(spend, stack_by)
     step = _step(max(spend.daily.values(), default=Decimal(0)))
@@ -59,7 +59,7 @@ def svg(spend: Spend) -> str:
 
 
 def _costs(spend: Spend, stack_by: str | None) -> dict[str, dict[str, Decimal]]:
-    """Returns each day's cost by name."""
+    """Return each day's cost by name."""
     shown = {name for name, _ in _names(spend, stack_by)}
     costs = {str(day): defaultdict[str, Decimal](Decimal) for day in spend.period.days()}
     for cell, sums in spend.cells:
@@ -69,7 +69,7 @@ def _costs(spend: Spend, stack_by: str | None) -> dict[str, dict[str, Decimal]]:
 
 
 def _names(spend: Spend, stack_by: str | None) -> list[tuple[str, str]]:
-    """Returns names and colours, the costliest first; what has no colour left is `others`."""
+    """Return names and colours, the costliest first; what has no colour left is `others`."""
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)
     for cell, sums in spend.cells:
         totals[cell[stack_by] if stack_by else "all"] += sums.cost
@@ -79,7 +79,7 @@ def _names(spend: Spend, stack_by: str | None) -> list[tuple[str, str]]:
 
 
 def _step(highest: Decimal) -> Decimal:
-    """Returns the distance of the lines: 1, 2 or 5 times a power of ten, four or five of them."""
+    """Return the distance of the lines: 1, 2 or 5 times a power of ten, four or five of them."""
     if highest == 0:
         return Decimal("0.01")
     power = Decimal(10) ** (highest / 4).adjusted()

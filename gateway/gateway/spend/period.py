@@ -21,14 +21,14 @@ class Period:
         return f"{self.first} to {self.last}"
 
     def days(self) -> list[date]:
-        """Returns every day of it."""
+        """Return every day of it."""
         return [self.first + timedelta(n) for n in range((self.last - self.first).days + 1)]
 
 
 def period(
     today: date, *, days: int | None, first: str | None, last: str | None, month: str | None
 ) -> Period:
-    """Returns the days asked for; by default the last 30, today included.
+    """Return the days asked for; by default the last 30, today included.
 
     Args:
         today: the day it is, in UTC.

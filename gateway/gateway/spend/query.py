@@ -47,7 +47,7 @@ class Sums:
         return Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Sums)))
 
     def marks(self) -> str:
-        """Returns what is special about it, in words; empty for most."""
+        """Return what is special about it, in words; empty for most."""
         marked = ("unpriced", self.unpriced), ("counted", self.usage_counted)
         named = (*marked, ("reconciled", self.reconciled))
         return ", ".join(f"{number:,} {name}" for name, number in named if number)
@@ -88,7 +88,7 @@ class Spend:
 def read_cells(
     connection: Connection, period: Period, master_hashes: Sequence[str]
 ) -> list[tuple[dict[str, str], Sums]]:
-    """Returns the sums of each day, alias, model and key of the period.
+    """Return the sums of each day, alias, model and key of the period.
 
     Args:
         connection: to LiteLLM's database.
@@ -109,7 +109,7 @@ def read_cells(
 def summed(
     cells: Iterable[tuple[dict[str, str], Sums]], period: Period, by: tuple[str, ...]
 ) -> Spend:
-    """Returns the report whose rows are summed by `by`."""
+    """Return the report whose rows are summed by `by`."""
     cells = list(cells)
     groups: defaultdict[tuple[str, ...], Sums] = defaultdict(Sums)
     daily = dict.fromkeys(period.days(), Decimal(0))
@@ -124,6 +124,6 @@ def summed(
 
 
 def dollars(cost: Decimal) -> str:
-    """Returns a cost with all its digits, and never as 1E-7."""
+    """Return a cost with all its digits, and never as 1E-7."""
     text = f"{cost:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -32,7 +32,7 @@ COUNTS = ("requests", "failed", "prompt", "completion", "USD", "marks")
 
 
 def parse_by(given: Sequence[str]) -> tuple[str, ...]:
-    """Returns what to sum by, from --by options that may hold commas.
+    """Return what to sum by, from --by options that may hold commas.
 
     Raises:
         ConfigurationError: one of them is not known.
@@ -46,7 +46,7 @@ def parse_by(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def load(settings: Settings, period: Period, by: tuple[str, ...]) -> Spend:
-    """Returns the report.
+    """Return the report.
 
     Raises:
         ConfigurationError: no database is configured.
@@ -73,12 +73,12 @@ def load(settings: Settings, period: Period, by: tuple[str, ...]) -> Spend:
 
 
 def today() -> datetime:
-    """Returns now, in UTC, by which LiteLLM's days go."""
+    """Return now, in UTC, by which LiteLLM's days go."""
     return datetime.now(timezone.utc)
 
 
 def as_json(spend: Spend) -> str:
-    """Returns the rows and their total; a cost is a string, so that no digit is lost."""
+    """Return the rows and their total; a cost is a string, so that no digit is lost."""
     return json.dumps(
         {
             "from": str(spend.period.first),
@@ -95,7 +95,7 @@ def as_json(spend: Spend) -> str:
 
 
 def as_csv(spend: Spend) -> str:
-    """Returns the rows for a spreadsheet, without a total, which would be summed with them."""
+    """Return the rows for a spreadsheet, without a total, which would be summed with them."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*spend.by, *_plain(Sums())])
@@ -105,7 +105,7 @@ def as_csv(spend: Spend) -> str:
 
 
 def print_table(spend: Spend) -> None:
-    """Prints the rows, their total and the cost of each day as a line of bars."""
+    """Print the rows, their total and the cost of each day as a line of bars."""
     if not spend.rows:
         print(  # noqa: T201 -- a command's answer
             f"no request was recorded in {spend.period}; a request's cost appears within a second"
@@ -126,7 +126,7 @@ def print_table(spend: Spend) -> None:
 
 
 def sparkline(values: Sequence[Decimal]) -> str:
-    """Returns a bar for each value, or for each few values in a row where there are many."""
+    """Return a bar for each value, or for each few values in a row where there are many."""
     step = -(-len(values) // SPARKLINE_WIDTH)
     sums = [sum(values[i : i + step], Decimal(0)) for i in range(0, len(values), step)]
     highest = max(sums, default=Decimal(0))

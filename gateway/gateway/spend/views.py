@@ -19,7 +19,7 @@ _CREATE_VIEW = re.compile(r'^\s*CREATE (?:OR REPLACE )?VIEW "(?P<name>\w+)"')
 
 
 def view_source() -> str:
-    """Returns the source of LiteLLM's module, without importing it."""
+    """Return the source of LiteLLM's module, without importing it."""
     spec = find_spec("litellm")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("litellm is not installed")
@@ -28,7 +28,7 @@ def view_source() -> str:
 
 
 def view_statements(source: str) -> dict[str, str]:
-    """Returns each view's name and CREATE statement, in the order of the source."""
+    """Return each view's name and CREATE statement, in the order of the source."""
     texts = (
         node.value
         for node in ast.walk(ast.parse(source))
@@ -39,7 +39,7 @@ def view_statements(source: str) -> dict[str, str]:
 
 
 def missing_views(connection: Connection) -> dict[str, str]:
-    """Returns name and CREATE statement of the views that are not there."""
+    """Return name and CREATE statement of the views that are not there."""
     statements = view_statements(view_source())
     rows = connection.execute(
         "SELECT viewname FROM pg_views WHERE schemaname = current_schema() AND viewname = ANY(%s)",
@@ -50,7 +50,7 @@ def missing_views(connection: Connection) -> dict[str, str]:
 
 
 def create_missing_views(connection: Connection) -> list[str]:
-    """Creates the views that are not there; returns their names."""
+    """Create the views that are not there; return their names."""
     missing = missing_views(connection)
     for statement in missing.values():
         connection.execute(statement.encode())

@@ -67,7 +67,7 @@ class Traces:
         return TracedForward(proxy, self._tracer)
 
     def close(self) -> None:
-        """Sends what is left, for STOP_SECONDS at most, and ends."""
+        """Send what is left, for STOP_SECONDS at most, and end."""
         stopping = threading.Thread(target=self._provider.shutdown, daemon=True)
         stopping.start()
         stopping.join(STOP_SECONDS)
@@ -85,7 +85,7 @@ class _ErrorRelay(logging.Handler):
         self._silent_until = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Says it, unless that was done a moment ago."""
+        """Say it, unless that was done a moment ago."""
         if time.monotonic() < self._silent_until:
             return
         self._silent_until = time.monotonic() + SILENCE_SECONDS

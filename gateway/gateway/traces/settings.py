@@ -38,7 +38,7 @@ class TraceSettings:
 
 
 def trace_settings(settings: Settings) -> TraceSettings | None:
-    """Returns where traces go; None when they go nowhere.
+    """Return where traces go; None when they go nowhere.
 
     Raises:
         ConfigurationError: the endpoint is no URL that can be posted to, or the headers are none.
@@ -80,7 +80,7 @@ def _endpoint_problems(endpoint: str) -> list[Problem]:
 
 
 def _headers(given: str) -> dict[str, str] | None:
-    """Returns the headers by name in small letters; None when something is none."""
+    """Return the headers by name in small letters; None when something is none."""
     headers: dict[str, str] = {}
     for part in filter(str.strip, given.split(",")):
         found = _HEADER.fullmatch(part)

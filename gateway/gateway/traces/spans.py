@@ -33,7 +33,7 @@ _ERROR = 400
 
 
 def write_spans(tracer: Tracer, request: Request, status: int) -> None:
-    """Writes a span for the request, and under it one for each attempt."""
+    """Write a span for the request, and under it one for each attempt."""
     now = time.monotonic()
     operation = _OPERATIONS.get(request.operation, request.operation.path.strip("/"))
     span = tracer.start_span(
@@ -103,10 +103,10 @@ def _set_failure(span: Span, attempt: Attempt) -> None:
 
 
 def _parent(request: Request) -> Context:
-    """Returns the caller's span, if it named one."""
+    """Return the caller's span, if it named one."""
     return TraceContextTextMapPropagator().extract({"traceparent": request.client.traceparent})
 
 
 def _wall_clock(monotonic: float) -> int:
-    """Returns nanoseconds since 1970 for a reading of the monotonic clock."""
+    """Return nanoseconds since 1970 for a reading of the monotonic clock."""
     return time.time_ns() - int((time.monotonic() - monotonic) * 1e9)

@@ -20,12 +20,12 @@ FORMATS: dict[Provider, Format] = {
 
 
 def any_key(headers: Mapping[str, str]) -> str:
-    """Returns the API key that a request brings, in whichever header, or ""."""
+    """Return the API key that a request brings, in whichever header, or ""."""
     return next((key for form in FORMATS.values() if (key := form.key(headers))), "")
 
 
 def recognise(call: Call, provider: Provider | None) -> tuple[Format, bool]:
-    """Returns the format of a request, and whether that format has such an endpoint.
+    """Return the format of a request, and whether that format has such an endpoint.
 
     The path tells most of them apart. Hugging Face's router speaks OpenAI's protocol and is known
     by its keys (hf_…), unless the upstream is said to be one or the other.

@@ -47,13 +47,13 @@ class Anthropic:
     broken = b'event: content_block_delta\ndata: {"type": "content_block_delta", "del\n\n'
 
     def knows(self, call: Call) -> bool:
-        """Returns whether the path is one of Anthropic's; /v1/models is by its version header."""
+        """Return whether the path is one of Anthropic's; /v1/models is by its version header."""
         if call.method == "GET":
             return call.path.endswith("/v1/models") and "anthropic-version" in call.headers
         return call.path.endswith(("/v1/messages", "/v1/messages/count_tokens"))
 
     def read(self, call: Call) -> ParsedCall:
-        """Returns what a request asks; raises BadRequestError for what Anthropic insists on."""
+        """Return what a request asks; raises BadRequestError for what Anthropic insists on."""
         if call.method == "GET":
             return ParsedCall("free", topic="models")
         if "anthropic-version" not in call.headers:
@@ -85,7 +85,7 @@ class Anthropic:
         )
 
     def document(self, ask: ParsedCall, reply: Reply) -> Json:
-        """Returns a message, a list of models or a token count."""
+        """Return a message, a list of models or a token count."""
         if ask.topic == "count_tokens":
             return {"input_tokens": max(1, -(-len(ask.prompt) // 4))}
         if ask.operation == "free":
@@ -98,7 +98,7 @@ class Anthropic:
         return {**_head(reply), "content": content, "stop_reason": _FINISH[reply.finish], **usage}
 
     def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:  # noqa: ARG002 # one of five
-        """Yields message_start … message_stop."""
+        """Yield message_start … message_stop."""
         start = {**_head(reply), "content": [], "stop_reason": None}
         end: Json = {"delta": {"stop_reason": _FINISH[reply.finish], "stop_sequence": None}}
         if reply.usage is not None:
@@ -120,16 +120,16 @@ class Anthropic:
         yield _event("message_stop")
 
     def failure(self, failure: Failure) -> Json:
-        """Returns {"type": "error", "error": {type, message}}."""
+        """Return {"type": "error", "error": {type, message}}."""
         error = {"type": _ERRORS[failure.kind], "message": failure.message}
         return {"type": "error", "error": error}
 
     def failure_chunk(self, failure: Failure) -> bytes:
-        """Returns an `error` event."""
+        """Return an `error` event."""
         return _event("error", error=self.failure(failure)["error"]).data
 
     def key(self, headers: Mapping[str, str]) -> str:
-        """Returns x-api-key, or the bearer token of an OAuth login."""
+        """Return x-api-key, or the bearer token of an OAuth login."""
         return headers.get("x-api-key") or bearer(headers)
 
 
@@ -171,7 +171,7 @@ def _tool_use(reply: Reply) -> Json:
 
 
 def _object(text: str) -> object:
-    """Returns the arguments; those that are broken on purpose as far as this form can hold them."""
+    """Return the arguments; those that are broken on purpose as far as this form can hold them."""
     try:
         return json.loads(text)
     except ValueError:

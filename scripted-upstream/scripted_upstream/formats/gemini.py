@@ -46,14 +46,14 @@ class Gemini:
     broken = b'data: {"candidates": [{"content": {"parts": [{"te\r\n\r\n'
 
     def knows(self, call: Call) -> bool:
-        """Returns whether the path is one of Gemini's."""
+        """Return whether the path is one of Gemini's."""
         if call.method == "GET":
             return call.path.endswith(("/v1beta/models", "/v1alpha/models"))
         found = _METHOD.search(call.path)
         return found is not None and found["method"] in _METHODS
 
     def read(self, call: Call) -> ParsedCall:
-        """Returns what a request asks; raises BadRequestError."""
+        """Return what a request asks; raises BadRequestError."""
         found = _METHOD.search(call.path)
         if found is None:
             return ParsedCall("free", topic="models")
@@ -83,7 +83,7 @@ class Gemini:
         )
 
     def document(self, ask: ParsedCall, reply: Reply) -> Json:
-        """Returns a GenerateContentResponse, embeddings, a count or a list of models."""
+        """Return a GenerateContentResponse, embeddings, a count or a list of models."""
         if ask.topic == "countTokens":
             return {"totalTokens": max(1, -(-len(ask.prompt) // 4))}
         if ask.operation == "free":
@@ -97,7 +97,7 @@ class Gemini:
         return _response(reply, [part] if reply.pieces else [], finish=True)
 
     def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:  # noqa: ARG002 # one of five
-        """Yields GenerateContentResponses; the last one has finish reason and usage.
+        """Yield GenerateContentResponses; the last one has finish reason and usage.
 
         A function call is one piece: Gemini does not take its arguments apart.
         """
@@ -107,21 +107,21 @@ class Gemini:
         yield Chunk(_line(_response(reply, parts[-1:], finish=True)), piece=bool(parts))
 
     def failure(self, failure: Failure) -> Json:
-        """Returns {"error": {code, message, status}}."""
+        """Return {"error": {code, message, status}}."""
         status = _ERRORS[failure.kind]
         return {"error": {"code": failure.status, "message": failure.message, "status": status}}
 
     def failure_chunk(self, failure: Failure) -> bytes:
-        """Returns an event that holds the error in place of a response."""
+        """Return an event that holds the error in place of a response."""
         return _line(self.failure(failure))
 
     def key(self, headers: Mapping[str, str]) -> str:
-        """Returns x-goog-api-key."""
+        """Return x-goog-api-key."""
         return headers.get("x-goog-api-key", "")
 
 
 def _either(body: Json, *names: str) -> Any:  # noqa: ANN401 # JSON
-    """Returns a field by its camelCase or its snake_case name: protobuf takes both."""
+    """Return a field by its camelCase or its snake_case name: protobuf takes both."""
     return next((body[name] for name in names if name in body), None)
 
 

@@ -17,5 +17,5 @@ class HuggingFace(OpenAI):
     provider: Provider = "huggingface"
 
     def failure(self, failure: Failure) -> Json:
-        """Returns {"error": message}."""
+        """Return {"error": message}."""
         return {"error": failure.message}

@@ -35,11 +35,11 @@ class Ollama:
     broken = b'{"model": "broken", "message": {"role": "assistant", "cont\n'
 
     def knows(self, call: Call) -> bool:
-        """Returns whether the path is one of Ollama's."""
+        """Return whether the path is one of Ollama's."""
         return (call.method, call.path) in _FREE or (call.method == "POST" and call.path in _MODEL)
 
     def read(self, call: Call) -> ParsedCall:
-        """Returns what a request asks; raises BadRequestError."""
+        """Return what a request asks; raises BadRequestError."""
         body, topic = call.body, call.path.removeprefix("/api").strip("/")
         if call.method == "GET":
             return ParsedCall("free", topic=topic)
@@ -66,7 +66,7 @@ class Ollama:
         return asked if topic == "generate" else _chat(asked, body)
 
     def document(self, ask: ParsedCall, reply: Reply) -> Json:
-        """Returns a whole answer, embeddings, or what a free endpoint tells."""
+        """Return a whole answer, embeddings, or what a free endpoint tells."""
         if ask.operation == "free":
             return _free(ask, reply)
         if ask.operation == "embedding":
@@ -74,7 +74,7 @@ class Ollama:
         return {**_line_head(reply), **_content(ask, reply, reply.text), **_end(reply)}
 
     def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:
-        """Yields a JSON object a line; the last one has the counts.
+        """Yield a JSON object a line; the last one has the counts.
 
         A tool call is one piece: Ollama does not take its arguments apart.
         """
@@ -87,15 +87,15 @@ class Ollama:
         yield _chunk({**_line_head(reply), **_content(ask, None, ""), **_end(reply)})
 
     def failure(self, failure: Failure) -> Json:
-        """Returns {"error": message}."""
+        """Return {"error": message}."""
         return {"error": failure.message}
 
     def failure_chunk(self, failure: Failure) -> bytes:
-        """Returns a line that holds the error."""
+        """Return a line that holds the error."""
         return _chunk(self.failure(failure)).data
 
     def key(self, headers: Mapping[str, str]) -> str:
-        """Returns the bearer token: Ollama has none, a proxy before it may."""
+        """Return the bearer token: Ollama has none, a proxy before it may."""
         return bearer(headers)
 
 

@@ -49,11 +49,11 @@ class OpenAI:
     broken = b'data: {"id": "chatcmpl-broken", "choices": [{"delta": {"cont\n\n'
 
     def knows(self, call: Call) -> bool:
-        """Returns whether the path is one of OpenAI's, with or without /v1 or a router's prefix."""
+        """Return whether the path is one of OpenAI's, with or without /v1 or a router's prefix."""
         return _topic(call) is not None
 
     def read(self, call: Call) -> ParsedCall:
-        """Returns what a request asks; raises BadRequestError."""
+        """Return what a request asks; raises BadRequestError."""
         topic = _topic(call)
         if topic == "models":
             return ParsedCall("free", topic="models")
@@ -68,7 +68,7 @@ class OpenAI:
         return _read_chat(call.body, model)
 
     def document(self, ask: ParsedCall, reply: Reply) -> Json:
-        """Returns a chat.completion, a text_completion, a list of models or of embeddings."""
+        """Return a chat.completion, a text_completion, a list of models or of embeddings."""
         if ask.operation == "free":
             return {"object": "list", "data": [_model(each) for each in reply.models]}
         if ask.operation == "embedding":
@@ -78,7 +78,7 @@ class OpenAI:
         return {**_head(ask, reply), "choices": choices, **usage}
 
     def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:
-        """Yields the chunks of each choice, the usage if it was asked for, and [DONE].
+        """Yield the chunks of each choice, the usage if it was asked for, and [DONE].
 
         A piece of each choice is one piece to the script.
         """
@@ -92,16 +92,16 @@ class OpenAI:
         yield Chunk(_DONE)
 
     def failure(self, failure: Failure) -> Json:
-        """Returns {"error": {message, type, param, code}}."""
+        """Return {"error": {message, type, param, code}}."""
         kind, code = _ERRORS[failure.kind]
         return {"error": {"message": failure.message, "type": kind, "param": None, "code": code}}
 
     def failure_chunk(self, failure: Failure) -> bytes:
-        """Returns an event that holds the error in place of a chunk."""
+        """Return an event that holds the error in place of a chunk."""
         return _line(self.failure(failure))
 
     def key(self, headers: Mapping[str, str]) -> str:
-        """Returns the bearer token."""
+        """Return the bearer token."""
         return bearer(headers)
 
 

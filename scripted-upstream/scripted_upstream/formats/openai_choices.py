@@ -13,7 +13,7 @@ _LOGPROB = -0.125
 
 
 def choice(ask: ParsedCall, reply: Reply) -> Json:
-    """Returns a whole choice, without its index."""
+    """Return a whole choice, without its index."""
     finish = _FINISH[reply.finish]
     if ask.topic == COMPLETION:
         told = _old_logprobs(ask, reply.pieces)
@@ -26,7 +26,7 @@ def choice(ask: ParsedCall, reply: Reply) -> Json:
 
 
 def fragments(ask: ParsedCall, reply: Reply) -> Iterator[tuple[Json, bool]]:
-    """Yields the fragments of a streamed choice, and whether each is a piece of the answer."""
+    """Yield the fragments of a streamed choice, and whether each is a piece of the answer."""
     finish = _FINISH[reply.finish]
     if ask.topic == COMPLETION:
         for piece in reply.pieces:
@@ -74,7 +74,7 @@ def _token(text: str, rank: int) -> Json:
 
 
 def _old_logprobs(ask: ParsedCall, tokens: tuple[str, ...]) -> Json | None:
-    """Returns logprobs as /completions tells them: in lists beside each other."""
+    """Return logprobs as /completions tells them: in lists beside each other."""
     if ask.logprobs is None:
         return None
     offsets = [sum(map(len, tokens[:place])) for place in range(len(tokens))]

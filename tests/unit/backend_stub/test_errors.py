@@ -23,7 +23,7 @@ def ask(client: httpx.Client) -> httpx.Response:
 
 
 def refused(code: str) -> httpx.Response:
-    """Returns a provider's refusal as the gateway hands it on: with OpenAI's code."""
+    """Return a provider's refusal as the gateway hands it on: with OpenAI's code."""
     inner = {"message": "no", "type": "invalid_request_error", "param": None, "code": code}
     return httpx.Response(400, json={"error": inner})
 

@@ -48,7 +48,7 @@ class Terminal:
         raise AssertionError(f"never saw {pattern!r}; last shown: {self.shown!r}")
 
     def close(self) -> None:
-        """Ends the shell."""
+        """End the shell."""
         os.kill(self._pid, 9)
         os.waitpid(self._pid, 0)
         os.close(self._terminal)

@@ -33,7 +33,7 @@ def _logging_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def rendered() -> Callable[..., EffectiveConfig]:
-    """Renders the shipped file, changed by (old, new) pairs, with the variables given."""
+    """Render the shipped file, changed by (old, new) pairs, with the variables given."""
 
     def _rendered(*changes: tuple[str, str], **variables: str) -> EffectiveConfig:
         text = SHIPPED.read_text(encoding="utf-8")
@@ -47,7 +47,7 @@ def rendered() -> Callable[..., EffectiveConfig]:
 
 @pytest.fixture
 def complaint(rendered: Callable[..., EffectiveConfig]) -> Callable[..., str]:
-    """Returns what is said about a file that cannot be used."""
+    """Return what is said about a file that cannot be used."""
 
     def _complaint(*changes: tuple[str, str], **variables: str) -> str:
         with pytest.raises(ConfigurationError) as raised:
@@ -58,7 +58,7 @@ def complaint(rendered: Callable[..., EffectiveConfig]) -> Callable[..., str]:
 
 
 def parameters(effective: EffectiveConfig, alias: str) -> dict[str, Any]:
-    """Returns the litellm_params of the first deployment of `alias`."""
+    """Return the litellm_params of the first deployment of `alias`."""
     found: dict[str, Any] = next(
         deployment["litellm_params"]
         for deployment in effective.config["model_list"]

@@ -63,7 +63,7 @@ def gateway() -> Iterator[Gateway]:
                 self.wfile.write(json.dumps(body).encode())
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Say nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     played.port = server.server_port
@@ -76,7 +76,7 @@ def gateway() -> Iterator[Gateway]:
 
 
 def answer(gateway: Gateway, **variables: str) -> list[str | Summary]:
-    """Returns all that a question gives."""
+    """Return all that a question gives."""
     settings = load_settings({"PORT": str(gateway.port), **variables})
     return list(ask(settings, "Was heißt Äpfel?", "first"))
 

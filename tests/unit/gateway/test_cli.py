@@ -24,17 +24,17 @@ class Healthy(BaseHTTPRequestHandler):
     """A gateway that is well."""
 
     def do_GET(self) -> None:
-        """Says so."""
+        """Say so."""
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'{"status": "healthy"}')
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Say nothing."""
 
 
 def gateway(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command with the variables given and no others of ours."""
+    """Run the command with the variables given and no others of ours."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE), **variables}
     return subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
@@ -112,7 +112,7 @@ def test_health_hands_on_what_the_gateway_says(
             self.wfile.write(json.dumps(answer).encode())
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Say nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.handle_request)

@@ -39,7 +39,7 @@ KEYS = {
 
 
 def line_of(text: str) -> int:
-    """Returns the line of the shipped file that holds `text`."""
+    """Return the line of the shipped file that holds `text`."""
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
     return next(number for number, line in enumerate(lines, 1) if text in line)
 

@@ -17,7 +17,7 @@ MODEL = "ollama_chat/llama3.2"
 
 
 def keep(folder: Path, name: str = "extraction-model", **changes: Any) -> None:  # noqa: ANN401
-    """Writes a record as the backend does, below the bar in recall unless told otherwise."""
+    """Write a record as the backend does, below the bar in recall unless told otherwise."""
     record = {
         "format": 1,
         "model": "extraction-model",
@@ -33,7 +33,7 @@ def keep(folder: Path, name: str = "extraction-model", **changes: Any) -> None: 
 
 
 def lines(folder: Path, effective: EffectiveConfig) -> list[str]:
-    """Returns what a start says."""
+    """Return what a start says."""
     return start_lines(effective, read_results(folder))
 
 

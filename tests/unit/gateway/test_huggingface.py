@@ -19,7 +19,7 @@ LLAMA = "huggingface/meta-llama/Llama-3.1-8B-Instruct"
 
 
 def deployment(**given: Any) -> dict[str, Any]:  # noqa: ANN401 # LiteLLM's settings
-    """Returns a deployment with these parameters."""
+    """Return a deployment with these parameters."""
     return {"model_name": "hf", "litellm_params": {"model": LLAMA, **given}}
 
 

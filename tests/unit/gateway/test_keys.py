@@ -27,7 +27,7 @@ class FakeLiteLLM:
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answers one request."""
+        """Answer one request."""
         path = request.url.path
         if self.starting:
             self.starting -= 1
@@ -54,12 +54,12 @@ class FakeLiteLLM:
         return httpx.Response(200, json={})
 
     def api(self) -> KeyApi:
-        """Returns our side of it."""
+        """Return our side of it."""
         return KeyApi(httpx.Client(transport=httpx.MockTransport(self), base_url="http://gateway"))
 
 
 def key(name: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 # LiteLLM's fields
-    """Returns a key as LiteLLM lists it."""
+    """Return a key as LiteLLM lists it."""
     return {"token": f"hash-of-{name}", "key_alias": name, "spend": 0.25, **fields}
 
 

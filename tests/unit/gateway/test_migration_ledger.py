@@ -14,7 +14,7 @@ SHIPPED = [Migration("1_first", "aa"), Migration("2_second", "bb")]
 
 
 def row(name: str, checksum: str, *, finished: bool = True, rolled_back: bool = False) -> Row:
-    """Returns a row of the history."""
+    """Return a row of the history."""
     return Row(name, checksum, finished, rolled_back)
 
 

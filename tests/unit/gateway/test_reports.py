@@ -24,7 +24,7 @@ TODAY = date(2026, 11, 24)
 
 
 def cell(day: str, alias: str, key: str, sums: Sums) -> tuple[dict[str, str], Sums]:
-    """Returns what the database has for one day, alias, model and key."""
+    """Return what the database has for one day, alias, model and key."""
     return {"day": day, "alias": alias, "model": f"{alias}-1", "key": key}, sums
 
 
@@ -36,7 +36,7 @@ CELLS = [
 
 
 def report(*by: str) -> Spend:
-    """Returns the cells as the report that was asked for."""
+    """Return the cells as the report that was asked for."""
     return summed(CELLS, NOVEMBER, by)
 
 

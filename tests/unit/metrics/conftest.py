@@ -37,31 +37,31 @@ class Value(Protocol):
     """Reads one sample."""
 
     def __call__(self, name: str, **labels: str) -> float | None:
-        """Returns its value; None when there is no such series."""
+        """Return its value; None when there is no such series."""
         ...
 
 
 @pytest.fixture
 def collected() -> CollectorRegistry:
-    """Returns an empty registry of collectors."""
+    """Return an empty registry of collectors."""
     return CollectorRegistry()
 
 
 @pytest.fixture
 def models() -> Models:
-    """Returns two deployments: `extraction` at Ollama, `spare` at OpenAI."""
+    """Return two deployments: `extraction` at Ollama, `spare` at OpenAI."""
     return Models((OLLAMA, OPENAI))
 
 
 @pytest.fixture
 def router(models: Models) -> Router:
-    """Returns the router in front of them; nobody is asked."""
+    """Return the router in front of them; nobody is asked."""
     asked = dict.fromkeys(deployment.Protocol, cast("Any", None))
     return Router(models, asked, FailoverSettings(), cast("Any", None), lambda _: None)
 
 
 @pytest.fixture
 def value(collected: CollectorRegistry) -> Value:
-    """Returns a function that reads a sample."""
+    """Return a function that reads a sample."""
     read: Callable[[str, dict[str, str]], float | None] = collected.get_sample_value
     return lambda name, **labels: read(name, labels)

@@ -30,26 +30,26 @@ MAX_MICROSECONDS = 250
 
 @pytest.fixture
 def metrics(collected: CollectorRegistry, models: Models) -> RequestMetrics:
-    """Returns the counters."""
+    """Return the counters."""
     return RequestMetrics(collected, models)
 
 
 def attempt(
     deployment: Deployment, kind: FailureKind | None = None, bill: Bill | None = None
 ) -> Attempt:
-    """Returns an attempt that was answered, or failed so."""
+    """Return an attempt that was answered, or failed so."""
     return Attempt(deployment, 1, failure=Failure(kind) if kind else None, bill=bill)
 
 
 def request(alias: str, *attempts: Attempt) -> Request:
-    """Returns a request for an alias, with its attempts."""
+    """Return a request for an alias, with its attempts."""
     made = Request("id-1", Operation.CHAT, alias, {}, 100, Caller())
     made.attempts.extend(attempts)
     return made
 
 
 def fallback() -> Request:
-    """Returns a request that Ollama did not take and OpenAI answered."""
+    """Return a request that Ollama did not take and OpenAI answered."""
     answered = attempt(OPENAI, bill=Bill(Usage(9, 3), 0.1))
     return request("extraction", attempt(OLLAMA, FailureKind.UNREACHABLE), answered)
 

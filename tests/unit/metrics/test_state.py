@@ -41,7 +41,7 @@ AT_OLLAMA = {"alias": "extraction", "model": "ollama_chat/llama3.2", "deployment
 
 @contextmanager
 def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Yields an event loop that runs in a thread."""
+    """Yield an event loop that runs in a thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -53,7 +53,7 @@ def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 async def _settle() -> None:
-    """Lets what was given up come to its end."""
+    """Let what was given up come to its end."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.gather(*others, return_exceptions=True)
 
@@ -75,7 +75,7 @@ class Gateway:
     keys: list[KeyBudget] = field(default_factory=list)
 
     def sources(self) -> Sources:
-        """Returns it as the collector takes it."""
+        """Return it as the collector takes it."""
         return Sources(
             health=cast("Health", _Health(self)),
             loop=self.loop,
@@ -103,7 +103,7 @@ class _Journal:
 
 @pytest.fixture
 def gateway(router: Router, collected: CollectorRegistry) -> Iterator[Gateway]:
-    """Yields a gateway whose state is collected."""
+    """Yield a gateway whose state is collected."""
     with running_loop() as loop:
         made = Gateway(loop, router)
         collected.register(StateCollector(made.sources()))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _no_waiting() -> Iterator[None]:
-    """Retries come at once."""
+    """Retry come at once."""
     stamina.set_testing(True, attempts=50, cap=True)
     yield
     stamina.set_testing(False)

@@ -106,7 +106,7 @@ def tmpfs() -> None:
 
 
 def cpu_shares() -> None:
-    """Shares that differ from the usual ones are refused."""
+    """Share that differ from the usual ones are refused."""
     assert "Swarm knows no shares" in refusal(cpu_shares=256)
     assert "cpu_shares" not in converted(cpu_shares=1024)
 
