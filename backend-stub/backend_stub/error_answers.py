@@ -57,7 +57,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     if any(problem["type"] == "json_invalid" for problem in problems):
         return _answer(
             request,
-            ServiceError(422, "invalid_json", f"the body is no valid JSON: {_where(problems)}"),
+            ServiceError(422, "invalid_json", f"the body is not valid JSON: {_where(problems)}"),
         )
     fields = [".".join(map(str, problem["loc"][1:])) or "body" for problem in problems]
     message = "; ".join(

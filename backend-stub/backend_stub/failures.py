@@ -13,7 +13,7 @@
 | text does not fit the model | 400 | context_window_exceeded |
 | provider's content filter | 400 | content_refused |
 | any other error of a provider | 502 | provider_failed |
-| the answer is no chat completion, or a stream ended early | 502 | answer_broken |
+| the answer is not a chat completion, or a stream ended early | 502 | answer_broken |
 | the model's JSON is invalid, twice | 502 | invalid_model_output |
 
 Texts of the gateway are never handed on: they may quote the prompt or part of a key. They are in
@@ -111,7 +111,7 @@ def from_exception(error: Exception) -> ServiceError:  # noqa: PLR0911 a table, 
         case openai.APIError() if not isinstance(error, openai.APIResponseValidationError):
             return _from_gateway(_GatewayError.read(0, error.body))  # an error event in a stream
         case httpx.HTTPError() | openai.APIError() | json.JSONDecodeError():
-            return broken_answer("the gateway's answer broke off or is no chat completion")
+            return broken_answer("the gateway's answer broke off or is not a chat completion")
         case _:
             raise error
 
@@ -135,7 +135,7 @@ def _unreachable() -> ServiceError:
     return ServiceError(
         503,
         "gateway_unreachable",
-        "the gateway cannot be reached: see that it runs, and that LITELLM_BASE_URL is right",
+        "the gateway cannot be reached: check that it runs, and that LITELLM_BASE_URL is right",
         retry_after=str(RETRY_AFTER),
     )
 
@@ -144,7 +144,7 @@ def _timeout() -> ServiceError:
     return ServiceError(
         504,
         "gateway_timeout",
-        "no answer in time: try again, a shorter text, or a longer LITELLM_TIMEOUT",
+        "no answer in time: try again, send a shorter text, or raise LITELLM_TIMEOUT",
     )
 
 
@@ -181,7 +181,7 @@ def _from_gateway(error: _GatewayError) -> ServiceError:  # noqa: PLR0911 a tabl
         return ServiceError(
             429,
             "rate_limited",
-            f"the gateway or its provider takes no more requests now: wait {wait} s",
+            f"the gateway or its provider accepts no more requests now: wait {wait} s",
             retry_after=wait,
         )
     if error.code == "context_length_exceeded" or "ContextWindowExceeded" in error.message:

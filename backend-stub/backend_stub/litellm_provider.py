@@ -224,7 +224,7 @@ class LiteLLMProvider:
             raise failures.from_exception(error) from error
         # The client does not check what it parsed: a proxy's HTML page would come through as text.
         if not isinstance(completion, ChatCompletion) or not completion.choices:
-            raise failures.broken_answer("the gateway's answer is no chat completion")
+            raise failures.broken_answer("the gateway's answer is not a chat completion")
         choice = completion.choices[0]
         return _Completion(
             text=choice.message.content or "",

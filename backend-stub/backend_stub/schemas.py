@@ -185,7 +185,7 @@ class ErrorDetail(_Strict):
 
 
 class ErrorBody(_Strict):
-    """Body of every answer that is no success; data of the `error` event."""
+    """Body of every answer that is not a success; data of the `error` event."""
 
     error: ErrorDetail
 

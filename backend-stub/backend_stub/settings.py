@@ -44,7 +44,7 @@ class _VariablesAndFiles(PydanticBaseSettingsSource):
     """
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Return the value (None when unset), the field's name, and that it is no JSON."""
+        """Return the value (None when unset), the field's name, and that it is not JSON."""
         del field
         variable = field_name.upper()
         value = os.environ.get(variable) or None

@@ -73,7 +73,7 @@ def serve() -> None:
 def health(
     *,
     wait: Annotated[
-        bool, typer.Option("--wait", help="While the model is on its way for the first time.")
+        bool, typer.Option("--wait", help="While the model is downloaded for the first time.")
     ] = False,
 ) -> None:
     """Exit with 0 when the model is served right now; print why or why not."""

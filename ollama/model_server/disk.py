@@ -20,7 +20,7 @@ def human(size: float) -> str:
 
 
 def require(folder: Path, size: int, what: str) -> None:
-    """Make sure that so many bytes fit into a folder.
+    """Make sure that a number of bytes fit into a folder.
 
     Raises:
         Problem: they do not; says how much is missing.
@@ -30,7 +30,7 @@ def require(folder: Path, size: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + RESERVE:
         raise Problem(
-            f"{what} needs {human(size + RESERVE)} of disk, {human(free)} is free",
+            f"{what} needs {human(size + RESERVE)} of disk space, {human(free)} is free",
             f"free {human(size + RESERVE - free)} where the volume of {folder} lies, "
             "or choose a smaller model",
             again="later",

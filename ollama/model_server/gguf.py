@@ -31,7 +31,7 @@ def _is(path: Path, name: ModelName) -> bool:
     try:
         found = ModelName(model, tag) if at else ModelName(tag)
     except ValueError as error:
-        _log.warning("%s is not used: %s; call it NAME@TAG.gguf", path.name, error)
+        _log.warning("%s is not used: %s; name it NAME@TAG.gguf", path.name, error)
         return False
     return found.folded == name.folded
 
@@ -53,12 +53,12 @@ def ensure(
             disk.require(store, path.stat().st_size, f"importing {path.name}")
             report(f"copying {path.name} ({disk.human(path.stat().st_size)})")
             server.upload(path, digest)
-        report(f"making {name} of {path.name}")
+        report(f"creating {name} from {path.name}")
         server.create(name, path.name, digest)
     except ollama.ResponseError as error:
         raise Problem(
             f"{path.name} cannot be imported: {error.error}",
-            "use a GGUF file of an architecture that this Ollama knows, and that is whole",
+            "use a complete GGUF file of an architecture that this Ollama supports",
             again="later" if "no space left" in error.error else "never",
         ) from error
     _log.info("imported %s from %s", name, path.name)
@@ -70,7 +70,7 @@ def _digest(path: Path) -> str:
             if file.read(len(_MAGIC)) != _MAGIC:
                 raise Problem(
                     f"{path.name} is not a GGUF file",
-                    "fetch it again: what lies there may be a web page or a Git LFS pointer",
+                    "download it again: the file may be a web page or a Git LFS pointer",
                     again="never",
                 )
             file.seek(0)

@@ -32,7 +32,7 @@ class Keeper:
         settings: which model, from where.
         server: Ollama.
         runs: whether a process has the weights with that digest loaded.
-        sleep: waits so many seconds; false when it is time to end.
+        sleep: waits this many seconds; false when it is time to end.
     """
 
     settings: Settings
@@ -47,7 +47,7 @@ class Keeper:
 
     def run(self) -> None:
         """Keep the model loaded until it is time to end."""
-        _log.info("%s is to be served", self.name)
+        _log.info("%s will be served", self.name)
         while not self.server.answers():
             if not self.sleep(START_SECONDS):
                 return
@@ -70,7 +70,7 @@ class Keeper:
             store = self.settings.ollama_models
             gguf.ensure(path, self.name, self.server, store, self._importing)
         elif self.server.has(self.name):
-            _log.info("%s is there", self.name)
+            _log.info("%s is downloaded", self.name)
         else:
             pull(self.server, self.settings, self._pulling)
 
@@ -133,7 +133,7 @@ class Keeper:
         return True
 
     def _at_hand(self) -> tuple[bool, Path | None, float]:
-        """Return what is there without a download; changes when a person put something there."""
+        """Return the models that need no download; they change when a person adds one."""
         path = gguf.find(self.settings.ollama_gguf_dir, self.name)
         try:
             return self.server.has(self.name), path, path.stat().st_mtime if path else 0

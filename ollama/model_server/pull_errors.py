@@ -58,7 +58,7 @@ def _missing(attempt: Attempt, _text: str) -> Problem:
 def _plain_http(attempt: Attempt, _text: str) -> Problem:
     return Problem(
         f"{attempt.source.host} speaks plain http, which is refused",
-        "give it TLS, or set OLLAMA_REGISTRY_INSECURE=true where the network can be trusted",
+        "give it TLS, or set OLLAMA_REGISTRY_INSECURE=true if the network can be trusted",
         again="never",
     )
 
@@ -105,7 +105,7 @@ def _too_new(attempt: Attempt, _text: str) -> Problem:
 
 def _unreachable(attempt: Attempt, text: str) -> Problem:
     mirror = (
-        "check the way out (HTTPS_PROXY), or set OLLAMA_REGISTRY to a mirror"
+        "check the network (HTTPS_PROXY), or set OLLAMA_REGISTRY to a mirror"
         if attempt.source.host == LIBRARY_HOST
         else "check OLLAMA_REGISTRY"
     )
@@ -119,7 +119,7 @@ def _unreachable(attempt: Attempt, text: str) -> Problem:
 def _unknown(attempt: Attempt, text: str) -> Problem:
     return Problem(
         f"pulling {attempt.name} failed: {text}",
-        f"it is tried again; if it stays so, {attempt.other_ways}",
+        f"it will be tried again; if it keeps failing, {attempt.other_ways}",
         again="soon",
     )
 

@@ -67,7 +67,7 @@ def keep_alive_seconds(value: str) -> float:
             float(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION.findall(text)
         )
     else:
-        raise ValueError("it is no time")
+        raise ValueError("it is not a time")
     return float("inf") if value.startswith("-") and seconds else seconds
 
 

@@ -36,7 +36,7 @@ class State:
 
     def __post_init__(self) -> None:
         if self.state not in get_args(Step):
-            raise ValueError(f"{self.state!r} is no state")
+            raise ValueError(f"{self.state!r} is not a state")
 
     @property
     def first_steps(self) -> bool:
@@ -70,7 +70,7 @@ class State:
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            return cls(model=model, detail="the server has not begun")
+            return cls(model=model, detail="the server has not started")
         except (OSError, ValueError, TypeError) as error:
             return cls(
                 state="failed",

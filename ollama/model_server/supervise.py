@@ -82,7 +82,7 @@ def supervise(
         return 0
     code = os.waitstatus_to_exitcode(status)
     how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-    _log.error("%s ended %s without being asked", command[0], how)
+    _log.error("%s ended unexpectedly %s", command[0], how)
     return 128 - code if code < 0 else code or 1
 
 

@@ -112,7 +112,7 @@ def _read(content: bytes) -> Script:
     try:
         return read(content.decode())
     except UnicodeDecodeError as error:
-        raise ScriptError([Problem(1, "", "", f"is no UTF-8: {error}")]) from error
+        raise ScriptError([Problem(1, "", "", f"is not UTF-8: {error}")]) from error
 
 
 def _unknown(given: dict[str, str], allowed: tuple[str, ...]) -> Response:

@@ -27,7 +27,7 @@ class Entry:
         path: as it was asked, with the prefix of the virtual upstream.
         key: the API key.
         headers: whole, keys included: all of them are made up.
-        body: parsed, or the text of what is no JSON.
+        body: parsed, or the text of what is not JSON.
         rule: the rule that held.
         status: of the answer; None if none was sent.
         answer: the text, the arguments of a tool call, or the error's body.
@@ -139,7 +139,7 @@ class Journal:
         Args:
             filters: field → value, compared as text.
             since: only those with a greater number.
-            limit: only so many of the latest; 0 is all.
+            limit: how many of the latest; 0 is all.
         """
         found = [
             each

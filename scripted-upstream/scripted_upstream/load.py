@@ -68,9 +68,9 @@ def read(text: str) -> Script:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise ScriptError([Problem(line, "", "", f"is no YAML: {error.problem}")]) from error
+        raise ScriptError([Problem(line, "", "", f"is not YAML: {error.problem}")]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ScriptError([Problem(1, "", "", f"is no YAML: {error}")]) from error
+        raise ScriptError([Problem(1, "", "", f"is not YAML: {error}")]) from error
     if root is None:
         return Script()
     twice = _twice(root, "")
@@ -95,7 +95,7 @@ def _twice(node: yaml.Node, where: str, depth: int = 0) -> list[Problem]:
                 continue
             if key.value in names:
                 line = key.start_mark.line + 1
-                problems.append(Problem(line, _join(where, key.value), "", "stands here twice"))
+                problems.append(Problem(line, _join(where, key.value), "", "is given twice"))
             names.add(key.value)
             problems += _twice(value, _join(where, key.value), depth + 1)
     elif isinstance(node, yaml.SequenceNode):

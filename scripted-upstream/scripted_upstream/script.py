@@ -170,7 +170,7 @@ class When(Part):
 
     Attributes:
         nth: this one, or these.
-        first: so many from the start.
+        first: how many from the start.
         every: every nth call.
         start: `from` in the script, the first of a range.
         end: `to` in the script, its last; open if left out.
@@ -243,5 +243,7 @@ class Script(Part):
     def _names_that_exist(self) -> Self:
         keys = [each.key for each in self.upstreams.values() if each.key is not None]
         if len(keys) != len(set(keys)):
-            raise ValueError("two upstreams have the same key: which one it leads to is undecided")
+            raise ValueError(
+                "two upstreams have the same key: it is undecided which of them is meant"
+            )
         return self

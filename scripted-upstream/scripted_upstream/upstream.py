@@ -152,8 +152,10 @@ def _parsed(content: bytes) -> tuple[Json, Failure | None]:
     try:
         body = json.loads(content)
     except ValueError as error:
-        return {}, refused(f"the body is no JSON: {error}")
-    return (body, None) if isinstance(body, dict) else ({}, refused("the body is no JSON object"))
+        return {}, refused(f"the body is not JSON: {error}")
+    return (
+        (body, None) if isinstance(body, dict) else ({}, refused("the body is not a JSON object"))
+    )
 
 
 async def _content(receive: Receive) -> bytes:

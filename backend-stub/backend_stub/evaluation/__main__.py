@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
     return int(text)
 
 
@@ -116,7 +116,7 @@ def _share(text: str) -> float:
         share = -1.0
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no share from 0 to 1; correct the option or its variable"
+            f"{text!r} is not a share from 0 to 1; correct the option or its variable"
         )
     return share
 

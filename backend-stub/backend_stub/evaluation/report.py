@@ -80,7 +80,7 @@ def figures(model: str, answers: Sequence[Answer], seconds: float) -> Figures:
         raise UnusableError(
             f"{outcomes['failed']} of {len(answers)} sentences got no answer of {model} "
             f"({', '.join(f'{count} {code}' for code, count in errors.most_common())}): "
-            "see the gateway's log, or give it more time by LITELLM_TIMEOUT"
+            "see the gateway's log, or give it more time with LITELLM_TIMEOUT"
         )
     scored = [(answer.entry, score(answer.entry, answer.items)) for answer in answers]
     levels: dict[str, Tally] = {}

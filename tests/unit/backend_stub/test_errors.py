@@ -109,7 +109,7 @@ def test_broken_json(client: httpx.Client) -> None:
     ],
 )
 def test_no_json_object(client: httpx.Client, content: str, content_type: str) -> None:
-    """A body that is no JSON object, as by curl -d alone, is a 422 that says what to send."""
+    """A body that is not a JSON object, as by curl -d alone, is a 422 that says what to send."""
     response = client.post("/extract", content=content, headers={"content-type": content_type})
 
     assert response.status_code == 422

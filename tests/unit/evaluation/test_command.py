@@ -99,14 +99,14 @@ def test_wrong_arguments(arguments: tuple[str, ...], capsys: pytest.CaptureFixtu
 def test_wrong_variable(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A variable of the bar that is no share ends with 2 and names the value."""
+    """A variable of the bar that is not a share ends with 2 and names the value."""
     monkeypatch.setenv("EVALUATION_MIN_RECALL", "50%")
 
     with pytest.raises(SystemExit) as caught:
         main(["m"], transport=FakeGateway())
 
     assert caught.value.code == 2
-    assert "--min-recall: '50%' is no share from 0 to 1" in capsys.readouterr().err
+    assert "--min-recall: '50%' is not a share from 0 to 1" in capsys.readouterr().err
 
 
 def test_no_key(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_record(evaluate: Evaluate, gateway: FakeGateway, tmp_path: Path) -> Non
 def test_record_that_cannot_be_written(
     evaluate: Evaluate, gateway: FakeGateway, tmp_path: Path
 ) -> None:
-    """A record that cannot be written ends with 2, but the figures are printed all the same."""
+    """A record that cannot be written ends with 2, but the figures are printed anyway."""
     gateway.will(*perfect(1))
 
     ran = evaluate("--sentences", "1", "--record", str(tmp_path / "missing" / "x.json"))

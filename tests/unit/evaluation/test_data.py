@@ -102,7 +102,7 @@ def test_every_wording_hits(entry: Entry) -> None:
 
 @every_entry
 def test_also(entry: Entry) -> None:
-    """What is right as well is listed once, and is no vocabulary that is expected anyway."""
+    """What is right as well is listed once, and is not vocabulary that is expected anyway."""
     also = [normalise.words(text) for text in entry.also]
     expected = [
         normalise.words(wording)

@@ -122,7 +122,7 @@ def test_pattern(kind: str, text: str, hits: int) -> None:
 
 
 def test_wrong_type() -> None:
-    """A right wording of a wrong type is no hit, and said to be near."""
+    """A right wording of a wrong type is not a hit, and said to be near."""
     tally = score(entry(FULL), [item("voll", "pattern")])
 
     assert (tally.hits, tally.right, tally.wrong_type) == (0, 0, 1)

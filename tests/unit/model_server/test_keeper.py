@@ -238,7 +238,7 @@ def test_a_moment_without_the_model_is_no_reason(fake: FakeOllama, run: Callable
 
 
 def test_a_crashed_process_is_noticed(fake: FakeOllama, run: Callable[..., Run]) -> None:
-    """Ollama lists a model whose process died as loaded: it is loaded again all the same."""
+    """Ollama lists a model whose process died as loaded: it is loaded again nevertheless."""
     made = run(nothing, nothing, nothing)
     made.waits[0] = lambda: setattr(made, "alive", False)
 

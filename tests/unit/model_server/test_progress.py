@@ -20,7 +20,7 @@ class Clock:
 
 
 def lines(moments: list[tuple[float, float]]) -> list[str]:
-    """Return what is logged when at each of these seconds so many percent are done."""
+    """Return what is logged for the percentage done at each of these seconds."""
     clock = Clock()
     progress = Progress(clock)
     logged = []

@@ -168,7 +168,7 @@ def test_a_size_that_nobody_knows_needs_a_minimum(
     """Where the registry does not say the size, 2 GiB have to be free."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2 * 1024**3))
 
-    with pytest.raises(Problem, match=r"needs 2\.4 GB of disk, 2\.1 GB is free"):
+    with pytest.raises(Problem, match=r"needs 2\.4 GB of disk space, 2\.1 GB is free"):
         pull(server, make_settings(), quiet)
 
     assert not fake.asked("/api/pull")

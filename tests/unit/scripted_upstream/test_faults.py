@@ -28,7 +28,7 @@ def test_status_with_retry_after_in_seconds(upstream: Running) -> None:
 
 
 def test_retry_after_as_a_date(upstream: Running) -> None:
-    """retry_after_date is a Retry-After with the date of so many seconds from now."""
+    """retry_after_date is a Retry-After with a date, some seconds from now."""
     upstream.script("rules: [{do: {status: 503, retry_after_date: 30}}]")
 
     date = upstream.chat().headers["retry-after"]
@@ -74,7 +74,7 @@ def test_reset(upstream: Running) -> None:
 
 
 def test_cut_midway(upstream: Running) -> None:
-    """cut_after sends so many words and then ends the connection without an end of the stream."""
+    """cut_after sends that many words and then ends the connection without an end of the stream."""
     upstream.script("rules: [{do: {cut_after: 3}}]")
 
     chunks, error = stream(upstream)
@@ -107,7 +107,7 @@ def test_cut_after_more_than_there_is(upstream: Running) -> None:
 
 
 def test_reset_midway(upstream: Running) -> None:
-    """reset_after sends so many words and then an RST."""
+    """reset_after sends that many words and then an RST."""
     upstream.script("rules: [{do: {reset_after: 3}}]")
 
     chunks, error = stream(upstream)
@@ -128,7 +128,7 @@ def test_ends_too_early(upstream: Running) -> None:
 
 
 def test_error_midway(upstream: Running) -> None:
-    """error_after sends so many words and then the provider's error as the last event."""
+    """error_after sends that many words and then the provider's error as the last event."""
     upstream.script("rules: [{do: {error_after: 2, message: zu viel}}]")
 
     body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}
@@ -139,7 +139,7 @@ def test_error_midway(upstream: Running) -> None:
 
 
 def test_broken_line(upstream: Running) -> None:
-    """broken_line_after puts a line that is no JSON between the words, which then go on."""
+    """broken_line_after puts a line that is not JSON between the words, which then go on."""
     upstream.script("rules: [{do: {broken_line_after: 2}}]")
 
     body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}

@@ -187,7 +187,7 @@ def test_a_stop_ends_the_answer_before_it(client: openai.OpenAI) -> None:
 
 
 def test_answers_several_times(client: openai.OpenAI) -> None:
-    """With n there are so many choices, and all of them cost tokens."""
+    """With n there are n choices, and all of them cost tokens."""
     answer = client.chat.completions.create(**ASK, n=2)
     chunks = list(client.chat.completions.create(**ASK, n=2, stream=True))
 
@@ -286,8 +286,8 @@ def test_errors(
     [
         (b'{"messages": []}', "you must provide a model parameter"),
         (b'{"model": "m"}', "missing required parameter: 'messages'"),
-        (b"{", "the body is no JSON"),
-        (b"[]", "the body is no JSON object"),
+        (b"{", "the body is not JSON"),
+        (b"[]", "the body is not a JSON object"),
     ],
 )
 def test_refuses_what_openai_would(upstream: Running, content: bytes, message: str) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def refused(upstream: Running, when: str, calls: int) -> list[int]:
-    """Return which of so many calls, from 1, a rule with this `when` refuses."""
+    """Return which calls, counted from 1, a rule with this `when` refuses."""
     upstream.script(f"seed: 3\nrules: [{{when: {{{when}}}, do: {{status: 500}}}}]")
     return [index for index, each in enumerate(upstream.statuses(calls), 1) if each == 500]
 

@@ -28,7 +28,7 @@ def test_stall_before_the_first_byte(upstream: Running) -> None:
 
 
 def test_stall_midway(upstream: Running) -> None:
-    """stall_after lets the client wait after so many words, and then goes on."""
+    """stall_after lets the client wait after that many words, and then goes on."""
     upstream.script("rules: [{do: {stall_after: {pieces: 2, seconds: 0.3}}}]")
 
     chunks, error = stream(upstream)

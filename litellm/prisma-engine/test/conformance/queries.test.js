@@ -138,7 +138,7 @@ describe('queries', { skip: noDatabase }, () => {
       assert.deepEqual(codes, ['P2024', 'ok', 'ok']);
     });
 
-    test('what is no JSON, and what is nowhere', async () => {
+    test('what is not JSON, and what is nowhere', async () => {
       assert.equal((await small.engine.post('/', '{')).status, 400);
       assert.equal((await small.engine.post('/nowhere', '')).status, 404);
     });
