@@ -1,4 +1,4 @@
-"""Grafana's dashboard, whose panels the page draws too; Grafana itself is not to be had here."""
+"""Grafana's dashboard, whose panels the page draws too; Grafana itself is not available here."""
 
 from __future__ import annotations
 
