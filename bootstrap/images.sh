@@ -36,7 +36,7 @@ images_missing() {
     image_present "$image" && continue
     if [ "$reachable" = yes ]; then
       image_pull "$image" && continue
-      # A missing tag does not mean that the registry is unreachable: the next image is tried all the same.
+      # A missing tag does not mean that the registry is unreachable: the next image is tried anyway.
       grep -qE 'not found|manifest unknown' "$BOOTSTRAP_LOGS/pull.log" || reachable=no
     fi
     printf '%s\n' "$image"

@@ -3,11 +3,11 @@
 
 # test [--long] [PART|FILE...] [-- OPTIONS] — run the linters and the tests, on a stack of their own
 # Parts: lint, unit, node, stack, faults, browser; all of them by default. A file: tests/stack/test_keys.py
-# --long: repeats more often what is short otherwise: 52 kills, 20 rounds of each fault, 20 fresh volumes, 3,000
+# --long repeats short tests more often: 52 kills, 20 rounds of each fault, 20 fresh volumes, 3,000
 # requests to compare; and upgrades a stack of the real 0.1, which takes 12 minutes. OPTIONS are pytest's. TEST_PROJECT names the compose project of a running stack to use instead of a new one.
 test() { _in_test_image tests/run "$@"; }
 
-# bench [NAME] [OPTIONS] — measure beside the alternatives: overhead, memory, start, …; all of it without a NAME
+# bench [NAME] [OPTIONS] — compare with the alternatives: overhead, memory, start, …; without a NAME, all of them
 # `./run bench --help` lists the benchmarks with how long each takes. A table is printed, JSON and a chart are kept in
 # artefacts/bench; --compare FILE says what changed since another run's JSON.
 bench() { COMPOSE_PROFILES=observability _in_test_image env PYTHONPATH=tests python -m bench "$@"; }

@@ -5,8 +5,8 @@
 SWARM_OVERLAY=docker-compose.swarm.yml
 
 # swarm render — print the stack as a file for Docker Swarm, from docker-compose.yml and .env
-# The file goes to standard output; which swarm secrets it needs is said on standard error. Nothing is started, and no
-# key is in the file. SWARM_PORT is the port that each node with gateways publishes. docs/scaling.md has the rest.
+# The file goes to standard output, the list of swarm secrets that it needs to standard error. Nothing is started, and
+# no key is in the file. SWARM_PORT is the port that each node with gateways publishes. docs/scaling.md has the rest.
 swarm() {
   case ${1:-} in
     render) _swarm_render ;;

@@ -15,7 +15,7 @@ upgrade() {
   esac
   engine_ensure
   [ "$(_state "$(_old_gateway)")" = healthy ] ||
-    die "the gateway is not healthy, so nobody could tell whether an upgrade works" \
+    die "the gateway is not healthy, so nothing could show whether the upgrade works" \
       "fix it first: ./run status; './run up' starts this checkout's version without a way back"
   trap _undo EXIT
   trap 'exit 1' INT TERM HUP

@@ -14,7 +14,7 @@ source "$entrypoint"
 
 _main() {
   if is_external; then
-    echo "healthy: POSTGRES_EXTERNAL=true, the database is somebody else's"
+    echo "healthy: POSTGRES_EXTERNAL=true, the gateway uses another database"
     return
   fi
   default_settings
