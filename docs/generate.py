@@ -269,7 +269,7 @@ def main() -> None:
         path = REFERENCE / name
         text = page()
         if path.exists() and undated(path.read_text(encoding="utf-8")) == text:
-            print(f"{name}: as it was")
+            print(f"{name}: unchanged")
             continue
         path.write_text(f"{text}\n*As of {datetime.now(UTC):%Y-%m-%d}.*\n", encoding="utf-8")
         print(f"{name}: written")

@@ -76,13 +76,17 @@ def litellm_health() -> None:
 
 @app.command(context_settings={"allow_interspersed_args": False})
 def native(
-    command: Annotated[list[str] | None, typer.Argument(help="A command instead of serve.")] = None,
+    command: Annotated[
+        list[str] | None, typer.Argument(help="A command to run instead of serve.")
+    ] = None,
     *,
     host: Annotated[str | None, typer.Option(help="Where to listen; loopback if unset.")] = None,
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Default: LITELLM_PORT.")
     ] = None,
-    with_costs: Annotated[bool, typer.Option(help="Bring an embedded PostgreSQL.")] = False,
+    with_costs: Annotated[
+        bool, typer.Option(help="Keep keys and costs in an embedded PostgreSQL.")
+    ] = False,
     pull: Annotated[bool, typer.Option(help="Download a missing model without asking.")] = False,
 ) -> None:
     """Start without a container; start_litellm.sh calls it."""
@@ -129,14 +133,18 @@ def doctor(
 def spend(  # noqa: PLR0913 -- one for each option
     *,
     by: Annotated[
-        list[str] | None, typer.Option(help="day, alias, model, key or several, comma between.")
+        list[str] | None,
+        typer.Option(help="day, alias, model, key, or several, separated by commas."),
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, max=3650, help="How many days, today included; else 30.")
+        int | None,
+        typer.Option(min=1, max=3650, help="The number of days, including today; 30 by default."),
     ] = None,
-    first: Annotated[str | None, typer.Option("--from", help="The first day, 2026-11-01.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="The last day, included.")] = None,
-    month: Annotated[str | None, typer.Option(help="A month, 2026-11.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="The first day, such as 2026-11-01.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="The last day, inclusive.")] = None,
+    month: Annotated[str | None, typer.Option(help="A month, such as 2026-11.")] = None,
     form: Annotated[
         Literal["table", "json", "csv", "svg"], typer.Option("--format", help="svg is a chart.")
     ] = "table",
@@ -186,10 +194,16 @@ def models(
     *,
     json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Make one paid call of one token to each; says so.")
+        bool,
+        typer.Option(
+            "--probe", help="Make one paid call of one token to each, after showing the cost."
+        ),
     ] = False,
     notes: Annotated[
-        bool, typer.Option("--notes", help="Only what is in cooldown, and how good the German is.")
+        bool,
+        typer.Option(
+            "--notes", help="Only deployments in cooldown, and the results of evaluations."
+        ),
     ] = False,
 ) -> None:
     """Show every deployment: price, context, key, whether it can be reached and is in use."""
@@ -219,7 +233,7 @@ def ask(
     ] = None,
     *,
     model: Annotated[
-        str, typer.Option(metavar="ALIAS", help="Who is asked.")
+        str, typer.Option(metavar="ALIAS", help="The alias to ask.")
     ] = "explanation-model",
 ) -> None:
     """Stream a model's answer, then its tokens, cost, seconds and which model answered."""

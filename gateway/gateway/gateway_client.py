@@ -30,7 +30,7 @@ def get(gateway: httpx.Client, path: str, **parameters: str) -> dict[str, Any]:
     """Return the JSON object that a path answers.
 
     Raises:
-        GatewayAnswerError: there is no answer, or one that is no success.
+        GatewayAnswerError: there is no answer, or one that is not a success.
     """
     try:
         response = gateway.get(path, params=parameters)

@@ -35,7 +35,7 @@ class Benchmark:
     Attributes:
         minutes: about how long it takes with its defaults, on two slow cores.
         judge: holds a record against the one that is kept in docs/performance.
-        alone: whether it is no part of `all`.
+        alone: whether it is not part of `all`.
     """
 
     run: Callable[[Options], Record]

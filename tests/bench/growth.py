@@ -67,7 +67,7 @@ class Line:
 
 @contextmanager
 def started(place: Site, key_count: int = 1000) -> Iterator[Gateway]:
-    """Yield the stack, started, with so many keys."""
+    """Yield the stack, started, with a number of keys."""
     gateway = Gateway(place, key_count)
     gateway.start()
     gateway.wait()
@@ -75,7 +75,7 @@ def started(place: Site, key_count: int = 1000) -> Iterator[Gateway]:
 
 
 def configuration(many: int) -> dict[str, Any]:
-    """Return a configuration of one alias with so many deployments."""
+    """Return a configuration of one alias with a number of deployments."""
     parameters = {
         "model": "openai/gpt-4o-mini",
         "api_base": PROVIDER["OPENAI_API_BASE"],

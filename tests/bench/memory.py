@@ -89,7 +89,7 @@ def _measure(record: Record, place: Site, alternative: Alternative, options: Opt
 
 
 def _wait_for_calls(place: Site, calls: int) -> None:
-    """Wait until so many streams are open, as far as they open at all while the first lasts."""
+    """Wait until the streams are open, or as many as open while the first lasts."""
     deadline = time.monotonic() + OPEN_SECONDS * 0.8
     while place.upstream.calls() < calls and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -97,7 +97,7 @@ def _wait_for_calls(place: Site, calls: int) -> None:
 
 
 def _ask(place: Site, alternative: Alternative, count: int, *, stream: bool = False) -> int:
-    """Make so many requests; return how many failed."""
+    """Make some requests; return how many failed."""
     spec = alternative.spec(
         bodies(alternative.model, stream=stream),
         STREAMS if stream else 32,

@@ -262,7 +262,7 @@ def test_a_restart_forgets_cooldowns_as_it_always_did(database: Database) -> Non
 
 
 def admitted(limits: Limits, entity: Entity, most: int = 20) -> int:
-    """Return how many of so many requests at once are let in."""
+    """Return how many of some simultaneous requests are let in."""
 
     async def ask() -> int:
         count = 0

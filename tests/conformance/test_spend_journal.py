@@ -197,7 +197,7 @@ def test_what_postgres_refuses_is_booked_without_its_texts(
     apply_singly(connection, Batch(journal, Place(0, 5), records), tmp_path)
     assert sums(connection, key) == [1.25] * 8
     assert position(connection, journal) == 5
-    assert "lost its texts" in caplog.text
+    assert "stored without them" in caplog.text
     assert (tmp_path / REFUSED).read_text().count("\n") == 1
 
 

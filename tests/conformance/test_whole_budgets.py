@@ -364,7 +364,7 @@ class BudgetsAndOthers(Budgets):
         self.world.warnings.clear()
         usage = Usage(3 * asked.bound, 1)
         self.end(asked, usage, usage.total, OK)
-        assert any("beyond its bound" in each for each in self.world.warnings)
+        assert any("exceeds its bound" in each for each in self.world.warnings)
 
     @rule(data=st.data(), budget=st.sampled_from([0, 200, 500, 1000]))
     def change_budget(self, data: st.DataObject, budget: int) -> None:

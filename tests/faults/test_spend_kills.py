@@ -26,7 +26,7 @@ pytestmark = pytest.mark.long
 
 SEED = int(os.environ.get("KILL_SEED") or secrets.randbits(32))
 MAX_ANSWERS = 25
-"""Between two kills there are up to so many."""
+"""The most answers between two kills."""
 
 RECOVERY_SECONDS = 90
 APPLY_SECONDS = 60

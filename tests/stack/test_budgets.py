@@ -38,7 +38,7 @@ def slow_answers(priced_stack: Stack) -> Iterator[None]:
 
 
 def bill(stack: Stack, input_tokens: int) -> float:
-    """Let each answer take a second, and so many tokens of input; return what it costs, USD."""
+    """Let each answer take a second and some tokens of input; return its cost in USD."""
     answer = {"input_tokens": input_tokens, "output_tokens": OUTPUT_TOKENS}
     slow = {"name": "slow", "when": {"from": 1}, "do": {"stall": 1}}
     play(stack, {"answer": answer, "rules": [slow]})
@@ -46,7 +46,7 @@ def bill(stack: Stack, input_tokens: int) -> float:
 
 
 def key(stack: Stack, budget: float) -> str:
-    """Make a key that may spend so many US dollars and return its secret."""
+    """Make a key with a budget in US dollars and return its secret."""
     name = f"budget-{uuid4().hex[:8]}"
     done = stack.run("key", "create", name, "--budget", f"{budget:.10f}", "--json")
     return str(json.loads(done.stdout)["api_key"])
@@ -129,7 +129,7 @@ def test_a_bill_beyond_the_bound_is_logged_and_paid(priced_stack: Stack) -> None
     assert 2 <= answered <= fit_the_bound
     assert exceeded(priced_stack, secret)
     log = priced_stack.compose("logs", "--since", str(int(since)), "gateway").stdout
-    assert log.count("beyond its bound") == answered
+    assert log.count("exceeds its bound") == answered
     assert secret not in log
 
 

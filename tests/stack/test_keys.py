@@ -149,9 +149,9 @@ def test_what_is_wrong_is_said_in_lines(priced_stack: Stack, name: str) -> None:
         check=False,
     )
     assert wrong.returncode == 2
-    assert "--budget: 'five' is no amount" in wrong.stderr
+    assert "--budget: 'five' is not an amount" in wrong.stderr
     assert f"--models: there is no model 'gpt-5'\n    known: {FREE}" in wrong.stderr
-    assert "--expires: 'soon' is no duration\n    give a number and a unit" in wrong.stderr
+    assert "--expires: 'soon' is not a duration\n    give a number and a unit" in wrong.stderr
     assert "Traceback" not in wrong.stderr
 
     create(priced_stack, name)

@@ -201,7 +201,11 @@ def extract(stack: Stack) -> requests.Response:
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("EXTRACTION_FALLBACKS", "nobody", r"'nobody' is no alias.*\n.*use one of: .*extraction-m"),
+        (
+            "EXTRACTION_FALLBACKS",
+            "nobody",
+            r"'nobody' is not an alias.*\n.*use one of: .*extraction-m",
+        ),
         ("EXTRACTION_FALLBACKS", "extraction-model", r"circle: extraction-model -> extraction-m"),
         ("ROUTING_STRATEGY", "fastest", r"'fastest' cannot be used\n.*'least-busy'"),
         ("REQUEST_TIMEOUT", "soon", r"'soon' cannot be used\n.*valid number"),

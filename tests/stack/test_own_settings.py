@@ -158,7 +158,7 @@ def test_a_proxy_that_is_trusted_tells_the_callers_address(stack: Stack, key: st
 
 
 def test_without_rows_costs_still_add_up(stack: Stack, key: str) -> None:
-    """disable_spend_logs: no row, and the key's spend rises all the same.
+    """disable_spend_logs: no row, and the key's spend rises nevertheless.
 
     No proxy is trusted any more, so that nobody chooses its address.
     """

@@ -210,7 +210,7 @@ def test_a_tool_call_comes_back_in_openais_form(boot: Boot, *, stream: bool) -> 
 
 
 def cost(boot: Boot, *, cached: int) -> Decimal:
-    """Return what USAGE costs in USD, with so many of its tokens cached."""
+    """Return what USAGE costs in USD with some of its tokens cached."""
     prices = boot.wire.prices
     if isinstance(prices, str):
         listed = price_list()[prices]

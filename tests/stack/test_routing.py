@@ -87,7 +87,7 @@ def start(stack: Stack, strategy: str, timeout: int = GIVEN_UP_SECONDS) -> str:
 
 
 def shares(stack: Stack, key: str, requests_made: int, *, at_once: int) -> Counter[str]:
-    """Return how many of so many requests went to the fast and to the slow deployment."""
+    """Return how many of some requests went to the fast and to the slow deployment."""
     before = asked(stack)
     with ThreadPoolExecutor(at_once) as callers:
         answers = list(callers.map(lambda _: ask(stack, key, "pair"), range(requests_made)))

@@ -166,7 +166,7 @@ def test_an_upgrade_keeps_all_that_01_has(old: Stack) -> None:
 
 
 def test_the_way_back_by_hand_is_the_docs(old: Stack) -> None:
-    """Days after an upgrade: the backup of before, under 0.1's own compose file."""
+    """Days after an upgrade: the earlier backup, under 0.1's own compose file."""
     (backup,) = sorted((REPOSITORY / "backups").glob(f"{old.project}-*-before-upgrade.backup"))[-1:]
     old.run("down")
     version_01.compose(old, "up", "--detach", "--no-build", "--wait", "postgres")

@@ -149,7 +149,7 @@ def _conversations() -> dict[str, Any]:
     return {
         "no role": [{"content": WORD}],
         "a role that is none": [{"role": "king", "content": WORD}],
-        "a role that is no string": [{"role": 1, "content": WORD}],
+        "a role that is not a string": [{"role": 1, "content": WORD}],
         "no content": [user],
         "content that is null": [{**user, "content": None}],
         "content that is a number": [{**user, "content": 7}],

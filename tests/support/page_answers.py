@@ -53,7 +53,7 @@ EXPLAINED = {
 REFUSED = {
     "error": {
         "code": "rate_limited",
-        "message": "the gateway or its provider takes no more requests now: wait 20 s",
+        "message": "the gateway or its provider accepts no more requests now: wait 20 s",
         "request_id": "0f4d5c6b-1a2e-4d3c-9b8a-7f6e5d4c3b2a",
         "route": {
             "alias": "extraction-model-openai",

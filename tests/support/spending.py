@@ -92,7 +92,7 @@ class Load:
                     self.stopping.wait(self.pause)
 
     def grew_by(self, count: int, *, seconds: float) -> None:
-        """Wait until so many more answers came."""
+        """Wait for a number of further answers."""
         goal = len(self.answered) + count
         until(
             lambda: len(self.answered) >= goal,

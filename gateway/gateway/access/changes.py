@@ -89,7 +89,7 @@ class Changes:
                 pass
             except (psycopg.Error, OSError) as error:
                 # The next connection shows whether the database is away or only this one broke.
-                LOG.info("no more notifications, connecting again: %s", error)
+                LOG.info("notifications stopped, connecting again: %s", error)
             except Exception:
                 LOG.exception("following the database's changes failed; trying again")
             self.is_heard = False
@@ -111,10 +111,10 @@ class Changes:
         self.tried.set()
         if not self.is_heard:
             LOG.warning(
-                "%s: keys are read again every %g s",
+                "%s: polling keys every %g s instead",
                 "the triggers of `gateway migrate` are missing"
                 if passes
-                else "the database's notifications do not pass (PgBouncer in transaction mode?)",
+                else "the database's notifications do not arrive (PgBouncer in transaction mode?)",
                 POLL_SECONDS,
             )
             await self._poll()
@@ -124,7 +124,7 @@ class Changes:
             if not self._database.answers:
                 return  # another connection found the database away: connect again to find out
             if self._sent_at > self._heard_at + PROBE_SECONDS:
-                raise DatabaseAwayError("a notification to oneself did not come")
+                raise DatabaseAwayError("the gateway's own notification did not arrive")
             now = time.monotonic()
             if now - self._sent_at > PROBE_EVERY:
                 await self._send()

@@ -84,7 +84,7 @@ def read_members(source: Readable) -> Iterator[tuple[str, bytes]]:
             return
         sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
         yield name, content
-    raise DamagedBackupError("it is cut off" if sums else "it is no backup of this stack")
+    raise DamagedBackupError("it is cut off" if sums else "it is not a backup of this stack")
 
 
 def _raw_members(source: Readable) -> Iterator[tuple[str, bytes]]:
@@ -92,7 +92,7 @@ def _raw_members(source: Readable) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(fileobj=source, mode="r|") as tar:  # type: ignore[call-overload] # it wants read() only
             for member in tar:
                 if not member.isreg() or not _NAMES.fullmatch(member.name):
-                    raise DamagedBackupError("it holds what no backup of this stack holds")
+                    raise DamagedBackupError("it contains a file that no backup of this stack has")
                 if member.size > MAX_BYTES:
                     raise DamagedBackupError("it was changed")
                 file = tar.extractfile(member)

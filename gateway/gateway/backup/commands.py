@@ -34,7 +34,7 @@ def create() -> None:
     from gateway.backup.create import create as write_backup
 
     if sys.stdout.isatty():
-        raise typer.BadParameter("a backup is no text; send standard output to a file")
+        raise typer.BadParameter("a backup is binary; redirect standard output to a file")
     passphrase = _passphrase()
     with _stack() as stack:
         manifest = write_backup(
@@ -48,8 +48,8 @@ def create() -> None:
         LOG.info("%s", manifest.summary())
         if passphrase is None:
             LOG.info(
-                "not encrypted: salt key, master key and all rows are in the file in the clear; "
-                "BACKUP_PASSPHRASE or BACKUP_PASSPHRASE_FILE encrypts it"
+                "not encrypted: the file holds the salt key, the master key and all rows in plain "
+                "text; set BACKUP_PASSPHRASE or BACKUP_PASSPHRASE_FILE to encrypt it"
             )
 
 
@@ -86,7 +86,7 @@ def restore(
     with _stack() as stack:
         if replace and stack.is_external:
             raise BackupError(
-                "DATABASE_URL names a database of your own, which is not emptied from here\n"
+                "DATABASE_URL names your own database, which this command does not empty\n"
                 "    empty it yourself, then restore without --replace"
             )
         manifest = read_backup(

@@ -129,6 +129,6 @@ def _compare(connection: Connection, manifest: Manifest) -> None:
     wrong = [name for name, table in manifest.tables.items() if found.get(name) != table]
     if wrong:
         raise BackupError(
-            f"after the restore {wrong[0]} has other rows than in the backup\n"
+            f"after the restore, {wrong[0]} has different rows than in the backup\n"
             "    keep the backup and report this; was something else using the database?"
         )

@@ -47,7 +47,7 @@ def parse(content: bytes) -> dict[str, str]:
         values = json.loads(content)
         return {name: str(values[name]) for name in KEPT}
     except (ValueError, KeyError, TypeError):
-        raise DamagedBackupError("its secrets.json is not one of this stack") from None
+        raise DamagedBackupError("this stack did not write its secrets.json") from None
 
 
 def write(base: Path, values: Mapping[str, str]) -> None:

@@ -57,7 +57,9 @@ def chains_of(document: ConfigDocument, setting: str) -> list[Chain]:
 def _check_sections(document: ConfigDocument) -> Iterator[Problem]:
     for name in ("router_settings", "litellm_settings", "general_settings"):
         if not isinstance(section(document, name), dict):
-            yield _problem(document, (name,), f"{name} is no mapping", "write `key: value` lines")
+            yield _problem(
+                document, (name,), f"{name} is not a mapping", "write `key: value` lines"
+            )
 
 
 def _check_model_list(document: ConfigDocument) -> Iterator[Problem]:
@@ -82,7 +84,7 @@ def _check_model_list(document: ConfigDocument) -> Iterator[Problem]:
         if first != where:
             yield Problem(
                 where,
-                f"'{deployment['model_name']}' stands here just as in {first}",
+                f"'{deployment['model_name']}' is defined here exactly as in {first}",
                 "remove one, or let the two differ in model or api_base to balance load",
             )
 
@@ -92,7 +94,7 @@ def _check_deployment(
 ) -> Iterator[Problem]:
     at: tuple[Key, ...] = ("model_list", index)
     if not isinstance(deployment, dict):
-        yield _problem(document, at, "a deployment is no mapping", "write model_name: …")
+        yield _problem(document, at, "a deployment is not a mapping", "write model_name: …")
         return
     yield from _unknown(document, at, known_keys.DEPLOYMENT)
     if not isinstance(deployment.get("model_name"), str) or not deployment["model_name"]:
@@ -115,7 +117,7 @@ def _check_router(document: ConfigDocument) -> Iterator[Problem]:
         yield _problem(
             document,
             ("router_settings", "routing_strategy"),
-            f"'{strategy}' is no routing strategy",
+            f"'{strategy}' is not a routing strategy",
             f"use one of: {', '.join(known_keys.STRATEGIES)}",
         )
     for name in known_keys.NUMBERS:
@@ -136,7 +138,7 @@ def _check_fallbacks(document: ConfigDocument, setting: str) -> Iterator[Problem
         yield _problem(
             document,
             ("router_settings", setting),
-            f"{setting} is no list of `alias: [alias, …]`",
+            f"{setting} is not a list of `alias: [alias, …]`",
             'write lines such as `- extraction-model: ["extraction-model-openai"]`',
         )
         return
@@ -182,7 +184,7 @@ def _unknown(
             yield _problem(
                 document,
                 (*at, key),
-                f"'{key}' is no key that LiteLLM knows here",
+                f"'{key}' is not a key that LiteLLM knows here",
                 f"use one of: {', '.join(sorted(known))}",
             )
 

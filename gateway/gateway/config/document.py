@@ -43,7 +43,7 @@ def read_config(path: Path) -> ConfigDocument:
     """Return the file's content.
 
     Raises:
-        ConfigurationError: there is no such file, it is a directory, or it is no YAML mapping.
+        ConfigurationError: there is no such file, it is a directory, or it is not a YAML mapping.
     """
     if path.is_dir():
         raise _unusable(
@@ -68,7 +68,7 @@ def parse_config(path: Path, text: str) -> ConfigDocument:
     """Return `text` as a document that calls itself `path`.
 
     Raises:
-        ConfigurationError: it is no YAML mapping, or names a key twice.
+        ConfigurationError: it is not a YAML mapping, or names a key twice.
     """
     try:
         root = yaml.compose(text, Loader=_Loader)
@@ -77,10 +77,12 @@ def parse_config(path: Path, text: str) -> ConfigDocument:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         reason = getattr(error, "problem", None) or "cannot be parsed"
-        raise _unusable(where, f"is not YAML: {reason}", "correct the line; mind indents") from None
+        raise _unusable(
+            where, f"is not YAML: {reason}", "correct the line; check its indentation"
+        ) from None
     if root is None or not isinstance(data, dict):
         raise _unusable(
-            str(path), "holds no settings", "start from the litellm_config.yaml shipped"
+            str(path), "holds no settings", "start from the shipped litellm_config.yaml"
         )
     problems = _repeated_keys(path, root)
     if problems:
@@ -109,7 +111,7 @@ def _repeated_keys(path: Path, node: yaml.Node) -> list[Problem]:
                 problems.append(
                     Problem(
                         f"{path}:{line}",
-                        f"'{name.value}' stands here and in line {seen[name.value]}",
+                        f"'{name.value}' is set here and in line {seen[name.value]}",
                         "keep one of them",
                     )
                 )

@@ -31,7 +31,7 @@ def unknown_aliases(chains: Sequence[Chain], known: Collection[str]) -> Iterator
             if name != EVERY_ALIAS and not _is_known(name, known):
                 yield Problem(
                     chain.where,
-                    f"'{name}' is no alias of model_list",
+                    f"'{name}' is not an alias of model_list",
                     f"use one of: {', '.join(sorted(known))}",
                 )
 
@@ -44,7 +44,7 @@ def cycles(chains: Sequence[Chain]) -> Iterator[Problem]:
         if path is not None:
             yield Problem(
                 chain.where,
-                f"the fallbacks go round in a circle: {' -> '.join(path)}",
+                f"the fallbacks form a cycle: {' -> '.join(path)}",
                 "take one of them out",
             )
 

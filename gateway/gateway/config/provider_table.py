@@ -21,7 +21,7 @@ class OpenAIServer:
     """A provider of OpenAI's protocol.
 
     Attributes:
-        base: its base URL; None for a server of one's own, whose api_base must be given.
+        base: its base URL; None if the user runs the server and must give its api_base.
         key_variable: where LiteLLM looks for a key that the file does not name.
         base_variables: the same for the base URL.
         placeholder: the key that LiteLLM sends when there is none.
@@ -41,7 +41,7 @@ OPENAI_PROVIDERS = {
     "custom_openai": OpenAIServer(
         OPENAI_BASE, "OPENAI_API_KEY", ("OPENAI_BASE_URL", "OPENAI_API_BASE")
     ),
-    # servers of one's own
+    # servers that users run themselves
     "openai_like": OpenAIServer(None, "OPENAI_LIKE_API_KEY", ("OPENAI_LIKE_API_BASE",)),
     "hosted_vllm": OpenAIServer(
         None, "HOSTED_VLLM_API_KEY", ("HOSTED_VLLM_API_BASE",), "fake-api-key"
@@ -81,7 +81,7 @@ def needs_translation(provider: str, model: str, base: str | None, mode: str) ->
     at /responses alone (main.py, responses_api_bridge_check).
     """
     if mode == "responses" or model.startswith("responses/"):
-        return "it answers at /responses alone"
+        return "it answers at /responses only"
     if provider not in {"openai", "custom_openai"}:
         return None
     host = urlsplit(base or OPENAI_BASE).hostname or ""
@@ -90,5 +90,5 @@ def needs_translation(provider: str, model: str, base: str | None, mode: str) ->
     if _REASONS.search(model):
         return "OpenAI's reasoning models refuse parameters that others take"
     if _SPOKEN.search(model) and mode == "chat":
-        return "it answers with sound"
+        return "it answers with audio"
     return None

@@ -191,7 +191,7 @@ class _Renderer:
             return {}
 
     def _check_price(self, index: int, given: dict[str, Any], result: dict[str, Any]) -> None:
-        """A model without a price would be booked at 0: refused, or allowed in so many words."""
+        """Refuse a model without a price, unless ALLOW_UNPRICED_MODELS books it at 0."""
         if is_priced(result):
             return
         model = result["litellm_params"]["model"]

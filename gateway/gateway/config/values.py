@@ -90,7 +90,7 @@ def real(low: float, high: float | None = None, *, above: bool = False) -> Read:
             value = float(text)
         except ValueError:
             value = float("nan")
-        is_enough = value > low if above else value >= low  # false for what is no number
+        is_enough = value > low if above else value >= low  # false for what is not a number
         if not is_enough or (high is not None and value > high):
             raise WrongValueError(f"set a valid number{_bounds(low, high, above=above)}")
         return value

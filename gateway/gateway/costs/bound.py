@@ -155,7 +155,7 @@ def _holds_more_than_text(body: Mapping[str, Any]) -> bool:
         content = message.get("content")
         if type(content) is list and not all(_is_text(part) for part in content):
             return True
-        if "audio" in message:  # an answer of before, by its id
+        if "audio" in message:  # an earlier answer, by its id
             return True
     return False
 

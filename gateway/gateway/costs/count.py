@@ -107,7 +107,7 @@ class TokenCounter:
                     self._encoding = self._load()
                 except Exception as error:  # noqa: BLE001 -- whatever it is, a guess is left
                     LOG.warning(
-                        "no tokenizer can be loaded (%s): four bytes count as a token",
+                        "cannot load the tokenizer (%s): counting four bytes as one token",
                         type(error).__name__,
                     )
         return self._encoding

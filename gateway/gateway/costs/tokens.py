@@ -62,7 +62,7 @@ def plain_cost(rates: Rates, usage: Usage) -> float:
 
 
 def count(details: object, name: str) -> int:
-    """Return a count that a provider sent; 0 for none, and for what is no count."""
+    """Return a count that a provider sent; 0 for none, and for what is not a count."""
     value = details.get(name) if isinstance(details, dict) else None
     return value if type(value) is int and value > 0 else 0
 

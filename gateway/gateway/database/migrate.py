@@ -109,7 +109,7 @@ def _create_own_tables(connection: Connection) -> None:
             LOG.info("created the triggers that tell of changed keys, teams and budgets")
     except psycopg.errors.InsufficientPrivilege as error:
         raise MigrationError(
-            f"the gateway's role may make no schema of its own: {reason(error)}\n"
+            f"the gateway's role may not create a schema: {reason(error)}\n"
             f"    let an admin run CREATE SCHEMA {SCHEMA} AUTHORIZATION the gateway's role"
         ) from error
 
@@ -120,7 +120,7 @@ def _create_report_views(connection: Connection) -> None:
         report_views.create(connection)
     except psycopg.errors.InsufficientPrivilege as error:
         LOG.warning(
-            "warning: no spend reports: %s; to have them, let an admin run"
+            "warning: no spend reports: %s; to enable them, let an admin run"
             " CREATE SCHEMA %s AUTHORIZATION the gateway's role",
             reason(error),
             report_views.SCHEMA,
@@ -148,7 +148,7 @@ class _Database:
             return
         if read_rows(self.connection) is None and found:
             take_over(self.connection, prisma, self.shipped, found)
-            LOG.info("took over a database that LiteLLM made: its %d tables match", len(found))
+            LOG.info("took over a database that LiteLLM created: its %d tables match", len(found))
             return
         if ledger.failed and not retry:
             raise MigrationError(_failure(ledger, None))
@@ -218,7 +218,7 @@ def _failure(ledger: Ledger, outcome: Outcome | None) -> str:
     return (
         f"migration {row.name} failed: {sql_error(log)}\n"
         "    correct what the error names (often rights, disk space or a lock), then run"
-        " `gateway migrate --retry`; a backup from before is the other way back"
+        " `gateway migrate --retry`; or restore a backup from before the migration"
     )
 
 
@@ -241,7 +241,7 @@ def _warn(ledger: Ledger) -> None:
         )
     if ledger.edited:
         LOG.info(
-            "%d migrations were applied with other content than is shipped now, the last one %s; "
+            "%d applied migrations differ from the shipped ones, the last one is %s; "
             "LiteLLM edits old ones to make them repeatable",
             len(ledger.edited),
             ledger.edited[-1],

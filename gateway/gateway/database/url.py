@@ -118,7 +118,7 @@ def _checked(url: str) -> str:
                     "DATABASE_URL",
                     "is not a PostgreSQL URL",
                     "set postgresql://USER:PASSWORD@HOST:5432/NAME; percent-encode every "
-                    "character of the password that is no letter or digit",
+                    "character of the password that is not a letter or digit",
                 )
             ]
         )

@@ -38,7 +38,7 @@ def unclean_lines(facts: Facts) -> Iterator[Finding]:
         if any(seen):
             touched = {*carriage, *blanks, *([1] if seen[2] else [])}
             yield Finding(
-                f"{file.path} has characters that cannot be seen",
+                f"{file.path} has invisible characters",
                 f"{', '.join(filter(None, seen))}; a shell that sources the file takes them for "
                 "part of the value, and so does docker run --env-file: keys are refused with 401",
                 "./run doctor --fix, which keeps a copy; or save it with Unix line ends (LF)",
@@ -60,7 +60,7 @@ def quotes(facts: Facts) -> Iterator[Finding]:
             if any(character in TYPOGRAPHIC for character in raw[:1] + raw[-1:]):
                 seen, fix = "typographic quotes, which are part of the value", 'write " or none'
             elif line.number == open_at:
-                seen, fix = f"a quote {raw[0]} that is opened and not closed", "close or remove it"
+                seen, fix = f"a quote {raw[0]} that is never closed", "close or remove it"
             elif raw[:1] in QUOTES and line.value != line.value.strip():
                 seen, fix = "blanks between the quotes, which are part of the value", "remove them"
             elif len(line.value) > 1 and line.value[0] in QUOTES and line.value[-1] in QUOTES:
@@ -113,35 +113,35 @@ def misspelt_names(facts: Facts) -> Iterator[Finding]:
             near = get_close_matches(line.name.upper(), facts.known, n=1, cutoff=0.85)
             if near:
                 yield Finding(
-                    f"nobody reads the variable {line.name}",
+                    f"nothing reads the variable {line.name}",
                     f"{file.path}:{line.number} sets it; .env.example has none of that name",
                     f"{file.path}:{line.number}: write {near[0]}=",
                 )
 
 
 def shell_wins(facts: Facts) -> Iterator[Finding]:
-    """A variable of the shell that hides another value in .env."""
+    """Find variables of the shell that override another value in .env."""
     written = values(facts.env_files)
     for name in facts.known:
         hidden, wins = written.get(name), facts.exported.get(name)
         if hidden and wins is not None and wins != hidden and name != "DATABASE_URL":
             yield Finding(
-                f"{name} of the shell hides the one in .env",
+                f"the shell's {name} overrides the one in .env",
                 "both are set, and they differ; compose takes the shell's",
                 f"unset {name}; then ./run up",
             )
 
 
 def database_of_another(facts: Facts) -> Iterator[Finding]:
-    """DATABASE_URL of the shell, where another application's lies as often as not."""
+    """Find a DATABASE_URL in the shell, which may well be another application's."""
     url = facts.exported.get("DATABASE_URL")
     if not url or url == values(facts.env_files).get("DATABASE_URL"):
         return
     yield Finding(
         "DATABASE_URL comes from the shell, perhaps another application's",
-        f"it leads to {_where(url)}, and .env does not name that; the gateway would keep keys and "
-        "costs there, and make its tables",
-        "unset DATABASE_URL, then ./run up; if it is meant, write it into .env",
+        f"it points to {_where(url)}, which .env does not name; the gateway would create its "
+        "tables there, and keep keys and costs in them",
+        "unset DATABASE_URL, then ./run up; if you want it, put it into .env",
     )
 
 
@@ -200,7 +200,7 @@ def _where(url: str) -> str:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        return "what is no URL"
+        return "something that is not a URL"
     return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
 
 

@@ -27,7 +27,7 @@ class Line:
 
 
 def line_ends(file: EnvFile) -> Iterator[tuple[int, str]]:
-    """Yield number and text of each line whose end is no part of a quoted value."""
+    """Yield number and text of each line whose end is not part of a quoted value."""
     return ((number, text) for number, text, _, inside in _walk(file) if not inside)
 
 

@@ -81,7 +81,7 @@ def compose_version(facts: Facts) -> Iterator[Finding]:
     else:
         return
     yield Finding(
-        "docker's plugins are not as needed",
+        "docker's plugins are missing or too old",
         found,
         "install or update the plugins: Debian packages docker-compose and docker-buildx, or "
         "docs.docker.com/compose/install",
@@ -171,7 +171,7 @@ def permissions(facts: Facts) -> Iterator[Finding]:
             if mode & WRITTEN_BY_OTHERS:
                 yield Finding(
                     "every user of this machine may use the container engine",
-                    f"{path} has mode {mode:o}; who may use it is as good as root",
+                    f"{path} has mode {mode:o}; whoever may use it has the rights of root",
                     f"sudo chmod 660 {path}",
                 )
         elif not mode & READ_BY_OTHERS:
@@ -195,7 +195,7 @@ def ollama_listens_elsewhere(facts: Facts) -> Iterator[Finding]:
     if addresses and all(address in ("127.0.0.1", "::1") for address in addresses):
         yield Finding(
             "Ollama listens where no container reaches it",
-            f"it listens on {addresses[0]}:11434; containers come in by the engine's bridge",
+            f"it listens on {addresses[0]}:11434; containers connect through the engine's bridge",
             "OLLAMA_HOST=0.0.0.0 ollama serve (with systemd: sudo systemctl edit ollama, "
             '[Service] Environment="OLLAMA_HOST=0.0.0.0"), behind a firewall',
         )

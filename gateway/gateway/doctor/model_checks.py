@@ -41,7 +41,7 @@ def ollama_answers(facts: Facts) -> Iterator[Finding]:
     if base == BUNDLED_OLLAMA:
         if facts.services and not facts.wants_bundled_ollama:
             yield Finding(
-                "the local model is asked, and left out",
+                "the local model is asked, but not started",
                 f"OLLAMA_REPLICAS=0 starts no Ollama; {_askers(facts)} ask it",
                 "remove OLLAMA_REPLICAS from .env, or name another alias there: "
                 "LITELLM_EXTRACTION_MODEL, LITELLM_EXPLANATION_MODEL",
@@ -107,7 +107,7 @@ def model_fits(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"too little memory is free for {facts.model}",
             f"it needs about {need / GIB:.1f} GiB, {facts.free_memory / GIB:.1f} GiB are free",
-            "end what takes it, or take a smaller OLLAMA_MODEL",
+            "stop what uses it, or choose a smaller OLLAMA_MODEL",
         )
 
 

@@ -1,6 +1,6 @@
 """From the records that commands/doctor.sh writes to facts: name NUL content NUL, and so on.
 
-The host's programs are handed over in their own words, because the shell is no place to read JSON.
+The host's programs are handed over in their own words, because a shell is no place to parse JSON.
 """
 
 from __future__ import annotations

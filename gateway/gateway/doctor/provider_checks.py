@@ -50,7 +50,7 @@ def aliases_exist(facts: Facts) -> Iterator[Finding]:
         near = get_close_matches(alias, facts.observed.aliases, n=1, cutoff=0.6)
         known = ", ".join(facts.observed.aliases)
         yield Finding(
-            f"{alias} is no alias of litellm_config.yaml",
+            f"{alias} is not an alias of litellm_config.yaml",
             f"{variable} asks for it; there are {known}",
             f"{variable}={near[0] if near else facts.observed.aliases[0]} in .env, then ./run up",
         )
@@ -90,7 +90,7 @@ def keys_accepted(facts: Facts) -> Iterator[Finding]:
                 f"the provider refuses the key in {deployment.key}",
                 f"{deployment.alias} ({deployment.model}): "
                 f"{recorded or 'its list of models is answered with 401 or 403'}",
-                f"make a new key on the provider's page, set {deployment.key} in .env, ./run up",
+                f"create a new key on the provider's page, set {deployment.key} in .env, ./run up",
             )
 
 
@@ -121,7 +121,7 @@ def bases_from_inside(facts: Facts) -> Iterator[Finding]:
         host = urlsplit(base).hostname if "://" in base else None
         if host in LOOPBACK:
             yield Finding(
-                f"{variable} leads into the gateway's own container",
+                f"{variable} points to the gateway's own container",
                 f"it is {base}; inside a container, {host} is the container",
                 f"{variable}={base.replace(host, 'host.docker.internal', 1)} in .env, "
                 "then ./run up",

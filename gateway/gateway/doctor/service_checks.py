@@ -87,7 +87,7 @@ def settings_are_used(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"{name} runs another version",
                 f"{container.image} runs, {service.image} is what would be started",
-                "./run upgrade, which has a way back",
+                "./run upgrade, which goes back by itself if it fails",
             )
         changed = [
             variable

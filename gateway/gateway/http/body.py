@@ -51,7 +51,7 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise InvalidRequestError(f"the body is not JSON: {error}", param="request_body") from None
     if not isinstance(body, dict):
-        raise InvalidRequestError("the body is no JSON object", param="request_body")
+        raise InvalidRequestError("the body is not a JSON object", param="request_body")
     return body
 
 

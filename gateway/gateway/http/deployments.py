@@ -34,7 +34,7 @@ class DeploymentPage:
     async def __call__(self, scope: Message, send: Send) -> None:
         """Answer; the answer never contains a key."""
         if not self._may_ask(scope):
-            error = {"message": "this page wants the master key", "code": "401"}
+            error = {"message": "this page requires the master key", "code": "401"}
             await answer_json(send, 401, {"error": error}, [_NO_STORE])
             return
         entries = self._entries()

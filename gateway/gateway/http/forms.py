@@ -57,5 +57,5 @@ def _typed(name: str, value: str) -> Any:  # noqa: ANN401 -- as JSON would have 
         try:
             return float(value)
         except ValueError:
-            raise InvalidRequestError(f"'{name}' is no number", param=name) from None
+            raise InvalidRequestError(f"'{name}' is not a number", param=name) from None
     return value

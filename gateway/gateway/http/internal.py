@@ -122,7 +122,7 @@ class InternalApp:
             identity = verify(token, self._secret, now)
             self._uses.count(identity, now)
         except IdentityError as error:
-            raise AuthenticationError(f"LiteLLM's request was not believed: {error}") from None
+            raise AuthenticationError(f"LiteLLM's signed identity was refused: {error}") from None
         return identity
 
 

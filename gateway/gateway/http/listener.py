@@ -53,7 +53,9 @@ class Listener:
         """
         sockets = await own_sockets(self._host, self._port)
         if not sockets:
-            LOG.warning("%s is not here: LiteLLM's proxy asks another gateway", self._host)
+            LOG.warning(
+                "%s is no address of this machine: LiteLLM's proxy asks another gateway", self._host
+            )
             return
         self._task = asyncio.ensure_future(self._server.serve(sockets=sockets))
         while not self._server.started:

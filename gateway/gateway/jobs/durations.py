@@ -57,7 +57,7 @@ def seconds_of(duration: str, now: datetime) -> float:
     """
     found = _DURATION.match(WORDS.get(duration.strip().lower(), duration))
     if found is None:
-        raise ValueError(f"'{duration}' is no duration: write 90d")
+        raise ValueError(f"'{duration}' is not a duration: write 90d")
     number, unit = int(found[1]), found[2]
     if unit == "mo":
         months = now.month - 1 + number
@@ -65,7 +65,7 @@ def seconds_of(duration: str, now: datetime) -> float:
         day = min(now.day, monthrange(year, month)[1])
         return float(int((now.replace(year=year, month=month, day=day) - now).total_seconds()))
     if unit not in SECONDS:
-        raise ValueError(f"'{duration}' is no duration: write 90d")
+        raise ValueError(f"'{duration}' is not a duration: write 90d")
     return float(number * SECONDS[unit])
 
 

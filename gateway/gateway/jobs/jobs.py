@@ -135,7 +135,7 @@ class Jobs:
             async with await connect(self._url) as connection:
                 deleted = await delete_old_rows(connection, retention, _now())
             if deleted.rows:
-                left = "" if deleted.is_all else ", the next run goes on"
+                left = "" if deleted.is_all else ", the next run continues"
                 took = time.monotonic() - started
                 LOG.info("retention: %d rows deleted in %.0f s%s", deleted.rows, took, left)
 

@@ -261,7 +261,7 @@ class Journal:
             return
         if self._failure is not None:
             self._failure = None
-            LOG.info("the spend journal has room again: requests are taken")
+            LOG.info("the spend journal has room again: requests are accepted")
 
     def _stop(self, reason: str) -> None:
         if self._failure != reason:

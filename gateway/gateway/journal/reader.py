@@ -149,7 +149,7 @@ class JournalReader:
         """Keep bytes that cannot be read, and log what that means."""
         name = segments.path_of(self._folder, number).name
         if damage.unfinished:
-            LOG.warning("%s ends in an unfinished record, whose answer never left", name)
+            LOG.warning("%s ends in an unfinished record; its answer was never sent", name)
             return
         raw = base64.b64encode(damage.raw).decode()
         self._put_aside({"file": name, "offset": damage.start, "bytes": raw})

@@ -41,12 +41,15 @@ def apply_singly(connection: Connection, batch: Batch, folder: Path) -> None:
             continue
         bare = _bare(record)
         if bare.row != record.row and _refusal(connection, bare, batch.journal, at) is None:
-            LOG.warning("a spend row lost its texts, which Postgres refused: %s", reason(error))
+            LOG.warning(
+                "Postgres refused the texts of a spend log, which was stored without them: %s",
+                reason(error),
+            )
             continue
         with (folder / REFUSED).open("ab") as file:
             file.write(as_line({"id": record.id, "row": record.row}) + b"\n")
         LOG.error(
-            "Postgres refused a spend row (%s); it is kept in %s", reason(error), folder / REFUSED
+            "Postgres refused a spend log (%s); it is kept in %s", reason(error), folder / REFUSED
         )
     apply_records(connection, [], batch.journal, batch.end.at)
 

@@ -134,7 +134,9 @@ class SpendJournal:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._caught_up.wait(), CATCH_UP_SECONDS)
         if not self._caught_up.is_set():
-            LOG.warning("the costs of before are not in the database yet; they follow")
+            LOG.warning(
+                "costs from before this start are not in the database yet; they are being applied"
+            )
             self.predecessor = ""
 
     def begin_to_apply(self) -> None:

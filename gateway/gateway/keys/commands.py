@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="key",
-    help="What a person needs to call the API; with a command, the keys that people have.",
+    help="Print what a client needs to call the API; with a command, manage people's keys.",
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -46,17 +46,19 @@ def create(  # noqa: PLR0913 -- one for each limit
     context: typer.Context,
     name: Name,
     *,
-    budget: Annotated[str, typer.Option(help="What it may spend, in USD; none for no bound.")],
+    budget: Annotated[str, typer.Option(help="The USD that it may spend; none for no limit.")],
     duration: Annotated[
-        str | None, typer.Option(help="After which time the budget is reset: 30d; else never.")
+        str | None,
+        typer.Option(help="How often the budget is reset, such as 30d; never by default."),
     ] = None,
     models: Annotated[
-        str | None, typer.Option(help="Aliases that it may ask for, comma between; else all.")
+        str | None,
+        typer.Option(help="The aliases that it may use, separated by commas; all by default."),
     ] = None,
     rpm: Annotated[int | None, typer.Option(help="Requests a minute.")] = None,
     tpm: Annotated[int | None, typer.Option(help="Tokens a minute.")] = None,
     expires: Annotated[
-        str | None, typer.Option(help="After which time it is refused: 30d; else never.")
+        str | None, typer.Option(help="How long it is valid, such as 30d; forever by default.")
     ] = None,
     json: Json = False,
 ) -> None:

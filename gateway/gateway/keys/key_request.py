@@ -92,8 +92,8 @@ def _dollars(text: str, problems: list[Problem]) -> float | None:
         problems.append(
             Problem(
                 "--budget",
-                f"'{text}' is no amount",
-                "give USD above 0, or none for no bound",
+                f"'{text}' is not an amount",
+                "give USD above 0, or none for no limit",
             )
         )
     return value
@@ -101,7 +101,7 @@ def _dollars(text: str, problems: list[Problem]) -> float | None:
 
 def _duration(option: str, text: str | None, problems: list[Problem]) -> str | None:
     if text is not None and DURATION.fullmatch(text) is None:
-        problems.append(Problem(option, f"'{text}' is no duration", f"give {DURATION_HELP}"))
+        problems.append(Problem(option, f"'{text}' is not a duration", f"give {DURATION_HELP}"))
     return text
 
 

@@ -48,7 +48,7 @@ class Limits:
 
     Each request reserves an upper bound of its cost in every budget that it is charged to.
     - A request that fits beside what is spent and reserved is admitted.
-    - A request that does not fit is admitted all the same if no other request is under way and the
+    - A request that does not fit is admitted anyway if no other request is under way and the
       budget is not spent. So a budget is exceeded by less than one request, and its last cents can
       be used.
     - A request whose budget is spent is refused.
@@ -216,7 +216,7 @@ class Limits:
             self._count_tokens(accounts, tokens)
         if bound is not None and cost > bound * (1 + PRECISION) and accounts:
             name = accounts[0].entity.name
-            LOG.warning("a bill of %.6f USD of %s is beyond its bound, %.6f", cost, name, bound)
+            LOG.warning("a bill of %.6f USD of %s exceeds its bound of %.6f USD", cost, name, bound)
         self.wake(accounts)
 
     def wake(self, accounts: Sequence[Account]) -> None:

@@ -66,8 +66,8 @@ def budget_exceeded(account: Account) -> BudgetExceededError:
 def might_not_fit(account: Account, bound: float) -> BudgetExceededError:
     """Return the refusal of a request that may cost more than is left of the budget."""
     return BudgetExceededError(
-        f"{_spent(account)}; this request may cost up to {bound:.6f}, and nothing that might pass "
-        "a budget is answered while the database is away. Lower max_tokens, or try again later"
+        f"{_spent(account)}; this request may cost up to {bound:.6f}. While the database is away, "
+        "a request that might exceed a budget is refused. Lower max_tokens, or try again later"
     )
 
 
@@ -75,8 +75,8 @@ def held_by_others(account: Account, seconds: float) -> RateLimitError:
     """Return the refusal of a request that waited for others to end, without getting room."""
     entity = account.entity
     return RateLimitError(
-        f"What is left of the budget of {SCOPES[entity.kind]} {entity.name or entity.id} is "
-        f"reserved for requests under way, and was for the {seconds:g} s that this one waited. "
+        f"Requests in progress have reserved the rest of the budget of {SCOPES[entity.kind]} "
+        f"{entity.name or entity.id}. This request waited {seconds:g} s for them to finish. "
         "Try again, or lower max_tokens",
         retry_after=RETRY_SECONDS,
         headers={"rate_limit_type": "budget"},

@@ -31,7 +31,7 @@ DIRECTIONS = ("input", "output")
 DEPLOYMENT = ("alias", "model", "deployment")
 SECONDS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 ID_LENGTH = 8
-"""LiteLLM's own ids of deployments are 64 hexadecimal digits, of which so many tell them apart."""
+"""How many of the 64 hexadecimal digits of LiteLLM's ids are enough to tell deployments apart."""
 
 _TIMEOUTS_AND_LIMITS = frozenset({408, 429})
 
@@ -55,13 +55,13 @@ class RequestMetrics:
         )
         fallbacks = Counter(
             "gateway_fallbacks",
-            "Requests for which another alias was asked than the one asked for.",
+            "Requests for which a fallback was asked.",
             ("alias",),
             registry=collected,
         )
         attempts = Counter(
             "gateway_attempts",
-            "Calls to a deployment, retries and repairs too, by what came of them.",
+            "Calls to a deployment, including retries and repairs, by outcome.",
             (*DEPLOYMENT, "outcome"),
             registry=collected,
         )
@@ -87,7 +87,7 @@ class RequestMetrics:
         )
         cost = Counter(
             "gateway_cost_usd",
-            "US dollars that were billed, those of answers thrown away too.",
+            "US dollars billed, including those for discarded answers.",
             DEPLOYMENT,
             registry=collected,
         )

@@ -129,10 +129,14 @@ def _journal(journal: SpendJournal) -> Iterator[Metric]:
     yield from (
         _gauge(f"gateway_journal_{name}", text, {}, value)
         for name, text, value in (
-            ("bytes", "What the journal's files take, the room made ahead too.", state.bytes),
-            ("max_bytes", "What they may take: JOURNAL_MAX_MB.", state.max_bytes),
-            ("waiting_bytes", "What is not in the database yet.", state.waiting_bytes),
-            ("waiting_records", "How many costs that is.", state.waiting_records),
+            (
+                "bytes",
+                "Bytes of the journal's files, including the file made ahead of time.",
+                state.bytes,
+            ),
+            ("max_bytes", "The most bytes that they may take (JOURNAL_MAX_MB).", state.max_bytes),
+            ("waiting_bytes", "Bytes that are not in the database yet.", state.waiting_bytes),
+            ("waiting_records", "Costs that are not in the database yet.", state.waiting_records),
             (
                 "oldest_waiting_seconds",
                 "The age of the oldest cost that is not in the database yet, to 5 s.",
@@ -140,7 +144,7 @@ def _journal(journal: SpendJournal) -> Iterator[Metric]:
             ),
             (
                 "stopped",
-                "1 while no request is taken because there is no room.",
+                "1 while requests are refused because the journal has no room.",
                 float(state.stopped_because is not None),
             ),
             ("disk_free_bytes", "Room left on the journal's disk.", disk.free),

@@ -34,7 +34,7 @@ def read_dotenv(path: Path) -> dict[str, str]:
     broken = [
         Problem(
             f"{path}:{binding.original.line}",
-            "is no NAME=value, or a quote is not closed",
+            "is not NAME=value, or a quote is not closed",
             "correct the line, or put # before it",
         )
         for binding in parse_stream(StringIO(text))

@@ -40,7 +40,7 @@ class Dialler:
             pool: where it is to be found while it is idle.
 
         Raises:
-            OSError: there is none to be had.
+            OSError: no connection could be made.
         """
         proxy = target.proxy
         if proxy is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REPEATS = 30
-"""Ollama ends an answer without a last line after so many equal tokens (llm/server.go:1657)."""
+"""After this many equal tokens Ollama ends an answer without a last line (llm/server.go:1657)."""
 
 Chunk = dict[str, Any]
 
@@ -29,7 +29,7 @@ def chat_of(document: Mapping[str, Any], model: str, operation: Operation) -> di
     """Return a whole answer as a chat.completion or text_completion, without its usage.
 
     Raises:
-        AttemptFailedError: it is no answer.
+        AttemptFailedError: it is not an answer.
     """
     theirs = document.get("message")
     if not isinstance(theirs, dict):

@@ -1,7 +1,7 @@
 """Which of OpenAI's parameters a model takes, and under which name: LiteLLM's drop_params.
 
 From LiteLLM 1.106.2: llms/openai/chat/gpt_transformation.py, o_series_transformation.py and
-gpt_5_transformation.py. A field that is none of OpenAI's is no parameter to it and passes.
+gpt_5_transformation.py. A field that is none of OpenAI's is not a parameter to it and passes.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class PlainReply:
 
     Attributes:
         data: the JSON object, in OpenAI's form; None when `content` holds something else.
-        content: what is no JSON (speech, a transcription as text).
+        content: what is not JSON (speech, a transcription as text).
         content_type: of `content`.
         usage: what it used.
         headers: the provider's, in lower case: those with limits and ids.

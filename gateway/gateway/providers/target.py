@@ -47,7 +47,7 @@ class Target:
         self.is_secure = self.url.scheme == "https"
         self.host = self.url.hostname or ""
         if self.url.scheme not in PORTS or not self.host:
-            raise ValueError(f"{url} is no URL of http or https")
+            raise ValueError(f"{url} is not a URL of http or https")
         self.port = self.url.port or PORTS[self.url.scheme]
         self.proxy = urlsplit(proxy) if proxy else None
         self.key = (self.is_secure, self.host, self.port, proxy)

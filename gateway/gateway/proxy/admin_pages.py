@@ -41,7 +41,7 @@ CONTENT_POLICY = (
 
 SWITCHED_OFF = "the admin page is switched off: DISABLE_ADMIN_UI"
 WITHOUT_DATABASE = (
-    "the admin page wants a database: set DATABASE_URL, or start_litellm.sh --with-costs"
+    "the admin page requires a database: set DATABASE_URL, or start_litellm.sh --with-costs"
 )
 
 

@@ -80,7 +80,7 @@ class SignedIdentity(CustomLogger):  # type: ignore[misc]  # LiteLLM is not type
                 self._clock(),
             )
         except IdentityError as error:
-            return f"this request cannot be handed on: {error}"
+            return f"this request cannot be forwarded: {error}"
         data[HEADERS_ELSEWHERE.get(call_type, "headers")] = {HEADER: token}
         return data
 
@@ -88,7 +88,7 @@ class SignedIdentity(CustomLogger):  # type: ignore[misc]  # LiteLLM is not type
 def _from_environment() -> SignedIdentity:
     given = os.environ.get(SECRET_VARIABLE)
     if not given:
-        message = f"{SECRET_VARIABLE} is unset: start LiteLLM by `gateway litellm`"
+        message = f"{SECRET_VARIABLE} is unset: start LiteLLM with `gateway litellm`"
         raise RuntimeError(message)
     return SignedIdentity(bytes.fromhex(given))
 

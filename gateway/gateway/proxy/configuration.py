@@ -104,7 +104,7 @@ ENVIRONMENT = {
     "PROXY_BATCH_POLLING_ENABLED": "false",  # constants.py:1885: asks providers about batches
     "LITELLM_MODE": "PRODUCTION",  # reads no .env by itself
     "STORE_MODEL_IN_DB": "false",  # proxy_server.py:10959
-    # LiteLLM asks the database every so many seconds, and reconnects when it does not answer. Its
+    # LiteLLM asks the database periodically, and reconnects when it does not answer. Its
     # own 30 s and 15 s leave keys refused for up to a minute after an outage.
     "PRISMA_HEALTH_WATCHDOG_INTERVAL_SECONDS": "5",
     "PRISMA_HEALTH_WATCHDOG_PROBE_TIMEOUT_SECONDS": "3",

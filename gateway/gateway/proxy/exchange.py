@@ -81,7 +81,9 @@ class Exchange:
                 await _relay(response, scope, send)
         except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError) as error:
             LOG.info("LiteLLM's proxy cannot be reached: %s", type(error).__name__)
-            message = "LiteLLM's proxy, which answers this, is not there; try again in a moment"
+            message = (
+                "LiteLLM's proxy, which answers this path, is not running; try again in a moment"
+            )
             raise UnavailableError(message, retry_after=RETRY_AFTER) from None
         except asyncio.TimeoutError:
             raise UnavailableError("LiteLLM's proxy does not answer", status=504) from None

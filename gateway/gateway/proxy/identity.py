@@ -109,7 +109,7 @@ def sign(identity: Identity, secret: bytes, now: float) -> str:
     payload = _encode(json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
     token = f"{payload}.{_encode(_mac(payload, secret))}"
     if len(token) > MAX_TOKEN:
-        message = "the request's metadata, tags and fallbacks are too long to be handed on"
+        message = "the request's metadata, tags and fallbacks are too long to be forwarded"
         raise IdentityError(message)
     return token
 
@@ -134,7 +134,7 @@ def verify(token: str, secret: bytes, now: float) -> Identity:
         raise IdentityError(message)
     identity = _identity(json.loads(_decode(payload)))
     if not now - CLOCK_SKEW <= identity.expires <= now + LIFETIME + CLOCK_SKEW:
-        message = "an identity whose time is over"
+        message = "an expired identity"
         raise IdentityError(message)
     return identity
 

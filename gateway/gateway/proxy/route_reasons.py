@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-_PAST = "it would call a provider past the gateway, without failover, budget and cost"
+_PAST = "it would bypass the gateway: no failover, no budget, no cost"
 _NEEDS_PROVIDER = (
     "it keeps its data at a provider, under the provider's key, which LiteLLM does not hold here"
 )
-_CHANGES = "models and routing are litellm_config.yaml's; a change made here would pass the gateway"
+_CHANGES = (
+    "models and routing are litellm_config.yaml's; a change made here would bypass the gateway"
+)
 _WITHOUT_IDENTITY = "LiteLLM's call would not say whose request it is"
 
 NATIVE: tuple[tuple[str, str, bool], ...] = (
@@ -129,7 +131,7 @@ READ_ONLY: tuple[tuple[str, str], ...] = (
 REFUSED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "/rerank /v1/rerank /v2/rerank",
-        "LiteLLM has no rerank by OpenAI's protocol, the only one to the gateway",
+        "LiteLLM has no rerank in OpenAI's protocol, the only one it speaks with the gateway",
         (),
     ),
     (
@@ -142,12 +144,12 @@ REFUSED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "/responses /v1/responses /openai/v1/responses",
-        "responses are not stored here, so that there is none to look up",
+        "responses are not stored here, so there is none to look up",
         ("GET", "DELETE", "PUT", "PATCH", "HEAD"),
     ),
     (
         "/responses/* /v1/responses/* /openai/v1/responses/*",
-        "responses are not stored here, so that there is none to look up, cancel or shorten",
+        "responses are not stored here, so there is none to look up, cancel or shorten",
         (),
     ),
     (
@@ -162,7 +164,7 @@ REFUSED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "/realtime /v1/realtime /openai/v1/realtime /live /v1/live /openai/v1/live /vertex_ai/live",
-        "a websocket to a provider passes the gateway",
+        "a websocket to a provider bypasses the gateway",
         (),
     ),
     (

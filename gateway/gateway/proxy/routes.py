@@ -50,7 +50,7 @@ ROOT = "(root)"
 UNKNOWN = Route(
     "/",
     Action.REFUSED,
-    "this path is not served: it is not in the list of what the gateway answers or hands on",
+    "this path is not served: neither the gateway nor LiteLLM's proxy answers it here",
 )
 MALFORMED = Route("/", Action.REFUSED, "the path holds empty or dotted segments")
 

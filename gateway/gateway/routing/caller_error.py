@@ -81,7 +81,7 @@ def _obstacle_of_the_request(end: NoAnswer) -> GatewayError | None:
     obstacle = end.no_deployment.obstacle if end.no_deployment is not None else None
     if obstacle is Obstacle.UNKNOWN:
         return InvalidRequestError(
-            f"there is no model named {end.alias[:200]}; GET /v1/models lists those that there are",
+            f"there is no model named {end.alias[:200]}; GET /v1/models lists the available ones",
             param="model",
             code="model_not_found",
         )

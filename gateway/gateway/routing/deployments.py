@@ -135,7 +135,7 @@ class Deployments:
         """Record that another gateway has found a deployment to be back."""
         for each in self._all:
             if each.deployment.id == deployment_id and each.state.record_remote_recovery(CLOCK()):
-                LOG.info("%s is back in use, as another gateway found", each)
+                LOG.info("%s is back in use: another gateway found that it has recovered", each)
 
     def begin_attempt(self, tracked: TrackedDeployment, now: float) -> None:
         """Record that an attempt begins."""

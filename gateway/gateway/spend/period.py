@@ -38,7 +38,7 @@ def period(
         month: as 2026-11.
 
     Raises:
-        ConfigurationError: two of them are given, or one is no date.
+        ConfigurationError: two of them are given, or one is not a date.
     """
     if sum(given for given in (days is not None, bool(first or last), month is not None)) > 1:
         raise _wrong("--days, --month, --from", "more than one period is given", "give one of them")
@@ -61,7 +61,7 @@ def _date(option: str, text: str, given: str, example: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise _wrong(option, f"'{given}' is no date", f"write it as {example}") from None
+        raise _wrong(option, f"'{given}' is not a date", f"write it as {example}") from None
 
 
 def _wrong(option: str, found: str, fix: str) -> ConfigurationError:

@@ -26,7 +26,7 @@ def render(
         list[str] | None, typer.Option(help="A service; may be repeated. All by default.")
     ] = None,
 ) -> None:
-    """Print the stack file; what it needs beside itself is said on standard error."""
+    """Print the stack file; list the swarm secrets that it needs on standard error."""
     import yaml  # noqa: PLC0415 -- other commands do without it
 
     stack = _stack()
@@ -37,7 +37,7 @@ def render(
     for note in stack.notes:
         typer.echo(note, err=True)
     names = sorted([*stack.generated, *(each.full_name for each in stack.given)])
-    typer.echo(f"swarm secrets that it needs: {', '.join(names)}", err=True)
+    typer.echo(f"the stack needs these swarm secrets: {', '.join(names)}", err=True)
 
 
 @app.command()

@@ -28,8 +28,8 @@ ANOTHER_WAY = frozenset(
 NOT_NEEDED = {
     "build": "nodes do not build",
     "depends_on": "services start again until what they need is there",
-    "group_add": "only volumes of secrets want it, and swarm secrets can be read without it",
-    "profiles": "compose has chosen by them already",
+    "group_add": "only the secrets' volumes need it, and swarm secrets can be read without it",
+    "profiles": "compose has applied them already",
 }
 """Settings that a stack can do without, each with the reason."""
 
@@ -78,12 +78,12 @@ class _Service:
 
     def _refuse_what_is_lost(self) -> None:
         for key in sorted(self._service.keys() - KEPT - ANOTHER_WAY - NOT_NEEDED.keys()):
-            self._refuse(
-                key, "is nothing that Swarm knows", "remove it in a file of SWARM_OVERRIDE"
-            )
+            self._refuse(key, "is not supported by Swarm", "remove it in a file of SWARM_OVERRIDE")
         if int(self._service.get("cpu_shares", USUAL_SHARES)) != USUAL_SHARES:
             self._refuse(
-                "cpu_shares", "Swarm knows no shares", "unset it: a node for it, or a limit"
+                "cpu_shares",
+                "Swarm has no CPU shares",
+                "unset it; give the service its own node, or a limit",
             )
         if self._service.get("runtime", "runc") != "runc":
             fix = "unset OLLAMA_RUNTIME, and make nvidia the default runtime of the GPU's nodes"
@@ -111,7 +111,9 @@ class _Service:
         for key, value in found.items():
             model = found.get(f"{key.removesuffix('_API_BASE')}_MODEL")
             if THIS_MACHINE in value and (not key.endswith("_API_BASE") or model):
-                self._refuse(key, f"{THIS_MACHINE} is no single machine", "name the host itself")
+                self._refuse(
+                    key, f"{THIS_MACHINE} is another machine on each node", "name the host itself"
+                )
         return found
 
     def _extra_hosts(self) -> list[str]:

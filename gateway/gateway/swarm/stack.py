@@ -110,7 +110,7 @@ class _Conversion:
         self._problems += [
             Problem(
                 f"{name}: {each.variable}",
-                "would stand in the stack file for all to read",
+                "would be in the stack file for everybody to read",
                 f"let the service read a file, and name it in {each.variable}_FILE",
             )
             for each in secrets
@@ -127,7 +127,7 @@ class _Conversion:
             checksum = self._checksums.get(source)
             if checksum is None:
                 self._problems.append(
-                    Problem(source, "is no file, so it cannot be a config", "mount single files")
+                    Problem(source, "is not a file, so it cannot be a config", "mount single files")
                 )
                 continue
             name = config_name(self._project, key, checksum)

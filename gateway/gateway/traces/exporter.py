@@ -92,4 +92,6 @@ class _ErrorRelay(logging.Handler):
         message = record.getMessage()
         for secret in self._secrets:
             message = message.replace(secret, "…")
-        LOG.warning("traces do not reach %s, requests go on without: %s", self._url, message[:300])
+        LOG.warning(
+            "traces do not reach %s, requests are not affected: %s", self._url, message[:300]
+        )

@@ -41,7 +41,7 @@ def trace_settings(settings: Settings) -> TraceSettings | None:
     """Return where traces go; None when they go nowhere.
 
     Raises:
-        ConfigurationError: the endpoint is no URL that can be posted to, or the headers are none.
+        ConfigurationError: the endpoint is not a URL to post to, or the headers are not headers.
     """
     endpoint = settings.otel_exporter_otlp_endpoint
     if endpoint is None:
@@ -53,7 +53,7 @@ def trace_settings(settings: Settings) -> TraceSettings | None:
         problems.append(
             Problem(
                 HEADERS,
-                "is no list of headers",
+                "is not a list of headers",
                 "write name=value, several with commas between them, values URL-encoded: "
                 "authorization=Bearer%20TOKEN",
             )
@@ -69,11 +69,11 @@ def _endpoint_problems(endpoint: str) -> list[Problem]:
         parts = urlsplit(endpoint)
         _ = parts.port
     except ValueError:
-        return [Problem(ENDPOINT, "is no URL", advice)]
+        return [Problem(ENDPOINT, "is not a URL", advice)]
     if parts.username is not None or parts.password is not None:  # it would be shown in logs
         return [Problem(ENDPOINT, "holds a user or password", f"give a token in {HEADERS}")]
     if parts.scheme not in ("http", "https") or not parts.hostname or set(endpoint) & set(" \t"):
-        return [Problem(ENDPOINT, f"'{endpoint}' is no http or https URL", advice)]
+        return [Problem(ENDPOINT, f"'{endpoint}' is not an http or https URL", advice)]
     if parts.query or parts.fragment or parts.path.rstrip("/").endswith(PATH):
         return [Problem(ENDPOINT, f"'{endpoint}' has more than a base", f"leave off {PATH} and ?…")]
     return []

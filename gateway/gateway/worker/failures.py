@@ -124,7 +124,7 @@ def _is_unreadable(chain: list[BaseException], arguments: Mapping[str, Any]) -> 
     try:
         sent = orjson.dumps(arguments)
         return orjson.dumps(broken)[1:-1] not in sent
-    except TypeError:  # half a surrogate, or what is no JSON: only a request has it
+    except TypeError:  # half a surrogate, or what is not JSON: only a request has it
         return False
 
 

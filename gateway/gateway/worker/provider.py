@@ -50,7 +50,7 @@ class Process(Protocol):
     socket: str
 
     async def wait_ready(self, seconds: float) -> bool:
-        """Return whether it serves, at once or within so many seconds."""
+        """Return whether it serves, now or within `seconds`."""
 
 
 class WorkerProvider(Provider):
@@ -116,7 +116,7 @@ class WorkerProvider(Provider):
             except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
                 raise _died() from error
         raise WorkerUnavailableError(
-            "the part of the gateway that speaks to this provider is starting",
+            "the gateway's worker for this provider is starting",
             retry_after=SECONDS_TO_RETURN,
         )
 
@@ -210,6 +210,6 @@ def _refused(message: str, param: str) -> Failure:
 
 def _died() -> WorkerUnavailableError:
     return WorkerUnavailableError(
-        "the part of the gateway that speaks to this provider stopped, and is started again",
+        "the gateway's worker for this provider stopped and is being restarted",
         retry_after=SECONDS_TO_RETURN,
     )

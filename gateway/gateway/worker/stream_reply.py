@@ -25,7 +25,7 @@ LAST_WORDS = 3.0
 BROKE = Failure(
     FailureKind.REQUEST,
     502,
-    message="the model's answer was cut off: a part of the gateway stopped",
+    message="the model's answer was cut off: the gateway's worker stopped",
     error_type="server_error",
 )
 

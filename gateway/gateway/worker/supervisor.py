@@ -122,7 +122,7 @@ class Worker:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     async def wait_ready(self, seconds: float) -> bool:
-        """Return whether it serves, at once or within so many seconds."""
+        """Return whether it serves, now or within `seconds`."""
         if self._ready.is_set():
             return True
         if self._task is None or self._task.done():

@@ -71,7 +71,7 @@ def encode_call(ask: WorkerCall) -> bytes:
     """Return the line of JSON.
 
     Raises:
-        TypeError: a value is no JSON.
+        TypeError: a value is not JSON.
     """
     return orjson.dumps(ask) + b"\n"
 

@@ -98,7 +98,7 @@ def _is_invented_end(case: Case, ours: Outcome, theirs: Outcome, line: str) -> b
 
 
 def _breaks_schema(case: Case, ours: Outcome, theirs: Outcome, line: str) -> bool:
-    """An answer that breaks the schema asked for is no answer."""
+    """An answer that breaks the schema asked for is not an answer."""
     del theirs, line
     wanted = case.body.get("response_format", {}).get("type") == "json_schema"
     return wanted and ours.status == 502 and "JSON schema" in ours.document["error"]["message"]

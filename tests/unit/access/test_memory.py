@@ -42,7 +42,7 @@ def test_a_change_marks_exactly_what_depends_on_the_row(
 
     kept.invalidate(changed)
 
-    for _key, value in kept.items():  # noqa: PERF102 -- it is no dict
+    for _key, value in kept.items():  # noqa: PERF102 -- it is not a dict
         assert value.is_stale == (changed in value.depends_on)
     assert len(kept) <= 3
     for key in range(6):

@@ -136,7 +136,7 @@ def test_memory_stays_flat() -> None:
 
 
 def test_pieces_from_a_pipe_are_joined() -> None:
-    """A source that hands out a few bytes at a time is read all the same."""
+    """A source that gives a few bytes at a time is read in full."""
 
     class Dripping(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:

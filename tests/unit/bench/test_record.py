@@ -114,7 +114,7 @@ def test_a_comparison_says_what_is_within_the_spread() -> None:
 def test_the_guard_fails_beyond_the_noise_alone(
     tmp_path: Path, now: list[float], *, holds: bool
 ) -> None:
-    """A ratio that one of the recorded rounds had as well is no regression."""
+    """A ratio that one of the recorded rounds had as well is not a regression."""
     record({"gateway": [8.5, 10.0], "yardstick": [10.0, 10.0]}).write(tmp_path / "guard.json")
 
     (check,) = judge(record({"gateway": now, "yardstick": [10.0, 10.0]}), tmp_path / "guard.json")

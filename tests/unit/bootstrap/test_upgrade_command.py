@@ -253,7 +253,7 @@ def test_what_a_started_gateway_wrote_is_kept(checkout: Path) -> None:
 
 
 def test_a_database_of_the_users_own_is_not_emptied(checkout: Path) -> None:
-    """Only the images go back, and it says where the data of before is."""
+    """Only the images go back, and it says where the previous data is."""
     done = upgrade(checkout, "--no-build", fails=NEW_START, external="true")
 
     assert done.code == 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def generator() -> ModuleType:
-    """Return docs/generate.py as a module; docs/ is no package."""
+    """Return docs/generate.py as a module; docs/ is not a package."""
     spec = importlib.util.spec_from_file_location("generate", REPOSITORY / "docs/generate.py")
     assert spec
     assert spec.loader

@@ -21,7 +21,7 @@ DOCUMENTED = "\n".join(text_of(guide) for guide in GUIDES if guide != PAGE)
 
 
 def load() -> ModuleType:
-    """Return the script, which is no package's module."""
+    """Return the script, which is not a package's module."""
     spec = importlib.util.spec_from_file_location(
         "first_ten_minutes", REPOSITORY / "docs/first_ten_minutes.py"
     )

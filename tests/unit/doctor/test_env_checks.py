@@ -46,7 +46,7 @@ def test_a_quoted_value_of_several_lines_is_left_alone() -> None:
     ("line", "seen"),
     [
         ("A=\u201csk-abc\u201d", "typographic"),
-        ("A='sk-abc", "not closed"),
+        ("A='sk-abc", "never closed"),
         ('A="sk-abc "', "blanks between"),
         ("A=\"'sk-abc'\"", "quotes inside"),
     ],

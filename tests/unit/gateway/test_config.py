@@ -198,7 +198,7 @@ def test_fallbacks_are_replaced_by_variables(rendered: Render) -> None:
 def test_unknown_alias_in_a_variable_names_the_allowed_ones(complaint: Complaint) -> None:
     """A misspelt alias is shown with the variable and the aliases that exist."""
     text = complaint(EXTRACTION_FALLBACKS="extraction-model-opnai")
-    assert "EXTRACTION_FALLBACKS: 'extraction-model-opnai' is no alias" in text
+    assert "EXTRACTION_FALLBACKS: 'extraction-model-opnai' is not an alias" in text
     assert "extraction-model-openai" in text
 
 
@@ -213,11 +213,16 @@ def test_circle_of_fallbacks_is_shown(complaint: Complaint) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ("num_retries: 2 ", "num_retires: 2 ", "num_retries: 2", "'num_retires' is no key"),
+        ("num_retries: 2 ", "num_retires: 2 ", "num_retries: 2", "'num_retires' is not a key"),
         ("simple-shuffle", "shuffle", "simple-shuffle", "use one of: simple-shuffle, least-busy"),
         ("timeout: 120", "timeout: soon", "timeout: 120", "timeout is 'soon'"),
-        ("[extraction-model-openai]", "[gone]", "[extraction-model-openai]", "'gone' is no alias"),
-        ("[extraction-model-openai]", "gone", "fallbacks:", "no list of"),
+        (
+            "[extraction-model-openai]",
+            "[gone]",
+            "[extraction-model-openai]",
+            "'gone' is not an alias",
+        ),
+        ("[extraction-model-openai]", "gone", "fallbacks:", "is not a list of"),
         (
             "  drop_params: true",
             "  api_base: http://x",
@@ -225,7 +230,12 @@ def test_circle_of_fallbacks_is_shown(complaint: Complaint) -> None:
             "replace that of every",
         ),
         ("  drop_params: true", "  master_key: x", "drop_params: true", "ignores master_key"),
-        ("router_settings:", "router_setings:", "router_settings:", "'router_setings' is no key"),
+        (
+            "router_settings:",
+            "router_setings:",
+            "router_settings:",
+            "'router_setings' is not a key",
+        ),
         ("proxy_batch_write_at: 5", "master_key: sk-1", "proxy_batch", "written into the file"),
     ],
 )
@@ -243,12 +253,12 @@ def test_same_deployment_twice_is_refused(complaint: Complaint) -> None:
     text = complaint(
         ("  - model_name: explanation-model\n", "  - model_name: extraction-model\n"),
     )
-    assert "'extraction-model' stands here just as in" in text
+    assert "'extraction-model' is defined here exactly as in" in text
 
 
 def test_repeated_key_is_refused() -> None:
     """YAML would drop the first of two equal keys in silence."""
-    with pytest.raises(ConfigurationError, match=r"f.yaml:3: 'a' stands here and in line 1"):
+    with pytest.raises(ConfigurationError, match=r"f.yaml:3: 'a' is set here and in line 1"):
         parse_config(Path("f.yaml"), "a: 1\nb: 2\na: 3\n")
 
 

@@ -30,7 +30,7 @@ def test_own_database_url_wins() -> None:
 
 
 def test_no_database_is_fine() -> None:
-    """Without any of it there is no database, and that is no error."""
+    """Without any of it there is no database, and that is not an error."""
     assert database_url(load_settings({})) is None
 
 
@@ -39,7 +39,7 @@ def test_no_database_is_fine() -> None:
     ["mysql://u:p@h/d", "postgresql://u:p/ss@h:5432/d", "postgresql://h:5432", "litellm.db"],
 )
 def test_broken_url_is_refused_without_showing_it(url: str) -> None:
-    """What is no PostgreSQL URL is refused, and the password in it is not printed."""
+    """What is not a PostgreSQL URL is refused, and the password in it is not printed."""
     with pytest.raises(ConfigurationError) as raised:
         database_url(load_settings({"DATABASE_URL": url}))
     assert "DATABASE_URL: is not a PostgreSQL URL" in str(raised.value)

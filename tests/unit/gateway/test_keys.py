@@ -82,12 +82,12 @@ def test_a_request_becomes_litellms_own() -> None:
     [
         (KeyRequest("a/b", "1"), "NAME: 'a/b' cannot be a name"),
         (KeyRequest("", "1"), "NAME: '' cannot be a name"),
-        (KeyRequest("a", "0"), "--budget: '0' is no amount"),
-        (KeyRequest("a", "nan"), "--budget: 'nan' is no amount"),
-        (KeyRequest("a", "inf"), "--budget: 'inf' is no amount"),
-        (KeyRequest("a", "1", period="30"), "--duration: '30' is no duration"),
+        (KeyRequest("a", "0"), "--budget: '0' is not an amount"),
+        (KeyRequest("a", "nan"), "--budget: 'nan' is not an amount"),
+        (KeyRequest("a", "inf"), "--budget: 'inf' is not an amount"),
+        (KeyRequest("a", "1", period="30"), "--duration: '30' is not a duration"),
         (KeyRequest("a", "none", period="30d"), "--duration: without a budget means nothing"),
-        (KeyRequest("a", "1", expires="0d"), "--expires: '0d' is no duration"),
+        (KeyRequest("a", "1", expires="0d"), "--expires: '0d' is not a duration"),
         (KeyRequest("a", "1", models=","), "--models: names no model"),
         (KeyRequest("a", "1", models="gpt"), "known: extraction-model, explanation-model"),
         (KeyRequest("a", "1", rpm=0), "--rpm: '0' is too few"),
@@ -186,7 +186,7 @@ def test_a_gateway_that_is_away_is_said_in_a_line() -> None:
 
 
 def test_litellms_start_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    """A 503 that says when to come again is no refusal; why it takes long is said."""
+    """A 503 that says when to come again is not a refusal; why it takes long is said."""
     body = {"error": {"message": "LiteLLM's proxy is starting"}}
     starting = httpx.Response(503, json=body, headers={"retry-after": "0"})
     answers = [starting, starting, httpx.Response(200, json={"keys": [key("ada")]})]

@@ -66,7 +66,7 @@ def test_other_content_and_newer_migrations_are_told_apart() -> None:
 
 
 def test_a_withdrawn_migration_is_not_taken_for_a_newer_one() -> None:
-    """LiteLLM ships two migrations of November 2025 no more; having them is no newer LiteLLM."""
+    """LiteLLM ships two migrations of November 2025 no more; having them is not a newer LiteLLM."""
     rows = [row("1_first", "aa"), row("1_withdrawn", "cc"), row("2_second", "bb")]
     assert compare(SHIPPED, rows).newer == ()
 

@@ -32,7 +32,7 @@ def environment(root: Path, shell: Mapping[str, str] | None = None) -> dict[str,
 
 
 def test_the_shell_wins_over_dotenv_and_empty_is_unset(tmp_path: Path) -> None:
-    """A variable of the shell replaces the file's; an empty value is no value."""
+    """A variable of the shell replaces the file's; an empty value is not a value."""
     (tmp_path / ".env").write_text("NUM_RETRIES=1\nOPENAI_API_KEY=\nREQUEST_TIMEOUT=7\n")
 
     found = environment(tmp_path, {"NUM_RETRIES": "4"})
@@ -79,7 +79,7 @@ def test_ollamas_own_variable_says_where_it_is(given: str, expected: str) -> Non
 
 @pytest.mark.parametrize(
     ("content", "where", "found"),
-    [(b"A=1\nnot a line\n", ":2", "no NAME=value"), (b"A=\xff\n", "", "is not UTF-8")],
+    [(b"A=1\nnot a line\n", ":2", "is not NAME=value"), (b"A=\xff\n", "", "is not UTF-8")],
 )
 def test_a_broken_dotenv_is_named(tmp_path: Path, content: bytes, where: str, found: str) -> None:
     """A line or a file that cannot be read stops the start, with its place."""
@@ -156,7 +156,7 @@ def test_a_missing_model_is_pulled_when_asked(
 def test_what_is_not_ollama_is_said(
     rendered: Callable[..., EffectiveConfig], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An address where something else answers, or nothing, is no Ollama."""
+    """An address where something else answers, or nothing, is not an Ollama."""
     with FakeOllama(errors={"/api/tags": "broken"}) as ollama:
         effective = rendered(OLLAMA_API_BASE=ollama.url)
         check_ollama_models(effective, pull=False)

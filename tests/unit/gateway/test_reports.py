@@ -170,8 +170,8 @@ def test_periods_are_whole_days() -> None:
     ("options", "words"),
     [
         ({"days": 3, "month": "2026-11"}, "more than one period"),
-        ({"month": "11"}, "--month: '11' is no date"),
-        ({"first": "1.11.2026"}, "--from: '1.11.2026' is no date"),
+        ({"month": "11"}, "--month: '11' is not a date"),
+        ({"first": "1.11.2026"}, "--from: '1.11.2026' is not a date"),
         ({"first": "2026-11-02", "last": "2026-11-01"}, "--to: 2026-11-01 is before --from"),
         ({"last": "2026-11-01"}, "--to: has no beginning"),
     ],

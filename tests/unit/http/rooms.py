@@ -260,7 +260,7 @@ class Made:
         headers: dict[str, str] | None = None,
         operation: Operation = Operation.CHAT,
     ) -> tuple[Conversation, asyncio.Task[None]]:
-        """Begin a request; what is no bytes is sent as JSON."""
+        """Begin a request; what is not bytes is sent as JSON."""
         raw = body if isinstance(body, bytes) else orjson.dumps(CHAT if body is None else body)
         given = {"authorization": f"Bearer {key}", **(headers or {})}
         scope = {

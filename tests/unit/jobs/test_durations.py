@@ -96,7 +96,7 @@ def test_months_are_counted_as_litellm_counts_them(
 @pytest.mark.parametrize("duration", ["", "d", "5y", "mo"])
 def test_what_is_no_duration_is_refused(duration: str) -> None:
     """A typing error must not delete rows."""
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="is not a duration"):
         seconds_of(duration, datetime(2026, 1, 1, tzinfo=UTC))
 
 

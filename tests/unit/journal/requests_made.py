@@ -66,7 +66,7 @@ def controls(**fields: Any) -> Controls:  # noqa: ANN401 -- as above
 
 
 def record(number: int, size: int = 0) -> Record:
-    """Return a record with a number, and so many bytes of text."""
+    """Return a record with a number, and a text of some bytes."""
     row = {"request_id": f"{number}", "startTime": "2026-01-02T03:04:05Z", "response": "x" * size}
     return Record(row, id=f"{number}")
 

@@ -154,7 +154,7 @@ def test_every_deployment_has_its_series_before_its_first_request(
 def test_a_canary_request_is_an_attempt_that_costs_and_no_request(
     metrics: RequestMetrics, value: Value
 ) -> None:
-    """Nobody asked for it; what it cost was paid all the same."""
+    """No caller asked for it, but its cost was paid."""
     canary = request("spare", attempt(OPENAI, bill=Bill(Usage(5, 1), 0.5)))
     canary.is_canary = True
 

@@ -159,7 +159,7 @@ def test_a_caller_that_leaves_before_an_answer_changes_nothing(*, stream: bool) 
 
 
 def test_a_cancelled_read_closes_the_providers_stream() -> None:
-    """Cancelling the read of a stream closes it at the provider and is no failure."""
+    """Cancelling the read of a stream closes it at the provider and is not a failure."""
 
     async def test() -> None:
         async with routing() as made:

@@ -107,7 +107,7 @@ def tmpfs() -> None:
 
 def cpu_shares() -> None:
     """Share that differ from the usual ones are refused."""
-    assert "Swarm knows no shares" in refusal(cpu_shares=256)
+    assert "Swarm has no CPU shares" in refusal(cpu_shares=256)
     assert "cpu_shares" not in converted(cpu_shares=1024)
 
 
@@ -146,7 +146,7 @@ def mounted_file() -> None:
     assert found["services"]["gateway"]["configs"] == [
         {"source": "litellm_config_yaml", "target": "/etc/litellm/c.yaml", "mode": 0o444}
     ]
-    assert "is no file" in refusal(volumes=[bind | {"source": "/checkout/models"}])
+    assert "is not a file" in refusal(volumes=[bind | {"source": "/checkout/models"}])
 
 
 def generated_keys() -> None:
@@ -184,7 +184,7 @@ def keys_of_other_images() -> None:
         "image": "mine:1.0.0",
         "environment": {"API_TOKEN": "t0ken"},
     }
-    with pytest.raises(ConfigurationError, match="for all to read") as refused:
+    with pytest.raises(ConfigurationError, match="for everybody to read") as refused:
         stack(asked)
 
     assert "t0ken" not in str(refused.value)
