@@ -14,7 +14,7 @@ def main() -> None:
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
-        print(f"backend-stub cannot start:\n{error}", file=sys.stderr)  # noqa: T201 no log yet
+        print(f"backend-stub cannot start:\n{error}", file=sys.stderr)
         sys.exit(2)
     configure_logging(settings)
     uvicorn.run(

@@ -148,7 +148,7 @@ async def _events(
                 event = await anext(rest)
             log.answered(event.model, event.usage)
             yield f"event: done\ndata: {event.model_dump_json()}\n\n"
-        except Exception as error:  # noqa: BLE001 the status line is sent: only an event can tell
+        except Exception as error:  # noqa: BLE001 -- the status line is sent: only an event can tell
             failure = error_answers.known(error)
             log.failed(failure.code)
             body = error_answers.body(failure, log.request_id)
@@ -175,7 +175,7 @@ async def requests(request: Request) -> RecentRequests:
 
 
 @router.get("/health")
-async def health(request: Request, deep: bool = False) -> Health:  # noqa: FBT001, FBT002 a query
+async def health(request: Request, deep: bool = False) -> Health:  # noqa: FBT001, FBT002 -- a query
     """Return healthy as long as this service itself answers; ?deep=1 is /health/ready."""
     return await ready(request) if deep else Health(version=__version__)
 

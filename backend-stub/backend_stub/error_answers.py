@@ -93,7 +93,7 @@ def _where(problems: Sequence[Any]) -> str:
     return f"{problem['ctx']['error'].lower()} at character {problem['loc'][-1]}"
 
 
-def _text(problem: Any) -> str:  # noqa: ANN401 pydantic's own type of a problem is Any
+def _text(problem: Any) -> str:  # noqa: ANN401 -- pydantic's own type of a problem is Any
     if problem["type"] == "model_attributes_type":
         return "send a JSON object, with the header content-type: application/json"
     message: str = problem["msg"]

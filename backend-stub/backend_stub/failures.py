@@ -89,7 +89,7 @@ class _GatewayError:
         )
 
 
-def from_exception(error: Exception) -> ServiceError:  # noqa: PLR0911 a table, one row a return
+def from_exception(error: Exception) -> ServiceError:  # noqa: PLR0911 -- a table, one row a return
     """Return what the caller is told about an error of the OpenAI client or of a broken stream."""
     match error:
         case ServiceError():
@@ -148,7 +148,7 @@ def _timeout() -> ServiceError:
     )
 
 
-def _from_gateway(error: _GatewayError) -> ServiceError:  # noqa: PLR0911 a table, one row a return
+def _from_gateway(error: _GatewayError) -> ServiceError:  # noqa: PLR0911 -- a table, one row a return
     unavailable = "model_access_denied" in error.type or "Invalid model name" in error.message
     wait = error.retry_after or str(RETRY_AFTER)
 
@@ -159,7 +159,7 @@ def _from_gateway(error: _GatewayError) -> ServiceError:  # noqa: PLR0911 a tabl
             "budget_exceeded",
             "the budget of this service's key is spent: raise BACKEND_BUDGET or wait for its reset",
         )
-    if error.type == "no_db_connection" or error.status == 503:  # noqa: PLR2004
+    if error.type == "no_db_connection" or error.status == 503:  # noqa: PLR2004 -- HTTP
         return ServiceError(
             503,
             "gateway_unavailable",
@@ -177,7 +177,7 @@ def _from_gateway(error: _GatewayError) -> ServiceError:  # noqa: PLR0911 a tabl
         return _refused_key(error)
     if error.status in (408, 504):
         return _timeout()
-    if error.status == 429:  # noqa: PLR2004
+    if error.status == 429:  # noqa: PLR2004 -- HTTP
         return ServiceError(
             429,
             "rate_limited",

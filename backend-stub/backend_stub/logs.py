@@ -103,7 +103,7 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, send_with_id)
-        except Exception:  # noqa: BLE001 the outermost frame: the caller still gets an answer
+        except Exception:  # noqa: BLE001 -- the outermost frame: the caller still gets an answer
             record.failed("internal_error")
             _log.exception("unexpected error", extra={"fields": {"request_id": record.request_id}})
             if record.status is None:

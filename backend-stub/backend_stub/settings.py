@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     litellm_timeout: float = Field(default=60, gt=0, le=3600)
     """Seconds that a caller waits for a whole answer, or for the next piece of a streamed one."""
 
-    host: str = "0.0.0.0"  # noqa: S104 the container's own interface; compose publishes loopback only
+    host: str = "0.0.0.0"  # noqa: S104 -- the container's own interface; compose publishes loopback only
     port: int = Field(default=8000, ge=1, le=65535)
     json_logs: _Flag = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -32,7 +32,7 @@ def main() -> int:
     if body is None:
         return 1
     reasons = body.get("reasons") or []
-    print("; ".join([body.get("status", "unhealthy"), *reasons, *_degraded(body)]))  # noqa: T201
+    print("; ".join([body.get("status", "unhealthy"), *reasons, *_degraded(body)]))
     return 0 if body.get("status") == "healthy" else 1
 
 
@@ -46,7 +46,7 @@ def litellm() -> int:
     if body is None:
         return 1
     state, why = body.get("state", "failed"), body.get("why")
-    print(f"{state}: {why}" if why else state)  # noqa: T201
+    print(f"{state}: {why}" if why else state)
     return 1 if state == "failed" else 0
 
 
@@ -64,7 +64,7 @@ def _ask_until_it_listens(path: str) -> dict[str, Any] | None:
         except (OSError, ValueError) as error:
             starting = isinstance(error, ConnectionRefusedError)
             if not (starting and time.monotonic() + PAUSE < deadline):
-                print(f"unhealthy: nothing answers on port {port}: {error}")  # noqa: T201
+                print(f"unhealthy: nothing answers on port {port}: {error}")
                 return None
             time.sleep(PAUSE)
 

@@ -59,7 +59,7 @@ class Keeper:
                 alive = self._watch()
             except Problem as problem:
                 alive = self._fail(problem)
-            except Exception as error:  # noqa: BLE001 # the server goes on serving what it has
+            except Exception as error:  # noqa: BLE001 -- the server goes on serving what it has
                 _log.warning("unexpected error", exc_info=True)
                 alive = self._fail(Problem(f"unexpected error: {error!r}", _REPORT, again="later"))
 

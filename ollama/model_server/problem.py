@@ -6,7 +6,7 @@ Again = Literal["soon", "later", "never"]
 """When it makes sense to try again: at once and often, now and then, or not before a change."""
 
 
-class Problem(Exception):  # noqa: N818 # it is shown to people, most of it is not our error
+class Problem(Exception):  # noqa: N818 -- it is shown to people, most of it is not our error
     """One reason why the model is not served.
 
     Attributes:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-STATE_FILE = Path("/tmp/model-server/state.json")  # noqa: S108 # a tmpfs of its own
+STATE_FILE = Path("/tmp/model-server/state.json")  # noqa: S108 -- a tmpfs of its own
 DEFAULT_MODEL = "llama3.2"
 
 Step = Literal["starting", "pulling", "importing", "warming", "ready", "failed"]

@@ -64,11 +64,11 @@ def supervise(
     def beside_or_end() -> None:
         try:
             beside()
-        except Exception:  # noqa: BLE001 # the command alone is worth nothing
+        except Exception:  # noqa: BLE001 -- the command alone is worth nothing
             _log.exception("unexpected error; ending %s", command[0])
             send(signal.SIGTERM)
 
-    assert child.stdout is not None  # noqa: S101 # it was asked for above
+    assert child.stdout is not None  # noqa: S101 -- it was asked for above
     output = threading.Thread(target=relay, args=(child.stdout,), daemon=True)
     output.start()
     threading.Thread(target=beside_or_end, daemon=True).start()

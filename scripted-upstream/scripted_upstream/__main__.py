@@ -53,7 +53,7 @@ def _serve() -> int:
         _say(f"scripted-upstream cannot start: {error}")
         return 2
     upstream = Upstream(journal=Journal(keep=keep))
-    host = os.environ.get("HOST") or "0.0.0.0"  # noqa: S104 # a container's own network
+    host = os.environ.get("HOST") or "0.0.0.0"  # noqa: S104 -- a container's own network
     _say(f"scripted-upstream: port {port}, {file or 'no script'}, {_rules(script)}")
     with blackhole(host, dropping):
         uvicorn.Server(config(create_app(script, upstream), host, port)).run()

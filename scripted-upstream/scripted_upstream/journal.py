@@ -118,7 +118,7 @@ class Journal:
         place = (entry.provider, entry.upstream, entry.model, entry.key)
         row = self._sums.setdefault(place, Row())
         row.requests += 1
-        refused = entry.status is not None and entry.status >= 400  # noqa: PLR2004 # HTTP
+        refused = entry.status is not None and entry.status >= 400  # noqa: PLR2004 -- HTTP
         row.refused += refused
         row.answered += entry.ended == "complete" and not refused
         row.broken += entry.ended != "complete"

@@ -85,7 +85,7 @@ def read(text: str) -> Script:
 
 def _twice(node: yaml.Node, where: str, depth: int = 0) -> list[Problem]:
     """Return the names that stand twice in one mapping: YAML would silently take the last."""
-    if depth > 20:  # noqa: PLR2004 # deeper than any script; an alias can hold itself
+    if depth > 20:  # noqa: PLR2004 -- deeper than any script; an alias can hold itself
         return []
     problems: list[Problem] = []
     if isinstance(node, yaml.MappingNode):

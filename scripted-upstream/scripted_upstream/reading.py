@@ -49,7 +49,7 @@ def stops(value: object) -> tuple[str, ...]:
     return tuple(each for each in given if isinstance(each, str) and each)
 
 
-def need(body: Json, name: str, kind: type, refusal: str) -> Any:  # noqa: ANN401 # of that kind
+def need(body: Json, name: str, kind: type, refusal: str) -> Any:
     """Return a field of a body; raises BadRequestError if it is missing or of another kind."""
     value = body.get(name)
     if not isinstance(value, kind):
@@ -57,7 +57,7 @@ def need(body: Json, name: str, kind: type, refusal: str) -> Any:  # noqa: ANN40
     return value
 
 
-def dig(value: object, *path: str) -> Any:  # noqa: ANN401 # JSON
+def dig(value: object, *path: str) -> Any:
     """Return what lies under nested names, None where one is missing."""
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None

@@ -107,7 +107,7 @@ class Rulebook:
             return when.start <= call and (when.end is None or call <= when.end)
         if when.rate is not None:
             # Drawn from the call's number: the same whatever happened between.
-            draw = random.Random(f"{self.script.seed}/{index}/{call}")  # noqa: S311 # no secret
+            draw = random.Random(f"{self.script.seed}/{index}/{call}")  # noqa: S311 -- no secret
             return draw.random() < when.rate
         return True
 

@@ -21,7 +21,7 @@ _WORD = "Beispiel"
 _DEPTH = 12
 
 
-def value_for(schema: Schema) -> Any:  # noqa: ANN401 # JSON
+def value_for(schema: Schema) -> Any:
     """Return a value that fits; for the empty schema an object, as JSON mode promises."""
     return _value(schema or {"type": "object"}, schema, 0)
 
@@ -34,7 +34,7 @@ def wrong_value(value: object) -> object:
     return 0 if isinstance(value, str) else "keine Zahl"
 
 
-def _value(schema: object, root: Schema, depth: int) -> Any:  # noqa: ANN401, PLR0911 # a table
+def _value(schema: object, root: Schema, depth: int) -> Any:  # noqa: PLR0911 -- a table
     if not isinstance(schema, dict):
         return _WORD
     if "$ref" in schema:
@@ -50,7 +50,7 @@ def _value(schema: object, root: Schema, depth: int) -> Any:  # noqa: ANN401, PL
     return _of_type(schema, root, depth)
 
 
-def _of_type(schema: Schema, root: Schema, depth: int) -> Any:  # noqa: ANN401, PLR0911 # a table
+def _of_type(schema: Schema, root: Schema, depth: int) -> Any:  # noqa: PLR0911 -- a table
     match _type(schema):
         case "object":
             return _object(schema, root, depth)
@@ -77,7 +77,7 @@ def _type(schema: Schema) -> str:
     return str(kind).lower()
 
 
-def _target(reference: str, root: Schema) -> Any:  # noqa: ANN401 # JSON
+def _target(reference: str, root: Schema) -> Any:
     found: Any = root
     for step in reference.removeprefix("#").strip("/").split("/"):
         if step:

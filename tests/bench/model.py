@@ -81,7 +81,7 @@ def run(options: Options) -> Record:
     return record
 
 
-def _turn(alternative: Alternative, known: bool) -> dict[str, float] | None:  # noqa: FBT001 -- a cell
+def _turn(alternative: Alternative, known: bool) -> dict[str, float] | None:
     spec = alternative.spec(
         [_body(alternative.model, known=known)], 1, seconds=600, stream=True, requests=REQUESTS
     )
@@ -97,7 +97,7 @@ def _turn(alternative: Alternative, known: bool) -> dict[str, float] | None:  # 
 
 
 def _body(model: str, *, known: bool) -> str:
-    words = " ".join(random.Random(7).choices(WORDS, k=PREFIX_WORDS))  # noqa: S311 -- no secret
+    words = " ".join(random.Random(7).choices(WORDS, k=PREFIX_WORDS))
     question = "Was heißt Hund auf Englisch?"
     system = f"Ein Text: {words}"
     messages = [
@@ -124,7 +124,7 @@ def _native(place: Site, prompt: str) -> dict[str, Any]:
 
 def _prefix_seen(place: Site) -> str:
     """Return what the model server itself says of the same prompt, asked twice."""
-    words = " ".join(random.Random().choices(WORDS, k=PREFIX_WORDS))  # noqa: S311 -- no secret
+    words = " ".join(random.Random().choices(WORDS, k=PREFIX_WORDS))
     prompt = f"{dt.datetime.now(dt.UTC).isoformat()} {words}"
     first, second = _native(place, prompt), _native(place, f"{prompt} {words[:20]}")
     said = "; ".join(

@@ -5,7 +5,7 @@ and the engine's node_modules: `npm ci` in litellm/prisma-engine, or a copy of t
 modules elsewhere, named by TEST_PRISMA_ENGINE.
 """
 
-# ruff: noqa: ANN401 # the generated client is not typed for strict mode, and large
+# the generated client is not typed for strict mode, and large
 from __future__ import annotations
 
 import asyncio

@@ -44,7 +44,7 @@ BOOK = f"""
 WITH spent AS (UPDATE "LiteLLM_VerificationToken" SET spend = %s WHERE token = %s)
 INSERT INTO {POSITION_TABLE} AS p (journal, at) VALUES (%s, 1)
 ON CONFLICT (journal) DO UPDATE SET at = p.at + 1
-"""  # noqa: S608 -- a constant
+"""
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ class People:
         """Insert a row."""
         names = ", ".join(f'"{name}"' for name in columns)
         places = ", ".join(["%s"] * len(columns))
-        self.sql(f'INSERT INTO "{table}" ({names}) VALUES ({places})', *columns.values())  # noqa: S608 -- names of ours
+        self.sql(f'INSERT INTO "{table}" ({names}) VALUES ({places})', *columns.values())
 
     def add_budget(self, name: str, **columns: object) -> str:
         """Make a budget and return its id."""
@@ -118,7 +118,7 @@ def people(client_database: Database) -> People:
 
 
 @asynccontextmanager
-async def access_to(url: str, **more: Any) -> AsyncIterator[Access]:  # noqa: ANN401 -- handed on
+async def access_to(url: str, **more: Any) -> AsyncIterator[Access]:
     """Yield an Access that has started."""
     access = Access(MODELS, "sk-master", url, policy="serve", **more)
     await access.start()
@@ -408,7 +408,7 @@ def test_the_journals_position_comes_with_the_spend(told: Database, people: Peop
     people.sql(f"CREATE TABLE {POSITION_TABLE} (journal text PRIMARY KEY, at bigint)")
     try:
         assert asyncio.run(position()) == -1
-        people.sql(f"INSERT INTO {POSITION_TABLE} VALUES ('mine', 41), ('another', 42)")  # noqa: S608 -- a constant
+        people.sql(f"INSERT INTO {POSITION_TABLE} VALUES ('mine', 41), ('another', 42)")
         assert asyncio.run(position()) == 41
     finally:
         people.sql(f"DROP TABLE {POSITION_TABLE}")

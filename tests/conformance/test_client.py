@@ -1,6 +1,6 @@
 """prisma-client-py 0.15, the client that LiteLLM uses, on litellm/prisma-engine."""
 
-# ruff: noqa: ANN401 # the generated client is not typed for strict mode, and large
+# the generated client is not typed for strict mode, and large
 from __future__ import annotations
 
 import asyncio

@@ -55,10 +55,10 @@ def tables(migrated: Database) -> Database:
     return migrated
 
 
-def run(database: Database, job: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401 -- the job's
+def run(database: Database, job: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
     """Return what a job returns that is given a connection."""
 
-    async def _run() -> Any:  # noqa: ANN401 -- as above
+    async def _run() -> Any:
         async with await connect(database.url) as connection:
             return await job(connection)
 
@@ -78,7 +78,7 @@ def key(database: Database, token: str, **columns: object) -> None:
     names = ", ".join(values)
     places = ", ".join(["%s"] * len(values))
     database.sql(
-        f'INSERT INTO "LiteLLM_VerificationToken" ({names}) VALUES ({places})',  # noqa: S608 -- ours
+        f'INSERT INTO "LiteLLM_VerificationToken" ({names}) VALUES ({places})',
         *values.values(),
     )
 
@@ -170,7 +170,7 @@ def test_a_budget_row_clears_all_that_is_linked_to_it(tables: Database) -> None:
         key(tables, f"{budget}-own", budget_id=budget, budget_duration="7d", budget_reset_at=FUTURE)
         for table, columns, values in LINKED:
             tables.sql(
-                f'INSERT INTO "{table}" ({columns}, budget_id, spend)'  # noqa: S608 -- ours
+                f'INSERT INTO "{table}" ({columns}, budget_id, spend)'
                 f" VALUES ({values.replace('ID', budget)}, '{budget}', 5)"
             )
 
@@ -178,7 +178,7 @@ def test_a_budget_row_clears_all_that_is_linked_to_it(tables: Database) -> None:
 
     for table in budget_resets.WRITES:
         if table not in ("LiteLLM_UserTable", "LiteLLM_TeamTable", "LiteLLM_BudgetTable"):
-            rows = tables.sql(f'SELECT budget_id, spend FROM "{table}" ORDER BY spend')  # noqa: S608
+            rows = tables.sql(f'SELECT budget_id, spend FROM "{table}" ORDER BY spend')
             assert (rows[0], rows[-1]) == (("due", 0), ("not", 5)), table
     spent = {name: spend for name, (spend, _) in keys(tables).items()}
     assert spent == {"due-linked": 0, "due-own": 5, "not-linked": 5, "not-own": 5}
@@ -231,7 +231,7 @@ def test_rows_older_than_the_retention_go_in_batches(tables: Database) -> None:
 
     assert (deleted.rows, deleted.is_all) == (5000, True)
     for table in retention.DELETES:
-        assert tables.sql(f'SELECT count(*) FROM "{table}"') == [(7,)]  # noqa: S608 -- ours
+        assert tables.sql(f'SELECT count(*) FROM "{table}"') == [(7,)]
 
 
 def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next(
@@ -251,7 +251,7 @@ def test_a_run_that_is_out_of_time_leaves_the_rest_to_the_next(
 
     assert (deleted.rows, deleted.is_all) == (40, False)
     for table in retention.DELETES:
-        assert tables.sql(f'SELECT count(*) FROM "{table}"') == [(20,)]  # noqa: S608 -- ours
+        assert tables.sql(f'SELECT count(*) FROM "{table}"') == [(20,)]
 
 
 def test_one_gateway_at_a_time_does_a_job(tables: Database) -> None:

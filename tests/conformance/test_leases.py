@@ -158,7 +158,7 @@ class World:
             if kind is Kind.KEY
             else ("LiteLLM_TeamTable", "team_id")
         )
-        ((found,),) = self.run(f'SELECT spend FROM "{table}" WHERE {column} = %(n)s', {"n": name})  # noqa: S608 -- ours
+        ((found,),) = self.run(f'SELECT spend FROM "{table}" WHERE {column} = %(n)s', {"n": name})
         return float(found)
 
     async def wait(self) -> None:
@@ -415,7 +415,7 @@ def world_of(database: Database, seed: int) -> Iterator[World]:
     """Yield a world without gateways: a key with a budget, another one's, and their team."""
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("DELETE FROM gateway_data.replica")
-        world = World(database, random.Random(seed), connection)  # noqa: S311 -- to be repeated
+        world = World(database, random.Random(seed), connection)
         name = secrets.token_hex(4)
         world.purses = {
             f"key-{name}": (Kind.KEY, 30.0),

@@ -213,22 +213,22 @@ def test_every_column_that_is_written_is_there(connection: Connection) -> None:
 
 def test_the_statements_for_members_are_litellms() -> None:
     """The statements for team members, and the lock before them, are LiteLLM's own."""
-    from litellm.proxy.db import db_spend_update_writer as litellm  # noqa: PLC0415 -- seconds
+    from litellm.proxy.db import db_spend_update_writer as litellm
 
     assert statements.LOCK_TEAM == litellm._TEAM_ADVISORY_LOCK_SQL
     assert statements.ADD_TEAM_MEMBER_SPEND == litellm._TEAM_MEMBER_SPEND_SQL
 
 
 @pytest.mark.parametrize("kind", list(DAILY))
-def test_a_day_is_what_litellm_would_make_of_it(connection: Connection, kind: Any) -> None:  # noqa: ANN401 -- LiteLLM's literal
+def test_a_day_is_what_litellm_would_make_of_it(connection: Connection, kind: Any) -> None:
     """A day's rows are the same through the gateway's upsert as through LiteLLM's."""
-    from litellm.proxy.db.daily_spend_bulk_upsert import (  # noqa: PLC0415 -- seconds
+    from litellm.proxy.db.daily_spend_bulk_upsert import (
         DAILY_SPEND_TABLES,
         build_bulk_upsert,
         merge_by_conflict_key,
     )
 
-    from gateway.journal.apply import _add_totals  # noqa: PLC0415 -- what is compared
+    from gateway.journal.apply import _add_totals
 
     entity = secrets.token_hex(4)
     caller = Caller(
@@ -247,9 +247,9 @@ def test_a_day_is_what_litellm_would_make_of_it(connection: Connection, kind: An
     totals = totals_of(records)
     table = DAILY_SPEND_TABLES[kind]
     assert (table.name, table.entity_id_column) == DAILY[kind]
-    read = f'SELECT to_jsonb(t) FROM "{table.name}" AS t WHERE api_key = %s ORDER BY 1'  # noqa: S608 -- LiteLLM's name
+    read = f'SELECT to_jsonb(t) FROM "{table.name}" AS t WHERE api_key = %s ORDER BY 1'
 
-    def rows(statement: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- a test's own
+    def rows(statement: Any) -> list[dict[str, Any]]:
         unequal = {"id", "created_at", "updated_at"}
         found = connection.execute(statement, [entity]).fetchall()
         kept = [{k: v for k, v in row[0].items() if k not in unequal} for row in found]
@@ -258,7 +258,7 @@ def test_a_day_is_what_litellm_would_make_of_it(connection: Connection, kind: An
     for _ in range(2):
         _add_totals(connection, totals)
     ours = rows(read)
-    connection.execute(f'DELETE FROM "{table.name}" WHERE api_key = %s'.encode(), [entity])  # noqa: S608 -- as above
+    connection.execute(f'DELETE FROM "{table.name}" WHERE api_key = %s'.encode(), [entity])
     names = (table.entity_id_column, *DAILY_KEY)
     entries = tuple(
         {
@@ -312,7 +312,7 @@ def test_no_kill_loses_or_doubles_a_cost(
     spending: Database, connection: Connection, key: str, tmp_path: Path, mode: str
 ) -> None:
     """Killing gateways and appliers at random loses no cost and counts none twice."""
-    chance = random.Random(SEED)  # noqa: S311 -- to be replayed with KILL_SEED
+    chance = random.Random(SEED)
     answered: list[str] = []
     for _ in range(6):
         answered += _killed_writer(chance, tmp_path, spending.url, key, mode)

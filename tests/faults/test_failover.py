@@ -36,7 +36,7 @@ def two_providers() -> Iterator[Stack]:
         yield running
 
 
-def ask(stack: Stack, **body: Any) -> requests.Response:  # noqa: ANN401 # a request's body
+def ask(stack: Stack, **body: Any) -> requests.Response:
     """Ask the extraction model one thing with the backend's key."""
     message = {"role": "user", "content": "Hallo"}
     return requests.post(

@@ -33,7 +33,7 @@ def stopped_postgres(stack: Stack) -> Iterator[None]:
 
 def test_without_its_database_the_gateway_is_unhealthy_and_says_why(
     stack: Stack,
-    stopped_postgres: None,  # noqa: ARG001 # the fault itself
+    stopped_postgres: None,  # noqa: ARG001 -- the fault itself
 ) -> None:
     """Stop Postgres: unhealthy within 30 s, and /health and status name the database."""
     stack.wait_for("gateway", "unhealthy", seconds=RED_SECONDS + 5)

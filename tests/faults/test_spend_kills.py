@@ -159,7 +159,7 @@ def test_no_kill_loses_or_doubles_a_cost(
 ) -> None:
     """Kills under load: streams, fallbacks, calls by LiteLLM; nothing lost, nothing doubled."""
     counted(f"KILL_SEED={SEED} plays these kills again")
-    chance = random.Random(SEED)  # noqa: S311 # a test's own, to be replayed
+    chance = random.Random(SEED)
     rounds = [kind for kind, count in ROUNDS for _ in range(count)]
     chance.shuffle(rounds)
     play(spending, BAD_DAY)

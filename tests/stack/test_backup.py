@@ -32,7 +32,7 @@ WAITING = 3
 # Of every table that only requests and people write to.
 ROWS: LiteralString = " UNION ALL ".join(
     f"""SELECT '{name}' AS "table", count(*), md5(string_agg(t::text, '|' ORDER BY t::text))
-    FROM "{name}" t"""  # noqa: S608 # the names below
+    FROM "{name}" t"""
     for name in (
         "LiteLLM_SpendLogs",
         "LiteLLM_VerificationToken",
@@ -96,7 +96,7 @@ def backup(priced_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Bac
         done = priced_stack.run("backup", str(file), **PASSPHRASE)
         assert booked(priced_stack, waiting) == 0
     assert done.stdout == f"{file}\n"
-    print(f"{BOOKED} booked, {WAITING} waiting: {done.stderr.strip().splitlines()[-1]}")  # noqa: T201 # counts belong into the log
+    print(f"{BOOKED} booked, {WAITING} waiting: {done.stderr.strip().splitlines()[-1]}")  # noqa: T201 -- counts belong into the log
     return Backup(file, rows, waiting, key)
 
 

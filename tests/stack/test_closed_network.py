@@ -68,7 +68,7 @@ def test_it_becomes_healthy_and_asks_for_no_foreign_name(
     name = f"{closed_network}-gateway"
     stack.command(
         "docker", "run", "--detach", "--name", name, "--network", closed_network,
-        "--dns", address, "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",  # noqa: S108 # in the container
+        "--dns", address, "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",
         "--user", "54321:10000", "--env", "LITELLM_MASTER_KEY=sk-closed-network-0123456789",
         "--env", "OLLAMA_API_BASE=http://ollama:11434",
         "--volume", f"{stack.command('pwd').stdout.strip()}/litellm/litellm_config.yaml:"

@@ -60,7 +60,7 @@ class Database:
         docker(
             *("run", "--detach", "--name", self.name, "--network", "none"),
             *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"),
-            *("--tmpfs", "/tmp", "--tmpfs", "/var/run/postgresql:uid=999,gid=999"),  # noqa: S108
+            *("--tmpfs", "/tmp", "--tmpfs", "/var/run/postgresql:uid=999,gid=999"),
             *("--volume", f"{self.name}:/var/lib/postgresql/data"),
             *(f"--env={variable}={value}" for variable, value in values.items()),
             self.image,
@@ -181,7 +181,7 @@ def test_role(shared: Database) -> None:
     """The gateway's role may log in, with any character in its password, and nothing more."""
     assert shared.sql("SELECT current_user") == "gateway"
     attributes = "rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls"
-    assert shared.sql(f"SELECT {attributes} FROM pg_roles WHERE rolname = 'gateway'") == "f|f|f|f|f"  # noqa: S608
+    assert shared.sql(f"SELECT {attributes} FROM pg_roles WHERE rolname = 'gateway'") == "f|f|f|f|f"
     assert "permission denied" in shared.sql("CREATE DATABASE other")
     assert "permission denied" in shared.sql("CREATE ROLE other")
 

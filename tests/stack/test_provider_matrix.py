@@ -58,7 +58,7 @@ def boot(request: pytest.FixtureRequest, stack: Stack) -> Iterator[Boot]:
         yield Boot(request.param, stack, client, control(stack), seconds, remade)
 
 
-def complete(boot: Boot, *, stream: bool, **given: Any) -> Answer:  # noqa: ANN401 # a request's body
+def complete(boot: Boot, *, stream: bool, **given: Any) -> Answer:
     """Ask the file's alias through the official client, streamed or not."""
     call = boot.client.chat.completions.with_raw_response
     given = {"model": boot.alias, "messages": MESSAGES, **given}
@@ -81,7 +81,7 @@ class Answer:
         self.arguments = ""
 
     @classmethod
-    def of_document(cls, document: Any, headers: dict[str, str]) -> Answer:  # noqa: ANN401 # openai's
+    def of_document(cls, document: Any, headers: dict[str, str]) -> Answer:
         """Return a whole answer."""
         answer = cls(headers)
         (choice,) = document.choices
@@ -295,7 +295,7 @@ def test_an_error_comes_back_in_openais_form(
         until(lambda: answers(boot), seconds=BACK_SECONDS, what=f"{boot.alias} to be in use")
 
 
-def failure(boot: Boot, *, stream: bool) -> Any:  # noqa: ANN401 # an exception of openai's
+def failure(boot: Boot, *, stream: bool) -> Any:
     """Return what the client raises."""
     with pytest.raises(openai.APIStatusError) as raised:
         complete(boot, stream=stream)

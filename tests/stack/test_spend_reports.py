@@ -105,7 +105,7 @@ def test_table_and_chart_are_made_together(booked: Stack) -> None:
             "--chart",
             str(chart.relative_to(REPOSITORY)),
         )
-        picture = ET.fromstring(chart.read_text())  # noqa: S314 # our own
+        picture = ET.fromstring(chart.read_text())
     finally:
         chart.unlink(missing_ok=True)
 

@@ -28,7 +28,7 @@ IMAGE = f"litellm-proxy-service/tests:{os.environ.get('STACK_VERSION') or '0.1.0
 PORT = 3000
 SERVER = {
     "executablePath": "/usr/bin/chromium",
-    "host": "0.0.0.0",  # noqa: S104 in its own container
+    "host": "0.0.0.0",
     "port": PORT,
     "wsPath": "chromium",
 }

@@ -73,7 +73,7 @@ class Collector:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("0.0.0.0", 0), Handler)  # noqa: S104 # see above
+        self._server = ThreadingHTTPServer(("0.0.0.0", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def __enter__(self) -> Self:
@@ -117,8 +117,8 @@ def spans_of(body: bytes) -> list[Span]:
     return found
 
 
-def _attributes(pairs: Any) -> dict[str, Any]:  # noqa: ANN401 # protobuf's repeated field
-    def value(pair: KeyValue) -> Any:  # noqa: ANN401 # one of several
+def _attributes(pairs: Any) -> dict[str, Any]:
+    def value(pair: KeyValue) -> Any:
         kind = pair.value.WhichOneof("value")
         return getattr(pair.value, kind) if kind else None
 

@@ -74,7 +74,7 @@ def full(name: str) -> str:
 
 
 class _OllamaHandler(_Handler):
-    def _handle(self) -> None:  # noqa: C901 # a flat table of what is asked and answered
+    def _handle(self) -> None:  # noqa: C901 -- a flat table of what is asked and answered
         fake: FakeOllama = self.server.owner  # type: ignore[attr-defined] # set in Served
         content = self.body()
         if self.path.startswith("/api/blobs/"):
@@ -118,7 +118,7 @@ class _OllamaHandler(_Handler):
             case _:
                 self.answer(404, {"error": f"model '{name}' not found"})
 
-    do_GET = do_POST = do_HEAD = do_DELETE = _handle  # noqa: N815 # the base class asks for them
+    do_GET = do_POST = do_HEAD = do_DELETE = _handle  # noqa: N815 -- the base class asks for them
 
     def _pull(self, fake: FakeOllama, name: str) -> None:
         steps = fake.pulls.pop(0) if len(fake.pulls) > 1 else fake.pulls[0]

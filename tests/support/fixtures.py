@@ -114,7 +114,7 @@ def make_stack() -> Iterator[Callable[..., Stack]]:
 @pytest.fixture
 def client(stack: Stack) -> Iterator[openai.OpenAI]:
     """Yield the official client with the backend's virtual key."""
-    import openai  # noqa: PLC0415 -- two seconds, for tests of the stack alone
+    import openai
 
     with openai.OpenAI(
         base_url=f"{stack.gateway_url}/v1",

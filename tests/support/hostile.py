@@ -180,7 +180,7 @@ def _conversations() -> dict[str, Any]:
     }
 
 
-def _setting(field: str, value: object) -> Any:  # noqa: ANN401 -- changes a body
+def _setting(field: str, value: object) -> Any:
     def change(body: dict[str, Any]) -> None:
         body[field] = copy.deepcopy(value)
 

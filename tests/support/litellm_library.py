@@ -12,10 +12,10 @@ from typing import Any
 
 
 @cache
-def litellm() -> Any:  # noqa: ANN401 -- LiteLLM is not typed
+def litellm() -> Any:
     """Return LiteLLM."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or it is fetched from the net
-    import litellm  # noqa: PLC0415 -- after that
+    import litellm
 
     litellm.suppress_debug_info = True
     return litellm

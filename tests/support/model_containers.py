@@ -147,7 +147,7 @@ class World:
         docker(
             "run", "--detach", "--name", name, "--network", network or self.network(),
             "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true",
-            "--tmpfs", "/tmp", "--memory", "2g", *mount,  # noqa: S108 # in the container
+            "--tmpfs", "/tmp", "--memory", "2g", *mount,
             "--publish", "127.0.0.1::11434", *variables, *options, IMAGE,
         )  # fmt: skip
         return ModelServer(name)

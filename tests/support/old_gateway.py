@@ -24,10 +24,10 @@ class Healthy(BaseHTTPRequestHandler):
 
 def deploy() -> int:
     """Let Prisma's own command line apply the migrations, as LiteLLM did; return its exit code."""
-    from gateway.config.settings import load_settings  # noqa: PLC0415
-    from gateway.database.ledger import shipped_folder  # noqa: PLC0415
-    from gateway.database.prisma_cli import PrismaCli  # noqa: PLC0415
-    from gateway.database.url import database_url  # noqa: PLC0415 # the image's own
+    from gateway.config.settings import load_settings
+    from gateway.database.ledger import shipped_folder
+    from gateway.database.prisma_cli import PrismaCli
+    from gateway.database.url import database_url
 
     settings = load_settings()
     prisma = PrismaCli(settings, str(database_url(settings)), shipped_folder() / "schema.prisma")
@@ -48,7 +48,7 @@ def main() -> None:
         case ["litellm" | "litellm-health"]:
             sys.exit(2)  # 0.1 had no such command
         case _:
-            from gateway.__main__ import main as real  # noqa: PLC0415
+            from gateway.__main__ import main as real
 
             real()
 

@@ -53,7 +53,7 @@ class Boot:
         """The alias that the file lets the backend ask for extraction."""
         return active(self.name)["LITELLM_EXTRACTION_MODEL"]
 
-    def play(self, **script: Any) -> None:  # noqa: ANN401 # a script's keys
+    def play(self, **script: Any) -> None:
         """Put a script in force in the upstream, which lists the provider's model.
 
         The journal is empty then.

@@ -35,7 +35,7 @@ TRANSLATED_PROVIDER = {
 ANSWER_SECONDS = 60
 
 
-def ask(stack: Stack, key: str, model: str = PRICED, **body: Any) -> requests.Response:  # noqa: ANN401 # a request's body
+def ask(stack: Stack, key: str, model: str = PRICED, **body: Any) -> requests.Response:
     """Ask a model one thing with a key and return the gateway's answer, whatever its status."""
     message = {"role": "user", "content": "Hallo"}
     return requests.post(

@@ -39,7 +39,7 @@ class Payer:
 def make_payer(stack: Stack, name: str) -> Payer:
     """Return a new key of a new user in a new team."""
 
-    def post(path: str, **body: Any) -> dict[str, Any]:  # noqa: ANN401 # a request's body
+    def post(path: str, **body: Any) -> dict[str, Any]:
         return stack.administer("POST", path, json=body)
 
     team = post("/team/new", team_alias=name)["team_id"]

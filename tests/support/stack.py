@@ -129,11 +129,11 @@ class Stack:
             )
         return done
 
-    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 # handed on
+    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Call the project's ./run."""
         return self.command("./run", *arguments, **options)
 
-    def compose(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 # handed on
+    def compose(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Call docker compose on this project."""
         return self.command("docker", "compose", *arguments, **options)
 
@@ -141,7 +141,7 @@ class Stack:
         """Return the port of this machine under which a service's port is published."""
         return int(self.compose("port", service, str(port)).stdout.rpartition(":")[2])
 
-    def execute(self, service: str, *arguments: str, **options: Any) -> str:  # noqa: ANN401 # handed on
+    def execute(self, service: str, *arguments: str, **options: Any) -> str:
         """Run a command inside a service's container and return its standard output."""
         container = self.container(service)
         interactive = ["--interactive"] if options.get("stdin") else []
@@ -221,7 +221,7 @@ class Stack:
         """Return a secret of the running gateway, e.g. "litellm_master_key"."""
         return self.execute("gateway", "cat", f"/run/gateway-secrets/{name}")
 
-    def administer(self, method: str, path: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 # requests' own
+    def administer(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """Call an API of LiteLLM's proxy with the master key; the first call starts the proxy.
 
         Returns:

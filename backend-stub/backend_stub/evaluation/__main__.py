@@ -46,17 +46,17 @@ def main(
         )
         result = report.figures(options.model, answers, time.monotonic() - started)
         record = json.dumps(report.record(result, bar), ensure_ascii=False, indent=2)
-        print(record if options.json else report.table(result, bar))  # noqa: T201 what was asked for
+        print(record if options.json else report.table(result, bar))
         if options.record:
             _write(options.record, record)
         kept = os.environ.get(RESULTS_VARIABLE)
         if kept and len(sentences) == len(entries.load()):
             _write(Path(kept) / f"{quote(options.model, safe='')}.json", record)
     except (SettingsError, UnusableError) as error:
-        print(f"{options.model}: no verdict\n{error}", file=sys.stderr)  # noqa: T201 a command
+        print(f"{options.model}: no verdict\n{error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\n{options.model}: no verdict, interrupted", file=sys.stderr)  # noqa: T201
+        print(f"\n{options.model}: no verdict, interrupted", file=sys.stderr)
         return 2
     return 1 if result.below(bar) else 0
 
@@ -132,7 +132,7 @@ def _progress(number: int) -> Callable[[Answer], None]:
         last = "\n" if done == number else ending
         how = f"{answer.outcome} {answer.error}".rstrip()
         line = f"{done}/{number} {answer.entry.id}: {how}, {answer.seconds:.1f} s"
-        print(f"{line:<70}", end=last, file=sys.stderr, flush=True)  # noqa: T201 progress
+        print(f"{line:<70}", end=last, file=sys.stderr, flush=True)
 
     return show
 

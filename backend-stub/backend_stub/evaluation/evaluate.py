@@ -101,7 +101,7 @@ class _Watch:
         return self.seen.get(request_id, Calls())
 
 
-async def ask(  # noqa: PLR0913 what is asked, and how; all but three have defaults
+async def ask(  # noqa: PLR0913 -- what is asked, and how; all but three have defaults
     settings: Settings,
     model: str,
     entries: Sequence[Entry],

@@ -78,7 +78,7 @@ def folded(found: Bag) -> Bag:
     result = []
     for word in found:
         for written, level in _FOLDS:
-            word = word.replace(written, level)  # noqa: PLW2901 a pipeline over one word
+            word = word.replace(written, level)  # noqa: PLW2901 -- a pipeline over one word
         result.append(word)
     return tuple(sorted(result))
 

@@ -57,7 +57,7 @@ def wait_for_database(url: str, seconds: float) -> Connection:
         if not _is_worth_waiting(error):
             raise
     import stamina  # noqa: PLC0415 -- 50 ms that a start with a database need not pay
-    from stamina.instrumentation import set_on_retry_hooks  # noqa: PLC0415
+    from stamina.instrumentation import set_on_retry_hooks  # noqa: PLC0415 -- only to wait
 
     set_on_retry_hooks([])  # the log lines below replace the library's, one for each attempt
     reported = 0.0

@@ -19,6 +19,7 @@ SECRET = re.compile(r"(_KEY|PASSWORD|PASSPHRASE|_TOKEN|DATABASE_URL)$")
 TYPOGRAPHIC = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 UNSET = re.compile(r'The \\?"(?P<name>[^"\\]+)\\?" variable is not set')
 OTHERS_MAY_READ = 0o077
+LINES_SHOWN = 5
 
 
 def unclean_lines(facts: Facts) -> Iterator[Finding]:
@@ -190,7 +191,7 @@ CHECKS = (
 
 
 def _in_lines(numbers: list[int]) -> str:
-    shown = ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")  # noqa: PLR2004
+    shown = ", ".join(map(str, numbers[:LINES_SHOWN])) + (", …" if numbers[LINES_SHOWN:] else "")
     return f"{'line' if len(numbers) == 1 else f'{len(numbers)} lines:'} {shown}"
 
 

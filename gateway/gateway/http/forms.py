@@ -24,7 +24,7 @@ async def parse_form(
         InvalidRequestError: the form cannot be read, or has no file.
     """
     from starlette.datastructures import Headers, UploadFile  # noqa: PLC0415 -- seldom needed
-    from starlette.formparsers import MultiPartException, MultiPartParser  # noqa: PLC0415
+    from starlette.formparsers import MultiPartException, MultiPartParser  # noqa: PLC0415 -- rare
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield raw

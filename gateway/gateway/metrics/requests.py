@@ -167,4 +167,4 @@ def outcome_of(status: int) -> str:
     """Return how a request ended, of OUTCOMES, by the HTTP status that its caller got."""
     if status < 400:  # noqa: PLR2004 -- HTTP's
         return "ok"
-    return "failed" if status >= 500 or status in _TIMEOUTS_AND_LIMITS else "caller"  # noqa: PLR2004
+    return "failed" if status >= 500 or status in _TIMEOUTS_AND_LIMITS else "caller"  # noqa: PLR2004 -- HTTP

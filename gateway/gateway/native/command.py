@@ -86,7 +86,7 @@ class NativeStart:
             origin = "the shell" if os.environ.get("DATABASE_URL") else ".env"
             LOG.info("DATABASE_URL of %s: %s", origin, redacted(environment["DATABASE_URL"]))
         elif self.with_costs:
-            from gateway.native.embedded_postgres import embedded_postgres  # noqa: PLC0415
+            from gateway.native.embedded_postgres import embedded_postgres  # noqa: PLC0415 -- with costs
 
             environment["DATABASE_URL"] = stack.enter_context(embedded_postgres(self.folders))
         add_secrets(environment, self.folders)
@@ -97,4 +97,4 @@ class NativeStart:
 def _become_server(environment: dict[str, str]) -> NoReturn:
     """Nothing is left to look after, so no process needs to stay behind."""
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, "-m", "gateway", "serve"], environment)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-m", "gateway", "serve"], environment)  # noqa: S606 -- no shell

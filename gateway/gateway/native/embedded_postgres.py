@@ -104,7 +104,7 @@ def _ensure_package() -> None:
 def _ensure_database(server_url: str, socket: str) -> str:
     """Return the URL of LiteLLM's own database, made if it is not there."""
     import psycopg  # noqa: PLC0415 -- only with a database
-    from psycopg import sql  # noqa: PLC0415
+    from psycopg import sql  # noqa: PLC0415 -- as above
 
     with psycopg.connect(server_url, autocommit=True) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])

@@ -100,7 +100,7 @@ def _agreed(ollama: Ollama, model: str, present: list[str]) -> bool:
 
 def _pull(ollama: Ollama, model: str) -> None:
     from rich.console import Console  # noqa: PLC0415 -- seldom needed
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415 -- rare
 
     LOG.info("downloading %s", model)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())

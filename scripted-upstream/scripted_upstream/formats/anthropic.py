@@ -97,7 +97,7 @@ class Anthropic:
         content = [block] if reply.pieces else []
         return {**_head(reply), "content": content, "stop_reason": _FINISH[reply.finish], **usage}
 
-    def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:  # noqa: ARG002 # one of five
+    def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:  # noqa: ARG002 -- one of five
         """Yield message_start … message_stop."""
         start = {**_head(reply), "content": [], "stop_reason": None}
         end: Json = {"delta": {"stop_reason": _FINISH[reply.finish], "stop_sequence": None}}

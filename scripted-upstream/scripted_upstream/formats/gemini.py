@@ -96,7 +96,7 @@ class Gemini:
         part = _call(reply) if reply.tool else {"text": reply.text}
         return _response(reply, [part] if reply.pieces else [], finish=True)
 
-    def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:  # noqa: ARG002 # one of five
+    def stream(self, ask: ParsedCall, reply: Reply) -> Iterator[Chunk]:  # noqa: ARG002 -- one of five
         """Yield GenerateContentResponses; the last one has finish reason and usage.
 
         A function call is one piece: Gemini does not take its arguments apart.
@@ -120,7 +120,7 @@ class Gemini:
         return headers.get("x-goog-api-key", "")
 
 
-def _either(body: Json, *names: str) -> Any:  # noqa: ANN401 # JSON
+def _either(body: Json, *names: str) -> Any:
     """Return a field by its camelCase or its snake_case name: protobuf takes both."""
     return next((body[name] for name in names if name in body), None)
 

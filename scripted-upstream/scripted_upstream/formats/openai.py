@@ -195,7 +195,7 @@ def _model(name: str) -> Json:
 
 
 def _embeddings(ask: ParsedCall, reply: Reply) -> Json:
-    def shown(vector: tuple[float, ...]) -> Any:  # noqa: ANN401 # a list or base64
+    def shown(vector: tuple[float, ...]) -> Any:
         packed = struct.pack(f"<{len(vector)}f", *vector)
         return base64.b64encode(packed).decode() if ask.topic == "base64" else list(vector)
 

@@ -104,7 +104,7 @@ def bodies(
             "type": "json_schema",
             "json_schema": {"name": "extraction", "strict": True, "schema": SCHEMA},
         }
-    return [_body(model, _prompt(random.Random(n), characters), rest) for n in range(VARIETY)]  # noqa: S311 -- no secret
+    return [_body(model, _prompt(random.Random(n), characters), rest) for n in range(VARIETY)]
 
 
 def _prompt(source: random.Random, characters: int) -> str:

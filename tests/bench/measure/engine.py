@@ -90,7 +90,7 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(path)
 
 
-def _ask(method: str, path: str) -> Any:  # noqa: ANN401 -- JSON of the engine's
+def _ask(method: str, path: str) -> Any:
     connection = _Connection("engine")
     try:
         connection.request(method, path)

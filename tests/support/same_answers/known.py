@@ -169,7 +169,7 @@ def _streams(case: Case) -> bool:
     return case.body.get("stream") is True
 
 
-def _chat(alias: str, action: dict[str, Any] | None = None, **body: Any) -> Case:  # noqa: ANN401 -- JSON
+def _chat(alias: str, action: dict[str, Any] | None = None, **body: Any) -> Case:
     return Case(BY_ALIAS[alias], "chat/completions", {"messages": HI, **body}, {}, action or {})
 
 

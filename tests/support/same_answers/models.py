@@ -45,7 +45,7 @@ V1, V1BETA, BARE = "/v1", "/v1beta", ""
 """What follows the address, in the form of each provider."""
 
 
-def _model(alias: str, model: str, version: str, *paths: str, **more: Any) -> Model:  # noqa: ANN401 -- parameters
+def _model(alias: str, model: str, version: str, *paths: str, **more: Any) -> Model:
     parameters = {"model": model, "api_key": "sk-made-up", **more}
     return Model(alias, parameters, version, paths or ("chat/completions",))
 

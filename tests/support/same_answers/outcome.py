@@ -35,7 +35,7 @@ def differences(ours: Outcome, theirs: Outcome) -> list[str]:
     return found
 
 
-def error_form(document: Any) -> Any:  # noqa: ANN401 -- JSON
+def error_form(document: Any) -> Any:
     """Return an error without its words."""
     error = document.get("error") if isinstance(document, dict) else None
     if not isinstance(error, dict):
@@ -45,7 +45,7 @@ def error_form(document: Any) -> Any:  # noqa: ANN401 -- JSON
     }
 
 
-def comparable(value: Any) -> Any:  # noqa: ANN401 -- JSON
+def comparable(value: Any) -> Any:
     """Return an answer without what cannot be equal, and without what is null."""
     if isinstance(value, dict):
         found = {
@@ -58,7 +58,7 @@ def comparable(value: Any) -> Any:  # noqa: ANN401 -- JSON
     return [comparable(each) for each in value] if isinstance(value, list) else value
 
 
-def _says_nothing(name: str, value: Any) -> bool:  # noqa: ANN401 -- JSON
+def _says_nothing(name: str, value: Any) -> bool:
     """Return whether it may as well be left out: null, empty, or a count of no tokens."""
     return value is None or value in EMPTY or (name.endswith("_tokens") and value == 0)
 
@@ -102,7 +102,7 @@ def books(outcome: Outcome) -> list[Json]:
     ]
 
 
-def unequal(path: str, ours: Any, theirs: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 -- JSON
+def unequal(path: str, ours: Any, theirs: Any, name: str = "") -> Iterator[str]:
     """Yield what differs between two values."""
     at = f"{path}.{name}".strip(".")
     if isinstance(ours, dict) and isinstance(theirs, dict):

@@ -1,6 +1,5 @@
 """What LiteLLM's own checks say of a key, a team, a user and an end user; slow to import."""
 
-# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 import sys

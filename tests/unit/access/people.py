@@ -1,6 +1,5 @@
 """Rows as LiteLLM's tables have them, and the callers that are made of them."""
 
-# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,5 @@
 """What the other rooms call: who is let in, with which words others are refused."""
 
-# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 import asyncio

@@ -1,6 +1,5 @@
 """A caller is made of its rows as LiteLLM judges them."""
 
-# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone

@@ -1,6 +1,5 @@
 """Callers in memory: read once, again after a change, and served while the database is away."""
 
-# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 import asyncio

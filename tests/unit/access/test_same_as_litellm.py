@@ -1,6 +1,5 @@
 """Which models and routes a key may ask for: the same as LiteLLM says, for generated keys."""
 
-# ruff: noqa: ANN401 -- columns hold anything
 from __future__ import annotations
 
 import asyncio

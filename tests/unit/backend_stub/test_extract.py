@@ -195,7 +195,7 @@ def test_deadline_covers_the_repair(
     assert gateway.cancelled.wait(5)
 
 
-def strict(schema: Any) -> bool:  # noqa: ANN401 # a JSON schema
+def strict(schema: Any) -> bool:
     """Tell whether OpenAI's strict mode takes a schema: all objects closed, all keys required."""
     if schema["type"] == "object":
         closed = schema["additionalProperties"] is False

@@ -123,7 +123,7 @@ def test_memory_stays_flat() -> None:
     class Counting(io.BytesIO):
         written = 0
 
-        def write(self, data: Any, /) -> int:  # noqa: ANN401 # as its base has it
+        def write(self, data: Any, /) -> int:
             self.written += len(data)
             return len(data)
 

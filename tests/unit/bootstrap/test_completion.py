@@ -29,7 +29,7 @@ class Terminal:
         self._pid, self._terminal = pty.fork()
         if self._pid == 0:
             os.chdir(REPOSITORY)
-            os.execvpe(command[0], command, {**os.environ, "TERM": "dumb", "PS1": "$ "})  # noqa: S606 # no shell around the shell
+            os.execvpe(command[0], command, {**os.environ, "TERM": "dumb", "PS1": "$ "})  # noqa: S606 -- no shell around the shell
         self.shown = ""
 
     def type(self, keys: str) -> None:

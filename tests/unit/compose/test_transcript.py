@@ -118,6 +118,6 @@ def test_composes_progress_is_counted_and_not_shown() -> None:
         (True, ("litellm", "postgres"), "2 images were there already (litellm, postgres)"),
     ],
 )
-def test_it_says_honestly_what_was_there(engine: bool, images: tuple[str, ...], words: str) -> None:  # noqa: FBT001 # a parameter
+def test_it_says_honestly_what_was_there(engine: bool, images: tuple[str, ...], words: str) -> None:
     """A bare machine, an engine without images, and images that save the longest part."""
     assert words in SCRIPT.Machine("Debian", 2, 8, engine, images).words

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LOCAL: dict[str, Any] = {"input_cost_per_token": 1e-6, "output_cost_per_token": "2e-6"}
 
 
-def entry(name: str, info: dict[str, Any] | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 -- YAML
+def entry(name: str, info: dict[str, Any] | None = None, **parameters: Any) -> dict[str, Any]:
     """Return an entry of the model list."""
     found: dict[str, Any] = {"model_name": name, "litellm_params": parameters}
     return found | ({"model_info": info} if info else {})
@@ -81,7 +81,7 @@ def test_id_and_bill_are_litellms(given: dict[str, Any]) -> None:
 
 def _cost(given: dict[str, Any], model_id: str, prompt: int, cached: int) -> float:
     """Return what LiteLLM books, as its logging does (litellm_logging.py, response_cost)."""
-    from litellm.litellm_core_utils.litellm_logging import (  # noqa: PLC0415 -- after the switch
+    from litellm.litellm_core_utils.litellm_logging import (
         use_custom_pricing_for_model,
     )
 

@@ -17,7 +17,7 @@ from gateway.config.settings import load_settings
 def models_of(
     *entries: dict[str, Any],
     variables: dict[str, str] | None = None,
-    **sections: Any,  # noqa: ANN401 -- YAML
+    **sections: Any,
 ) -> Models:
     """Return the models of a configuration."""
     config = {"model_list": list(entries), **sections}
@@ -25,7 +25,7 @@ def models_of(
     return build_models(effective, load_settings({}), variables or {})
 
 
-def entry(name: str = "a", model: str = "openai/gpt-4o", **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 -- YAML
+def entry(name: str = "a", model: str = "openai/gpt-4o", **parameters: Any) -> dict[str, Any]:
     """Return an entry of the model list."""
     return {"model_name": name, "litellm_params": {"model": model, **parameters}}
 

@@ -16,7 +16,7 @@ from gateway.request import Attempt, Operation, Request, Usage
 TOKENS = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
 
 
-def deployment(provider: str = "openai", **fields: Any) -> Deployment:  # noqa: ANN401 -- fields are of many types
+def deployment(provider: str = "openai", **fields: Any) -> Deployment:
     """Return a deployment."""
     fields = {"price": TOKENS, **fields}
     return Deployment("1", "a", provider, "m", Protocol.OPENAI, **fields)
@@ -27,7 +27,7 @@ def cost(target: Deployment, usage: Usage, request: Request | None = None) -> fl
     return bill(target, Operation.CHAT, usage, request).cost
 
 
-def request(**body: Any) -> Request:  # noqa: ANN401 -- JSON
+def request(**body: Any) -> Request:
     """Return a request with one attempt, of 2 seconds."""
     made = Request("", Operation.CHAT, "a", body, 10, Caller())
     made.attempts.append(Attempt(deployment(), 1, started=10.0, ended=12.0))
@@ -106,7 +106,7 @@ def test_a_usage_of_nonsense_costs_no_less_than_nothing_and_breaks_nothing() -> 
 )
 def test_off_peak_hours_may_pass_midnight_and_end_before_their_end(
     clock: str,
-    expected: bool,  # noqa: FBT001 -- a parameter of the test
+    expected: bool,
 ) -> None:
     """Off-peak hours are in UTC, may pass midnight, and do not include their end."""
     now = datetime.fromisoformat(clock).replace(tzinfo=timezone.utc)

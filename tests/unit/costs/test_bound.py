@@ -26,7 +26,7 @@ PRICE = {
 }
 
 
-def deployment(alias: str = "a", **fields: Any) -> Deployment:  # noqa: ANN401 -- fields are of many types
+def deployment(alias: str = "a", **fields: Any) -> Deployment:
     """Return a deployment of 100,000 tokens of input and 5,000 of output."""
     known: dict[str, Any] = {
         "price": PRICE,
@@ -46,7 +46,7 @@ def deployment(alias: str = "a", **fields: Any) -> Deployment:  # noqa: ANN401 -
 def request(
     size: int = 400,
     operation: Operation = Operation.CHAT,
-    **body: Any,  # noqa: ANN401 -- JSON
+    **body: Any,
 ) -> Request:
     """Return a request for the alias `a`."""
     messages = {"messages": [{"role": "user", "content": "hello"}]}

@@ -56,7 +56,7 @@ class Case:
         return dict(self.usage.raw)
 
 
-def case(prompt: int, completion: int, **details: Any) -> Case:  # noqa: ANN401 -- counts and a tier
+def case(prompt: int, completion: int, **details: Any) -> Case:
     """Return a usage; `details` are counts by kind."""
     cached, written = details.get("cached", 0), details.get("written", 0)
     reasoning = details.get("reasoning", 0)
@@ -161,7 +161,7 @@ def by_litellm(target: Deployment, raw: dict[str, Any], call_type: str) -> float
 @pytest.mark.long
 def test_every_entry_is_billed_as_litellm_bills_it() -> None:
     """Every entry of LiteLLM's price map is billed as LiteLLM bills it."""
-    chance = random.Random(20_261_127)  # noqa: S311 -- the same usages in every run
+    chance = random.Random(20_261_127)
     compared, wrong = 0, []
     for target, mode in deployments():
         operation = OPERATIONS[mode]

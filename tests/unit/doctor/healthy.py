@@ -114,12 +114,12 @@ def only(check: str, facts: Facts) -> Finding:
     return found[0][1]
 
 
-def env(text: str, **changes: Any) -> Facts:  # noqa: ANN401 -- any fact
+def env(text: str, **changes: Any) -> Facts:
     """Return healthy facts with another .env, for this user's eyes only."""
     return replace(HEALTHY, env_files=(EnvFile(".env", 0o600, text),), **changes)
 
 
-def seen(**changes: Any) -> Facts:  # noqa: ANN401 -- any part of what is observed
+def seen(**changes: Any) -> Facts:
     """Return healthy facts with something else seen from inside."""
     return replace(HEALTHY, observed=replace(OBSERVED, **changes))
 
@@ -132,7 +132,7 @@ def given(service: str, **variables: str) -> Facts:
     return container(replace(HEALTHY, services=services), service, environment=environment)
 
 
-def container(facts: Facts, service: str, **changes: Any) -> Facts:  # noqa: ANN401 -- any attribute
+def container(facts: Facts, service: str, **changes: Any) -> Facts:
     """Return facts in which one container is different."""
     changed = tuple(
         replace(each, **changes) if each.service == service else each for each in facts.containers

@@ -61,7 +61,7 @@ def test_a_taken_port_names_the_process() -> None:
 
 def test_a_port_that_another_container_has_names_the_container() -> None:
     """docker-proxy listens; the container behind it is what has to be stopped."""
-    listener = Listener("0.0.0.0", "pid 9 (docker-proxy)")  # noqa: S104 -- somebody else's
+    listener = Listener("0.0.0.0", "pid 9 (docker-proxy)")
     port = Port("BACKEND_PORT", 8000, (listener,), ("shop-web-1",))
 
     assert "docker stop shop-web-1" in only("ports_free", replace(HEALTHY, ports=(port,))).fix

@@ -141,7 +141,7 @@ def test_proxies_that_docker_gives_to_containers_are_seen() -> None:
 
 
 @pytest.mark.parametrize("answered", [True, False])
-def test_the_clock_is_compared_with_a_providers_date(answered: bool) -> None:  # noqa: FBT001 -- a case
+def test_the_clock_is_compared_with_a_providers_date(answered: bool) -> None:
     """A date in an answer's header gives the difference; no answer gives none."""
 
     def answer(_: httpx.Request) -> httpx.Response:

@@ -23,9 +23,9 @@ def in_order(parts: tuple[str, ...], whole: tuple[str, ...]) -> bool:
 @every_entry
 def test_quotation_marks(entry: Entry) -> None:
     """Quotation marks are German, in pairs, single ones within double ones, and tagged as such."""
-    marks = "".join(re.findall('[„“‚‘”’"»«›‹]', entry.sentence))  # noqa: RUF001 # those are tested
+    marks = "".join(re.findall('[„“‚‘”’"»«›‹]', entry.sentence))  # noqa: RUF001 -- those are tested
 
-    assert re.fullmatch("(„(‚‘)*“)*", marks)  # noqa: RUF001 # German marks
+    assert re.fullmatch("(„(‚‘)*“)*", marks)  # noqa: RUF001 -- German marks
     assert ("quotes" in entry.tags) == bool(marks)
 
 

@@ -70,7 +70,7 @@ def test_tags() -> None:
 
 def test_any_answer() -> None:
     """For any answer: figures lie in 0 to 1, order is nothing, one more right item never hurts."""
-    chance = random.Random(1)  # noqa: S311 # repeatable on purpose
+    chance = random.Random(1)
     pool = [(kind.type, text) for e in load() for kind in e.expected for text in kind.wordings]
     for _ in range(300):
         one = chance.choice(load())

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MODEL = "ollama_chat/llama3.2"
 
 
-def keep(folder: Path, name: str = "extraction-model", **changes: Any) -> None:  # noqa: ANN401
+def keep(folder: Path, name: str = "extraction-model", **changes: Any) -> None:
     """Write a record as the backend does, below the bar in recall unless told otherwise."""
     record = {
         "format": 1,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LLAMA = "huggingface/meta-llama/Llama-3.1-8B-Instruct"
 
 
-def deployment(**given: Any) -> dict[str, Any]:  # noqa: ANN401 # LiteLLM's settings
+def deployment(**given: Any) -> dict[str, Any]:
     """Return a deployment with these parameters."""
     return {"model_name": "hf", "litellm_params": {"model": LLAMA, **given}}
 

@@ -58,7 +58,7 @@ class FakeLiteLLM:
         return KeyApi(httpx.Client(transport=httpx.MockTransport(self), base_url="http://gateway"))
 
 
-def key(name: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 # LiteLLM's fields
+def key(name: str, **fields: Any) -> dict[str, Any]:
     """Return a key as LiteLLM lists it."""
     return {"token": f"hash-of-{name}", "key_alias": name, "spend": 0.25, **fields}
 

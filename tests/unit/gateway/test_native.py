@@ -43,7 +43,7 @@ def test_the_shell_wins_over_dotenv_and_empty_is_unset(tmp_path: Path) -> None:
 
 def test_where_it_listens_is_not_taken_from_the_shells_own_names(tmp_path: Path) -> None:
     """HOST and PORT, which shells and build tools export, change nothing; LITELLM_PORT does."""
-    found = environment(tmp_path, {"HOST": "0.0.0.0", "PORT": "80", "LITELLM_PORT": "4001"})  # noqa: S104 # must not be taken
+    found = environment(tmp_path, {"HOST": "0.0.0.0", "PORT": "80", "LITELLM_PORT": "4001"})
 
     assert (found["HOST"], found["PORT"]) == ("127.0.0.1", "4001")
 
@@ -66,7 +66,7 @@ def test_a_secrets_file_is_found_from_any_folder(tmp_path: Path) -> None:
     ("given", "expected"),
     [
         ("", "http://localhost:11434"),
-        ("0.0.0.0", "http://localhost:11434"),  # noqa: S104 # Ollama listens everywhere
+        ("0.0.0.0", "http://localhost:11434"),
         ("127.0.0.1:11500", "http://127.0.0.1:11500"),
         (":11500", "http://localhost:11500"),
         ("https://gpu.example", "https://gpu.example:443"),

@@ -20,7 +20,7 @@ from gateway.config.prices import is_priced, listed
         ("openai/*", True),
     ],
 )
-def test_a_listed_model_of_its_own_provider_is_priced(model: str, priced: bool) -> None:  # noqa: FBT001 # a parameter
+def test_a_listed_model_of_its_own_provider_is_priced(model: str, priced: bool) -> None:
     """LiteLLM's list decides, and another provider's model of that name does not count."""
     assert is_priced({"litellm_params": {"model": model}}) is priced
 

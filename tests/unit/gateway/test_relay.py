@@ -160,7 +160,7 @@ def test_the_url_keeps_all_but_the_address(url: str) -> None:
         ("postgresql://u:p@db.example.org/litellm", None, False),
     ],
 )
-def test_only_a_container_needs_it(url: str, internal_host: str | None, needed: bool) -> None:  # noqa: FBT001 -- a table
+def test_only_a_container_needs_it(url: str, internal_host: str | None, needed: bool) -> None:
     """On one machine, as after a native start, LiteLLM reaches the database by itself."""
     settings = load_settings({"DATABASE_URL": url} if url else {})
 

@@ -128,7 +128,7 @@ def test_empty_table_is_friendly(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_chart_has_title_axis_units_legend_and_the_right_heights() -> None:
     """A bar is as high as its cost on the axis, and every name of the legend is escaped."""
     strange = cell("2026-11-22", "<b> & co", "anna", Sums(1, cost=Decimal("0.05")))
-    root = ET.fromstring(svg(summed([*CELLS, strange], NOVEMBER, ("day", "alias"))))  # noqa: S314 # ours
+    root = ET.fromstring(svg(summed([*CELLS, strange], NOVEMBER, ("day", "alias"))))
     space = "{http://www.w3.org/2000/svg}"
     texts = [element.text for element in root.iter(f"{space}text")]
     assert "Cost per day by alias" in texts

@@ -274,7 +274,7 @@ class Made:
         answering = self.endpoint(scope, talk.receive, talk.send, operation)
         return talk, asyncio.ensure_future(answering)
 
-    async def ask(self, body: object = None, **more: Any) -> Conversation:  # noqa: ANN401 -- as begin
+    async def ask(self, body: object = None, **more: Any) -> Conversation:
         """Return a whole exchange."""
         talk, answering = self.begin(body, **more)
         await answering
@@ -292,7 +292,7 @@ async def gateway(
     *,
     caller: Caller | None = None,
     has_proxy: bool = True,
-    **models: Any,  # noqa: ANN401 -- settings of Models
+    **models: Any,
 ) -> AsyncIterator[Made]:
     """Yield an endpoint; `first` falls back to `second`."""
     provider = FakeProvider()
@@ -300,7 +300,7 @@ async def gateway(
     journal, observed = FakeJournal(), Observed()
     forwarded: list[tuple[Message, bytes]] = []
 
-    async def proxy(scope: Message, receive: Any, send: Any) -> None:  # noqa: ANN401 -- ASGI's
+    async def proxy(scope: Message, receive: Any, send: Any) -> None:
         message = await receive()
         forwarded.append((scope, message["body"]))
         await send({"type": "http.response.start", "status": 200, "headers": []})

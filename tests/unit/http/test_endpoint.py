@@ -391,7 +391,7 @@ def test_a_stream_that_is_cancelled_is_billed_and_closed() -> None:
             talk, answering = made.begin(STREAM)
             sent: list[Any] = []
 
-            def stop(message: Any) -> None:  # noqa: ANN401 -- ASGI's
+            def stop(message: Any) -> None:
                 sent.append(message)
                 answering.cancel()
 
@@ -414,7 +414,7 @@ def test_a_client_that_cannot_be_written_to_leaves_nothing_open() -> None:
             made.provider.default["first"] = "one two three"
             talk, answering = made.begin(STREAM)
 
-            def refuse(_: Any) -> None:  # noqa: ANN401 -- ASGI's
+            def refuse(_: Any) -> None:
                 raise OSError("broken pipe")
 
             talk.hears = refuse

@@ -18,7 +18,7 @@ ELSEWHERE = "192.0.2.1"
 """An address of documentation (RFC 5737), which no machine has."""
 
 
-async def _app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401, ARG001 -- ASGI
+async def _app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001 -- ASGI
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 

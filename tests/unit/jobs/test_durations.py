@@ -29,8 +29,8 @@ DURATIONS = st.one_of(
     st.sampled_from(["hourly", "Daily", "weekly", " monthly ", "", "d", "monthly30d"]),
 )
 MOMENTS = st.one_of(
-    st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
-    st.dates(datetime(2020, 1, 1).date(), datetime(2032, 1, 1).date()).map(  # noqa: DTZ001
+    st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 -- hypothesis adds UTC
+    st.dates(datetime(2020, 1, 1).date(), datetime(2032, 1, 1).date()).map(  # noqa: DTZ001 -- a date has no zone
         lambda day: datetime(day.year, day.month, day.day, tzinfo=UTC)
     ),
 )

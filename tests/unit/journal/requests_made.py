@@ -38,7 +38,7 @@ USAGE = Usage(10, 5, cached=4, raw={"prompt_tokens_details": {"cached_tokens": 4
 BROKEN = Failure(FailureKind.UNREACHABLE)
 
 
-def request(*attempts: Attempt, **more: Any) -> Request:  # noqa: ANN401 -- a request's fields
+def request(*attempts: Attempt, **more: Any) -> Request:
     """Return a request with these attempts."""
     fields: dict[str, Any] = {"caller": CALLER, "client": Client("192.0.2.1", "curl/8"), **more}
     made = Request("call-1", Operation.CHAT, "alias", {}, 100, **fields)
@@ -52,7 +52,7 @@ def attempt(
     cost: float | None = 0.25,
     usage: Usage = USAGE,
     deployment: Deployment = DEPLOYMENT,
-    **more: Any,  # noqa: ANN401 -- an attempt's fields
+    **more: Any,
 ) -> Attempt:
     """Return an attempt that took half a second; without a cost it has no bill."""
     bill = None if cost is None else Bill(usage, cost)
@@ -60,7 +60,7 @@ def attempt(
     return Attempt(deployment, number, started=100.0, started_at=START, ended=100.5, **fields)
 
 
-def controls(**fields: Any) -> Controls:  # noqa: ANN401 -- as above
+def controls(**fields: Any) -> Controls:
     """Return what a request asks of the gateway."""
     return Controls(**fields)
 

@@ -238,7 +238,7 @@ TEXTS = st.text(st.characters(exclude_categories=()) | st.sampled_from("\0\ud83d
 @given(text=TEXTS, more=JSON)
 def test_whatever_a_provider_sends_is_one_line_that_postgres_takes(
     text: str,
-    more: Any,  # noqa: ANN401 -- JSON
+    more: Any,
 ) -> None:
     """Whatever text or JSON a provider sends becomes one line that PostgreSQL accepts."""
     usage = Usage(1, 2, raw={"more": more, text: text})

@@ -14,12 +14,12 @@ def at(number: int) -> Position:
     return Position(JOURNAL, number)
 
 
-def key(id: str = "hash", **fields: Any) -> Entity:  # noqa: A002, ANN401 -- an entity's fields
+def key(id: str = "hash", **fields: Any) -> Entity:  # noqa: A002 -- an entity's fields
     """Return a snapshot of a key, read before anything was journaled."""
     return Entity(Kind.KEY, id, **{"name": "anna", "position": at(-1), **fields})
 
 
-def team(id: str = "blue", **fields: Any) -> Entity:  # noqa: A002, ANN401 -- an entity's fields
+def team(id: str = "blue", **fields: Any) -> Entity:  # noqa: A002 -- an entity's fields
     """Return a snapshot of a team, read before anything was journaled."""
     return Entity(Kind.TEAM, id, **{"name": "blue", "position": at(-1), **fields})
 

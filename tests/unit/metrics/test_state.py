@@ -166,7 +166,7 @@ def test_a_deployment_in_cooldown_says_why(gateway: Gateway, value: Value) -> No
 
 def test_the_journal_and_its_disk_are_told(gateway: Gateway, value: Value, tmp_path: Path) -> None:
     """What it takes and may take, what waits since when, and the room on its disk."""
-    from gateway.journal.spend_journal import JournalState  # noqa: PLC0415 -- as the fixture needs it
+    from gateway.journal.spend_journal import JournalState
 
     assert value("gateway_journal_bytes") is None
     gateway.journal = JournalState(tmp_path, 8, 64, 5, 2, 30.5, "its disk is full")

@@ -76,7 +76,7 @@ def test_it_ends_with_a_gateway_that_is_killed(tmp_path: Path) -> None:
     killed.stdout.close()
     if descriptor is None:
         pytest.skip("this system has no handles of processes")
-    import select  # noqa: PLC0415 -- only here
+    import select
 
     ended, _, _ = select.select([descriptor], [], [], 60)
     os.close(descriptor)

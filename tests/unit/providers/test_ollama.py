@@ -175,7 +175,7 @@ def test_an_answer_is_a_chat_completion() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_tool_calls_have_arguments_as_text(stream: bool) -> None:  # noqa: FBT001 -- a parameter
+def test_tool_calls_have_arguments_as_text(stream: bool) -> None:
     """Ollama's tool calls get arguments as text, and `tool_calls` as finish_reason."""
 
     async def test() -> None:
@@ -233,7 +233,7 @@ def test_a_stream_is_one_of_chunks() -> None:
     ],
 )
 def test_ollamas_errors_are_understood(
-    stream: bool,  # noqa: FBT001 -- a parameter
+    stream: bool,
     status: int,
     message: str,
     kind: FailureKind,

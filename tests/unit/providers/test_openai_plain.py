@@ -257,9 +257,9 @@ def test_a_developer_is_the_system_to_all_but_openais_o_series(model: str, role:
 
 def test_cache_control_is_kept_from_openai_itself() -> None:
     """A cache_control is left out for OpenAI itself, and sent to other servers."""
-    from gateway.config.deployment import Protocol  # noqa: PLC0415 -- as above
-    from gateway.providers.openai_request import OpenAIEndpoint  # noqa: PLC0415 -- for this test alone
-    from unit.providers.wire import deployment  # noqa: PLC0415 -- as above
+    from gateway.config.deployment import Protocol
+    from gateway.providers.openai_request import OpenAIEndpoint
+    from unit.providers.wire import deployment
 
     marked = {"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {}}]}
     given = request({"messages": [marked]})

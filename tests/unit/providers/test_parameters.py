@@ -49,7 +49,7 @@ PARAMETERS: dict[str, Any] = {
 BODIES = st.fixed_dictionaries({}, optional=PARAMETERS)
 
 
-def rules(model: str, *, drop: Any = True, **more: Any) -> ParameterRules:  # noqa: ANN401 -- litellm_params
+def rules(model: str, *, drop: Any = True, **more: Any) -> ParameterRules:
     """Return the rules of a model, as its entry of the configuration makes them."""
     model = model if "/" in model else f"openai/{model}"
     parameters = {"model": model, "api_base": "http://server/v1", **more}

@@ -215,7 +215,7 @@ class Asking:
         assert isinstance(reply, PlainReply)
         return reply
 
-    async def open(self, timeouts: Timeouts = PATIENT, **body: Any) -> StreamReply:  # noqa: ANN401 -- JSON
+    async def open(self, timeouts: Timeouts = PATIENT, **body: Any) -> StreamReply:
         """Return a stream."""
         reply = await self.provider.ask(
             self.deployment, request({"stream": True, **body}), timeouts
@@ -223,7 +223,7 @@ class Asking:
         assert isinstance(reply, StreamReply)
         return reply
 
-    async def chunks(self, **body: Any) -> tuple[list[Json], StreamReply]:  # noqa: ANN401 -- JSON
+    async def chunks(self, **body: Any) -> tuple[list[Json], StreamReply]:
         """Return all chunks of a stream, and the stream."""
         stream = await self.open(**body)
         return [each async for each in stream], stream

@@ -10,7 +10,7 @@ from gateway.proxy.configuration import CALLBACK, GENERAL, TOKEN, environment, r
 URL = "http://gateway:4001/v1"
 
 
-def _deployment(alias: str, **more: Any) -> Deployment:  # noqa: ANN401 -- any field
+def _deployment(alias: str, **more: Any) -> Deployment:
     return Deployment(
         id=f"id-{alias}-{len(more)}",
         alias=alias,

@@ -129,6 +129,6 @@ def test_controls_of_another_form_are_left_out(data: dict[str, Any]) -> None:
         ("anthropic-version", True),
     ],
 )
-def test_headers_of_litellm_pass_by_their_names(name: str, passes: bool) -> None:  # noqa: FBT001 -- a case
+def test_headers_of_litellm_pass_by_their_names(name: str, passes: bool) -> None:
     """A header passes to LiteLLM, or does not, by its name."""
     assert header_passes(name) is passes

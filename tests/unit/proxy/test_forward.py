@@ -51,7 +51,7 @@ class Caller:
         await self.leave.wait()
         return {"type": "http.disconnect"}
 
-    async def send(self, message: Any) -> None:  # noqa: ANN401 -- ASGI's messages
+    async def send(self, message: Any) -> None:
         """Take a part of the answer."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
@@ -60,7 +60,7 @@ class Caller:
             self.body += message.get("body", b"")
             self.chunks.put_nowait(message.get("body", b""))
 
-    def json(self) -> Any:  # noqa: ANN401 -- JSON
+    def json(self) -> Any:
         """Return the answer's body, parsed."""
         return json.loads(self.body)
 
@@ -104,7 +104,7 @@ class LiteLLM:
 
 
 @asynccontextmanager
-async def _reached(**more: Any) -> AsyncIterator[tuple[Forward, LiteLLM]]:  # noqa: ANN401 -- settings
+async def _reached(**more: Any) -> AsyncIterator[tuple[Forward, LiteLLM]]:
     litellm = LiteLLM()
     app = web.Application(client_max_size=1 << 24)
     app.router.add_route("*", "/{path:.*}", litellm.answer)
@@ -343,7 +343,7 @@ def test_a_websocket_is_closed() -> None:
     async def scene() -> None:
         sent: list[Any] = []
 
-        async def send(message: Any) -> None:  # noqa: ANN401 -- ASGI's messages
+        async def send(message: Any) -> None:
             sent.append(message)
 
         forward = Forward(ForwardSettings("http://127.0.0.1:9"), lambda _: "")

@@ -57,7 +57,7 @@ async def _nothing() -> None:
 async def _running(
     command: list[str] | None = None,
     hold: float = PATIENCE,
-    **more: Any,  # noqa: ANN401 -- of Options
+    **more: Any,
 ) -> AsyncIterator[tuple[Supervisor, int]]:
     """Give a supervisor that was started, and the port of its front."""
     backend, port = _port(), _port()

@@ -153,7 +153,7 @@ class FakeProvider(Provider):
         return sum(each == deployment for each, _, _ in self.asked)
 
 
-def deployment(alias: str, name: str | None = None, **changes: Any) -> Deployment:  # noqa: ANN401 -- its fields
+def deployment(alias: str, name: str | None = None, **changes: Any) -> Deployment:
     """Return a deployment whose id is its alias, or its name."""
     made = Deployment(
         id=name or alias,
@@ -169,7 +169,7 @@ def deployment(alias: str, name: str | None = None, **changes: Any) -> Deploymen
 _NUMBERS = itertools.count(1)
 
 
-def request(alias: str = "first", *, stream: bool = False, **changes: Any) -> Request:  # noqa: ANN401 -- as above
+def request(alias: str = "first", *, stream: bool = False, **changes: Any) -> Request:
     """Return a request for a chat."""
     controls = changes.pop("controls", Controls())
     caller = changes.pop("caller", Caller())
@@ -209,12 +209,12 @@ class Made:
     canaries: list[Request] = field(default_factory=list)
     last: Request | None = None
 
-    async def ask(self, alias: str = "first", *, stream: bool = False, **changes: Any) -> Answer:  # noqa: ANN401 -- as above
+    async def ask(self, alias: str = "first", *, stream: bool = False, **changes: Any) -> Answer:
         """Return the answer to a request."""
         self.last = request(alias, stream=stream, **changes)
         return await self.router.answer(self.last)
 
-    async def text(self, alias: str = "first", *, stream: bool = False, **changes: Any) -> str:  # noqa: ANN401 -- as above
+    async def text(self, alias: str = "first", *, stream: bool = False, **changes: Any) -> str:
         """Return the text of an answer; a stream's is put together."""
         answer = await self.ask(alias, stream=stream, **changes)
         if answer.stream is None:
@@ -255,7 +255,7 @@ async def routing(
     settings: FailoverSettings = FAST,
     provider: FakeProvider | None = None,
     store_prompts: bool = False,
-    **router: Any,  # noqa: ANN401 -- as above
+    **router: Any,
 ) -> AsyncIterator[Made]:
     """Yield a router; without deployments `first` falls back to `second`."""
     if not deployments:

@@ -125,7 +125,7 @@ EVENTS = st.tuples(
 @given(st.lists(EVENTS, max_size=40), st.booleans())
 def test_whatever_happens_it_keeps_to_its_rules(
     events: list[tuple[str, Failure, float]],
-    canaries: bool,  # noqa: FBT001 -- hypothesis hands it in so
+    canaries: bool,
 ) -> None:
     """Only failures begin a cooldown, none is longer than allowed, and each can be ended."""
     state = DeploymentState(SETTINGS, canaries)

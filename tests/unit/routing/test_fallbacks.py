@@ -22,7 +22,7 @@ ALIASES = [deployment(alias) for alias in ("first", "second", "third", "fourth")
 def asked_by(
     failures: dict[str, Failure],
     controls: Controls | None = None,
-    **router: Any,  # noqa: ANN401 -- settings
+    **router: Any,
 ) -> list[str]:
     """Return the aliases that a request for `first` goes to, in order."""
     asked: list[str] = []

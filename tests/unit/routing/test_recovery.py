@@ -52,7 +52,7 @@ def found(
     reason: FailureKind,
     status: int,
     text: str = "{}",
-    **changes: Any,  # noqa: ANN401 -- a deployment's
+    **changes: Any,
 ) -> tuple[bool, list[str]]:
     """Return what a health check finds, and the paths that it asked for."""
     results: list[bool] = []

@@ -16,7 +16,7 @@ from unit.routing import fakes
 from unit.routing.fakes import deployment, request, routing, run
 
 
-def retries(failure: Failure, controls: Controls | None = None, **router: Any) -> int:  # noqa: ANN401 -- settings
+def retries(failure: Failure, controls: Controls | None = None, **router: Any) -> int:
     """Return how often a failure is retried."""
     rules = RetryRules(RouterSettings(**{"num_retries": 2, **router}))
     asked = request(controls=controls or Controls())

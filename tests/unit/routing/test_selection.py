@@ -22,7 +22,7 @@ from unit.routing import fakes
 from unit.routing.fakes import FakeProvider, Hang, deployment, request, routing, run, until
 
 
-def tracked(name: str, **changes: Any) -> TrackedDeployment:  # noqa: ANN401 -- a deployment's
+def tracked(name: str, **changes: Any) -> TrackedDeployment:
     """Return a deployment that does nothing."""
     made = deployment("first", name, **changes)
     state = DeploymentState(FailoverSettings())

@@ -181,7 +181,7 @@ def test_a_cancelled_read_closes_the_providers_stream() -> None:
     run(test())
 
 
-async def usage_of(*deployments: Any, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 -- settings
+async def usage_of(*deployments: Any, **changes: Any) -> dict[str, Any]:
     """Return the usage that ends a stream."""
     async with routing(*deployments) as made:
         asked = {"stream_options": {"include_usage": True}, **changes}

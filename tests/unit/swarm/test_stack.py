@@ -18,14 +18,14 @@ CONFIG = "/checkout/litellm_config.yaml"
 GATEWAY = "litellm-proxy-service/gateway:1.0.0"
 
 
-def document(**service: Any) -> dict[str, Any]:  # noqa: ANN401 -- any setting of a service
+def document(**service: Any) -> dict[str, Any]:
     """Return a configuration of one service, as compose prints it, with the settings given."""
     usual = {"image": GATEWAY, "entrypoint": None, "deploy": {"replicas": 1}, "networks": {}}
     networks = {"default": {"name": "p_default", "ipam": {}}}
     return {"name": "p", "services": {"gateway": usual | service}, "networks": networks}
 
 
-def converted(**service: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above
+def converted(**service: Any) -> dict[str, Any]:
     """Return the service of the stack that these settings become."""
     found: dict[str, Any] = stack(document(**service)).file["services"]["gateway"]
     return found
@@ -36,7 +36,7 @@ def stack(asked: dict[str, Any]) -> Stack:
     return convert(asked, {CONFIG: "0123456789ab"})
 
 
-def refusal(**service: Any) -> str:  # noqa: ANN401 -- as above
+def refusal(**service: Any) -> str:
     """Return why these settings are refused."""
     with pytest.raises(ConfigurationError) as refused:
         converted(**service)

@@ -80,7 +80,7 @@ class Asking:
     upstream: Running
     runner: asyncio.Runner
 
-    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 -- the coroutine's
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run something on the worker's event loop."""
         return self.runner.run(asyncio.wait_for(coroutine, 120))
 
