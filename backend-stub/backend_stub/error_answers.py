@@ -52,7 +52,7 @@ async def _failure(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    """Names each field at fault, and never repeats its value."""
+    """Name each field at fault, and never repeat its value."""
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     if any(problem["type"] == "json_invalid" for problem in problems):
         return _answer(
@@ -67,7 +67,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
-    """The framework's own refusals: no such path, wrong method, body too large."""
+    """Answer the framework's own refusals: no such path, wrong method, body too large."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     code = HTTPStatus(status).name.lower()
     answer = _answer(

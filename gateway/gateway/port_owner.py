@@ -66,7 +66,7 @@ def _target(link: Path) -> str:
 
 
 def _owner_from_lsof(port: int) -> str | None:
-    """On macOS, which has no /proc."""
+    """Return the owner on macOS, which has no /proc."""
     if shutil.which("lsof") is None:
         return None
     listed = subprocess.run(

@@ -102,7 +102,7 @@ def _raw_members(source: Readable) -> Iterator[tuple[str, bytes]]:
 
 
 def _read_to_the_end(source: Readable) -> None:
-    """A sealed stream is whole only when its last frame was read; a tar ends in zeros."""
+    """Read the rest: a sealed stream is whole only with its last frame, and a tar ends in zeros."""
     while block := source.read(PART_BYTES):
         if block.strip(b"\0"):
             raise DamagedBackupError("something was added at its end")

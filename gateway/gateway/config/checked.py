@@ -75,7 +75,7 @@ def _trace_problems(settings: Settings) -> list[Problem]:
 
 
 def _key_problems(settings: Settings) -> list[Problem]:
-    """A gateway that others can reach, or that keeps keys in a database, needs a strong key."""
+    """Require a strong key of a gateway that others can reach or that keeps keys in a database."""
     key = settings.litellm_master_key.get_secret_value() if settings.litellm_master_key else None
     advice = (
         "set LITELLM_MASTER_KEY or LITELLM_MASTER_KEY_FILE, for example to "

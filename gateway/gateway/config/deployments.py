@@ -199,13 +199,13 @@ def _surcharge(provider: str, settings: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _drops(parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
-    """As LiteLLM (utils.py, get_optional_params): a deployment can begin to drop, but not stop."""
+    """Follow get_optional_params (utils.py): a deployment can begin to drop, but not stop."""
     given = (settings.get("drop_params"), parameters.get("drop_params"))
     return any(str(value).lower() == "true" for value in given)
 
 
 def _max_parallel(parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:
-    """As calculate_max_parallel_requests (litellm/utils.py:5346): Azure's six a 1,000 tokens."""
+    """Follow calculate_max_parallel_requests (utils.py:5346): Azure's six a 1,000 tokens."""
     for name in ("max_parallel_requests", "rpm"):
         if parameters.get(name) is not None:
             return int(parameters[name])

@@ -101,7 +101,7 @@ def _child(node: yaml.Node, key: Key) -> tuple[int, yaml.Node] | None:
 
 
 def _repeated_keys(path: Path, node: yaml.Node) -> list[Problem]:
-    """YAML lets a later key replace an earlier one in silence; here it is an error."""
+    """Report repeated keys: YAML lets a later one replace an earlier one silently."""
     problems: list[Problem] = []
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}

@@ -45,7 +45,7 @@ def _base(given: str | None) -> str:
 
 
 def _name_at_router(name: str) -> str:
-    """together/deepseek-ai/R1 is deepseek-ai/R1:together in the router's words."""
+    """Return the router's name: deepseek-ai/R1:together for together/deepseek-ai/R1."""
     parts = name.split("/")
     if len(parts) != _PARTS_WITH_PROVIDER:
         return name

@@ -203,7 +203,7 @@ class _Renderer:
         self.problems.append(unpriced(where, model, provider.name if provider else None))
 
     def _add(self, error: ConfigurationError) -> None:
-        """Several deployments may read one variable; what is wrong with it is said once."""
+        """Add a problem once, although several deployments may read the variable."""
         self.problems.extend(p for p in error.problems if p not in self.problems)
 
     def _lookup(self, variable: str) -> str | None:

@@ -129,7 +129,7 @@ def _without_reasoning(usage: Usage, reasoning: int) -> Usage:
 
 
 def _perplexity(tariff: Tariff, usage: Usage) -> float:
-    """As llms/perplexity/cost_calculator.py: no cached tokens, but citations and searches."""
+    """Follow llms/perplexity/cost_calculator.py: no cached tokens, but citations and searches."""
     reported = usage.raw.get("cost")
     total = reported.get("total_cost") if isinstance(reported, dict) else reported
     stated = number(total)
@@ -157,7 +157,7 @@ def _has_long_price(tariff: Tariff) -> bool:
 
 
 def _google_long(tariff: Tariff, usage: Usage) -> float:
-    """As `_handle_128k_pricing` in llms/vertex_ai/cost_calculator.py: each side by its length."""
+    """Follow `_handle_128k_pricing` (vertex_ai/cost_calculator.py): each side by its length."""
     cost = 0.0
     for name, tokens in (("input", usage.prompt), ("output", usage.completion)):
         standard = unit(tariff.price, f"{name}_cost_per_token") or 0.0

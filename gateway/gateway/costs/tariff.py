@@ -163,7 +163,7 @@ def _of_region(deployment: Deployment) -> float:
 
 
 def _with_cached_rate(price: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Fireworks asks half of a token's price for a cached one, where nothing else is listed."""
+    """Add Fireworks' price of a cached token: half of a token's, where none is listed."""
     name = "cache_read_input_token_cost"
     rate = number(price.get("input_cost_per_token"))
     if rate is None or price.get(name) is not None:

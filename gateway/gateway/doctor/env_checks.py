@@ -23,7 +23,7 @@ LINES_SHOWN = 5
 
 
 def unclean_lines(facts: Facts) -> Iterator[Finding]:
-    """Line ends of Windows, a byte order mark, blanks at the end of a line."""
+    """Find line ends of Windows, a byte order mark, and blanks at the end of a line."""
     for file in facts.env_files:
         carriage = [number for number, text in line_ends(file) if text.endswith("\r")]
         blanks = [
@@ -53,7 +53,7 @@ def unclean_lines(facts: Facts) -> Iterator[Finding]:
 
 
 def quotes(facts: Facts) -> Iterator[Finding]:
-    """Quotes that become part of a value, or are not closed, or hold blanks at the end."""
+    """Find quotes that become part of a value, are never closed, or hold blanks at the end."""
     for file in facts.env_files:
         open_at = unclosed(file)
         for line in assignments(file):
@@ -76,7 +76,7 @@ def quotes(facts: Facts) -> Iterator[Finding]:
 
 
 def compose_reads_files(facts: Facts) -> Iterator[Finding]:
-    """Compose cannot read .env or a compose file at all."""
+    """Find that compose cannot read .env or a compose file at all."""
     if facts.compose_error:
         yield Finding(
             "compose cannot read its files",
@@ -86,7 +86,7 @@ def compose_reads_files(facts: Facts) -> Iterator[Finding]:
 
 
 def dollars(facts: Facts) -> Iterator[Finding]:
-    """A $ in a value, which compose takes for the start of a variable's name."""
+    """Find a $ in a value, which compose takes for the start of a variable's name."""
     warned = (UNSET.search(warning) for warning in facts.compose_warnings)
     for name in dict.fromkeys(match["name"] for match in warned if match):
         use = re.compile(rf"(?<!\$)\$\{{?{re.escape(name)}\b")
@@ -106,7 +106,7 @@ def dollars(facts: Facts) -> Iterator[Finding]:
 
 
 def misspelt_names(facts: Facts) -> Iterator[Finding]:
-    """A variable that nobody reads, whose name is nearly that of one that is read."""
+    """Find a variable that nothing reads and whose name is close to one that is read."""
     for file in facts.env_files:
         for line in assignments(file):
             if line.name in facts.known or line.name.startswith("COMPOSE_"):
@@ -147,7 +147,7 @@ def database_of_another(facts: Facts) -> Iterator[Finding]:
 
 
 def env_file_is_private(facts: Facts) -> Iterator[Finding]:
-    """A .env with secrets that other users of this machine can read."""
+    """Find a .env with secrets that other users of this machine can read."""
     for file in facts.env_files:
         secrets = [x.name for x in assignments(file) if x.value and SECRET.search(x.name)]
         if secrets and file.mode is not None and file.mode & OTHERS_MAY_READ:
@@ -160,7 +160,7 @@ def env_file_is_private(facts: Facts) -> Iterator[Finding]:
 
 
 def backends_address(facts: Facts) -> Iterator[Finding]:
-    """LITELLM_BASE_URL of a backend that leads elsewhere than to this gateway."""
+    """Find a backend's LITELLM_BASE_URL that does not lead to this gateway."""
     given = facts.exported.get("LITELLM_BASE_URL") or values(facts.env_files).get(
         "LITELLM_BASE_URL"
     )

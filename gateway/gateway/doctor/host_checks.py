@@ -32,7 +32,7 @@ WRITTEN_BY_OTHERS = 0o002
 
 
 def engine_answers(facts: Facts) -> Iterator[Finding]:
-    """No engine, one that is not started, or one that this user may not use."""
+    """Find a missing engine, a stopped one, or one that this user may not use."""
     engine = facts.engine
     if not engine.installed:
         yield Finding(
@@ -57,7 +57,7 @@ def engine_answers(facts: Facts) -> Iterator[Finding]:
 
 
 def engine_version(facts: Facts) -> Iterator[Finding]:
-    """An engine that is too old."""
+    """Find an engine that is too old."""
     version = facts.engine.version
     if version and _numbers(version) < ENGINE:
         yield Finding(
@@ -68,7 +68,7 @@ def engine_version(facts: Facts) -> Iterator[Finding]:
 
 
 def compose_version(facts: Facts) -> Iterator[Finding]:
-    """A compose plugin that is missing or too old, or no buildx."""
+    """Find a compose plugin that is missing or too old, or a missing buildx."""
     engine = facts.engine
     if engine.version is None:
         return
@@ -89,7 +89,7 @@ def compose_version(facts: Facts) -> Iterator[Finding]:
 
 
 def ports_free(facts: Facts) -> Iterator[Finding]:
-    """A port of the stack that somebody else listens on."""
+    """Find a port of the stack on which another program listens."""
     own = {container.name for container in facts.containers}
     for port in facts.ports:
         if own & set(port.containers):
@@ -113,7 +113,7 @@ def ports_free(facts: Facts) -> Iterator[Finding]:
 
 
 def disk_space(facts: Facts) -> Iterator[Finding]:
-    """A disk that is nearly full."""
+    """Find a disk that is nearly full."""
     for disk in {disk.mount: disk for disk in facts.disks}.values():
         if disk.free < LITTLE or (disk.free < SOME and disk.free < SHARE * disk.size):
             yield Finding(
@@ -125,7 +125,7 @@ def disk_space(facts: Facts) -> Iterator[Finding]:
 
 
 def clock(facts: Facts) -> Iterator[Finding]:
-    """A clock that is wrong: keys expire early or late, and TLS fails."""
+    """Find a wrong clock: keys expire early or late, and TLS fails."""
     offset = facts.observed.clock_offset
     if facts.now is not None and facts.engine.clock is not None:
         drift = facts.engine.clock - facts.now
@@ -145,7 +145,7 @@ def clock(facts: Facts) -> Iterator[Finding]:
 
 
 def proxies(facts: Facts) -> Iterator[Finding]:
-    """Proxy variables that lead what stays on this machine to a proxy."""
+    """Find proxy variables that send requests within this machine to a proxy."""
     missing = _not_excepted(facts.exported, ("localhost", "127.0.0.1"))
     if missing:
         yield Finding(
@@ -165,7 +165,7 @@ def proxies(facts: Facts) -> Iterator[Finding]:
 
 
 def permissions(facts: Facts) -> Iterator[Finding]:
-    """Files that containers have to read and cannot, and a socket that is open to all."""
+    """Find files that containers have to read and cannot, and a socket that is open to all."""
     for path, mode in facts.modes.items():
         if path.endswith(".sock"):
             if mode & WRITTEN_BY_OTHERS:
@@ -184,7 +184,7 @@ def permissions(facts: Facts) -> Iterator[Finding]:
 
 
 def ollama_listens_elsewhere(facts: Facts) -> Iterator[Finding]:
-    """An Ollama of the host that listens on loopback, where no container reaches it."""
+    """Find an Ollama of the host on loopback, where no container reaches it."""
     base = facts.ollama_base
     if "host.docker.internal" not in base or base == BUNDLED_OLLAMA:
         return

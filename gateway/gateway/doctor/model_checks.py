@@ -34,7 +34,7 @@ LIBRARY = (
 
 
 def ollama_answers(facts: Facts) -> Iterator[Finding]:
-    """An Ollama that is asked and does not answer, or was left out though it is asked."""
+    """Find an Ollama in use that does not answer or was left out."""
     if not _is_used(facts):
         return
     base = facts.ollama_base
@@ -59,7 +59,7 @@ def ollama_answers(facts: Facts) -> Iterator[Finding]:
 
 
 def model_present(facts: Facts) -> Iterator[Finding]:
-    """A model that is misspelt, not pulled, or could not be pulled."""
+    """Find a model that is misspelt, not pulled, or could not be pulled."""
     status = facts.model_status
     if facts.ollama_base == BUNDLED_OLLAMA:
         if status is not None and status.state == "failed":
@@ -85,7 +85,7 @@ def model_present(facts: Facts) -> Iterator[Finding]:
 
 
 def model_fits(facts: Facts) -> Iterator[Finding]:
-    """A model that needs more memory than there is, or than OLLAMA_MEMORY allows."""
+    """Find a model that needs more memory than there is, or than OLLAMA_MEMORY allows."""
     need = _need(facts)
     if need is None or facts.ollama_base != BUNDLED_OLLAMA or not facts.wants_bundled_ollama:
         return
@@ -112,7 +112,7 @@ def model_fits(facts: Facts) -> Iterator[Finding]:
 
 
 def answers_in_time(facts: Facts) -> Iterator[Finding]:
-    """A model whose measured speed does not let a long answer end before it is given up."""
+    """Find a model that is too slow to finish a long answer before the timeout."""
     seen = _seen(facts, facts.ollama_base)
     if seen is None or not seen.speed:
         return

@@ -28,13 +28,13 @@ GATEWAY = "gateway"
 
 
 def settings_right(facts: Facts) -> Iterator[Finding]:
-    """A setting, or a line of litellm_config.yaml, that stops the gateway's start."""
+    """Find a setting, or a line of litellm_config.yaml, that stops the gateway's start."""
     for wrong in facts.observed.wrong:
         yield Finding(f"{wrong.where} stops the start", wrong.found, wrong.fix)
 
 
 def aliases_exist(facts: Facts) -> Iterator[Finding]:
-    """The backend asks for an alias that nobody has, or whose key is unset."""
+    """Find an alias of the backend that does not exist, or whose key is unset."""
     left_out = {d.alias: d for d in facts.observed.deployments if d.condition == "left out"}
     for variable, alias in facts.asked.items():
         if not facts.observed.aliases or alias in facts.observed.aliases:
@@ -57,7 +57,7 @@ def aliases_exist(facts: Facts) -> Iterator[Finding]:
 
 
 def keys_look_right(facts: Facts) -> Iterator[Finding]:
-    """A key that cannot be one: an example, with blanks, or another provider's."""
+    """Find a key that cannot be right: an example, one with blanks, or another provider's."""
     for variable, start in KEYS.items():
         key = facts.setting(GATEWAY, variable)
         if not key:
@@ -79,7 +79,7 @@ def keys_look_right(facts: Facts) -> Iterator[Finding]:
 
 
 def keys_accepted(facts: Facts) -> Iterator[Finding]:
-    """A key that the provider refuses: wrong, expired, or withdrawn."""
+    """Find a key that the provider refuses: wrong, expired, or withdrawn."""
     reported: set[str] = set()
     for deployment in facts.observed.deployments:
         recorded = deployment.reason if deployment.condition == "unauthorised" else ""
@@ -95,7 +95,7 @@ def keys_accepted(facts: Facts) -> Iterator[Finding]:
 
 
 def providers_reachable(facts: Facts) -> Iterator[Finding]:
-    """A provider that is in use and cannot be reached."""
+    """Find a provider that is in use and cannot be reached."""
     reported: set[str | None] = set()
     for deployment in facts.observed.deployments:
         silent = deployment.reachable == "no" and not deployment.provider.startswith("ollama")
@@ -113,7 +113,7 @@ def providers_reachable(facts: Facts) -> Iterator[Finding]:
 
 
 def bases_from_inside(facts: Facts) -> Iterator[Finding]:
-    """An address of this machine that means the container itself when a container asks it."""
+    """Find an address such as localhost that, in a container, means the container itself."""
     service = facts.services.get(GATEWAY)
     names = service.environment if service else {}
     for variable in sorted(name for name in names if name.endswith("_API_BASE")):
@@ -139,5 +139,5 @@ CHECKS = (
 
 
 def _is_wanted(deployment: DeploymentSeen, facts: Facts) -> bool:
-    """Whether it matters: it is asked, is a fallback of one that is, or was given a key."""
+    """Return whether a deployment matters: in use, a fallback of one in use, or given a key."""
     return deployment.alias in facts.aliases_in_use or deployment.key.isupper()

@@ -27,7 +27,7 @@ WHAT_TO_DO = {
 
 
 def stack_runs(facts: Facts) -> Iterator[Finding]:
-    """No service runs, or some do not."""
+    """Find services that do not run."""
     if facts.engine.version is None:
         return
     wanted = [name for name in LONG_RUNNING if name != "ollama" or facts.wants_bundled_ollama]
@@ -45,7 +45,7 @@ def stack_runs(facts: Facts) -> Iterator[Finding]:
 
 
 def services_healthy(facts: Facts) -> Iterator[Finding]:
-    """A container that ended with an error, starts again and again, or is unhealthy."""
+    """Find a container that ended with an error, keeps restarting, or is unhealthy."""
     is_starting = any(each.runs and each.health == "starting" for each in facts.containers)
     is_up = any(facts.runs(name) for name in LONG_RUNNING) and not is_starting
     for name in (*LONG_RUNNING, *INIT_JOBS):
@@ -62,7 +62,7 @@ def services_healthy(facts: Facts) -> Iterator[Finding]:
 
 
 def memory_limits(facts: Facts) -> Iterator[Finding]:
-    """A container that the kernel ended because its memory limit was too small."""
+    """Find a container that the kernel ended because its memory limit was too small."""
     for container in facts.containers:
         if container.out_of_memory:
             fix = (
@@ -78,7 +78,7 @@ def memory_limits(facts: Facts) -> Iterator[Finding]:
 
 
 def settings_are_used(facts: Facts) -> Iterator[Finding]:
-    """A running service that was started before .env was changed."""
+    """Find a running service that was started before .env was changed."""
     for name in SETTINGS_OF:
         container, service = facts.container(name), facts.services.get(name)
         if container is None or not container.runs or service is None:
@@ -104,7 +104,7 @@ def settings_are_used(facts: Facts) -> Iterator[Finding]:
 
 
 def volume_of_this_version(facts: Facts) -> Iterator[Finding]:
-    """A database volume that another major version of PostgreSQL made."""
+    """Find a database volume that another major version of PostgreSQL made."""
     if facts.cluster and facts.postgres and _major(facts.cluster) != _major(facts.postgres):
         yield Finding(
             "the database volume was made by another version of PostgreSQL",
@@ -139,12 +139,12 @@ def _trouble(container: Container, *, is_up: bool) -> str | None:
 
 
 def _model_is_told(facts: Facts) -> bool:
-    """Whether the check of the model says it, with more to it."""
+    """Return whether the check of the model reports it, in more detail."""
     return facts.model_status is not None and facts.model_status.state == "failed"
 
 
 def _is_embedded_model(variable: str, container: Container) -> bool:
-    """`./run up` itself sets it where no library can be reached."""
+    """Return whether `./run up` set the embedded model, where no library can be reached."""
     return variable == "OLLAMA_MODEL" and container.environment.get(variable) == EMBEDDED_MODEL
 
 

@@ -57,7 +57,7 @@ class MetricsServer:
         self.requests = RequestMetrics(self._counted, models)
 
     def start(self, host: str, port: int, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
-        """Listens, and returns what ends that.
+        """Listen; return what stops the server.
 
         Args:
             host: where.

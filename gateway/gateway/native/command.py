@@ -95,6 +95,6 @@ class NativeStart:
 
 
 def _become_server(environment: dict[str, str]) -> NoReturn:
-    """Nothing is left to look after, so no process needs to stay behind."""
+    """Replace this process by the gateway: there is nothing left to look after."""
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, "-m", "gateway", "serve"], environment)  # noqa: S606 -- no shell

@@ -50,5 +50,5 @@ def run_gateway(arguments: Sequence[str], environment: Mapping[str, str]) -> int
 
 
 def _exit_code(code: int) -> int:
-    """Ending on the SIGTERM that was sent is not a failure."""
+    """Return the exit code; ending on the SIGTERM that was sent is a success."""
     return 0 if code == -signal.SIGTERM else abs(code)

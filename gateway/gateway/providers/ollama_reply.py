@@ -173,7 +173,7 @@ class OllamaStream(ProviderStream):
         self._add({}, reason=reason)
 
     def _has_clean_end(self) -> bool:
-        """Whether the answer is whole; one that Ollama stopped for its repetition is cut short."""
+        """Return whether the answer is whole; Ollama cuts a repetitive one short."""
         if not self._has_finished and self._repeats >= REPEATS:
             self._finish("length")
         return self._has_finished

@@ -133,7 +133,7 @@ class ProviderStream(StreamReply):
         """Return the chunk that tells the usage, None when the caller did not ask for it."""
 
     def _has_clean_end(self) -> bool:
-        """Whether the answer is whole, at the end of the response's body."""
+        """Return whether the answer is whole, at the end of the response's body."""
         return self._has_finished
 
     async def _read(self) -> None:

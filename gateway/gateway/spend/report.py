@@ -147,12 +147,12 @@ def _plain(sums: Sums) -> dict[str, Any]:
 
 
 def _no_formula(cell: str) -> str:
-    """A spreadsheet runs a cell that begins like a formula, and a key's name is anybody's text."""
+    """Defuse a cell that a spreadsheet would run as a formula: anybody may choose a key's name."""
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell
 
 
 def _master_hashes(settings: Settings) -> list[str]:
-    """LiteLLM writes a name of its own for the master key, older versions its hash."""
+    """Return the names that LiteLLM writes for the master key; older versions write its hash."""
     if settings.litellm_master_key is None:
         return []
     key = settings.litellm_master_key.get_secret_value()

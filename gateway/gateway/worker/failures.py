@@ -220,7 +220,7 @@ def _provider_error(chain: list[BaseException]) -> Mapping[str, Any]:
 
 
 def _says_key_is_invalid(body: Mapping[str, Any]) -> bool:
-    """Whether it is Gemini's 400 for a wrong key, by its reason: its words may quote the caller.
+    """Return whether it is Gemini's 400 for a wrong key; its words may quote the caller.
 
     https://cloud.google.com/apis/design/errors#error_info
     """
