@@ -38,6 +38,10 @@ EVERYTHING_ON = {
 """What a user has on, and the tests' stacks have not."""
 
 
+CPU_SHARES = ("--cpu-shares", "4096")
+"""The share of busy cores that docker-compose.yml gives the gateway: each alternative's, too."""
+
+
 @dataclass
 class Site:
     """A stack, and containers beside it.

@@ -11,6 +11,7 @@ stores the position up to which its journal is applied.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
 import time
@@ -35,6 +36,9 @@ LOG = logging.getLogger("gateway.journal.applier")
 
 FIRST_WAIT = 0.2
 MAX_WAIT = 3.0
+
+NICE = 10
+"""Where no core is free, the thread that answers requests comes first; see nice(2)."""
 
 # A server that vanishes is noticed within seconds, not when TCP gives up after 15 minutes.
 CONNECTION: dict[str, Any] = {
@@ -161,6 +165,7 @@ class Applier:
 
 def main(descriptor: int) -> int:
     """Serve the gateway at the other end of a socket; return the exit code."""
+    os.nice(NICE)
     channel = Channel(socket.socket(fileno=descriptor))
     logger = logging.getLogger("gateway")
     logger.setLevel(logging.INFO)

@@ -12,7 +12,7 @@ from bench import images
 from bench.alternatives.base import Alternative
 from bench.alternatives.gateway import ROWS
 from bench.alternatives.keys import make_keys
-from bench.site import PROVIDER
+from bench.site import CPU_SHARES, PROVIDER
 from support.stack import image
 from support.wait import until
 
@@ -84,7 +84,7 @@ class PlainLiteLLM(Alternative):
         self.containers["litellm"] = self.site.run(
             f"plain-{self.name}",
             images.build("litellm"),
-            *(*options, "--entrypoint", "sh"),
+            *(*CPU_SHARES, *options, "--entrypoint", "sh"),
             command=("-c", START),
         )
         self.url = f"http://plain-{self.name}:4000/v1/chat/completions"

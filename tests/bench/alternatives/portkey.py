@@ -6,7 +6,7 @@ import json
 
 from bench import images
 from bench.alternatives.base import Alternative
-from bench.site import PORT, PROVIDER
+from bench.site import CPU_SHARES, PORT, PROVIDER
 
 HERE = images.HERE / "portkey"
 PACKAGE = "@portkey-ai/gateway"
@@ -26,6 +26,7 @@ class Portkey(Alternative):
             "portkey",
             self.site.tools,
             *("--workdir", "/opt/bench/portkey", "--entrypoint", "node"),
+            *CPU_SHARES,
             *("--env", "NODE_ENV=production", "--env", "TRUSTED_CUSTOM_HOSTS=upstream"),
             command=(server, "--port=8787", "--headless"),
         )
