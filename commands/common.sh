@@ -10,12 +10,20 @@ _project() { docker compose config | sed -nE 's/^name: (.*)$/\1/p'; }
 
 # _gateway ARGS...: the gateway's own command line, inside its running container.
 _gateway() {
-  local piped=
+  local container terminal=
   _engine_required
-  [ -n "$(docker compose ps --quiet --status running gateway 2>/dev/null)" ] ||
-    die "the gateway is not running" "start the stack with './run up'"
-  { [ -t 0 ] && [ -t 1 ]; } || piped=yes
-  docker compose exec ${piped:+"--no-TTY"} gateway gateway "$@"
+  container=$(docker compose ps --quiet --status running gateway 2>/dev/null | head -n 1)
+  [ -n "$container" ] || container=$(_swarm_gateway)
+  [ -n "$container" ] ||
+    die "the gateway is not running" "start the stack with './run up'; on a swarm, run this where a gateway runs"
+  ! { [ -t 0 ] && [ -t 1 ]; } || terminal=yes
+  docker exec --interactive ${terminal:+"--tty"} "$container" gateway "$@"
+}
+
+# _gateway_address: where the gateway is reached from outside its container; on a swarm by the edge of this node.
+_gateway_address() {
+  _published gateway 4000 ||
+    printf '%s:%s\n' "$(docker info --format '{{.Swarm.NodeAddr}}')" "$(_env_or_shell SWARM_PORT '')"
 }
 
 # _state SERVICE: its health while it runs, else its state.

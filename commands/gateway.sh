@@ -5,7 +5,7 @@
 #   create NAME --budget USD [--duration 30d] [--models A,B] [--rpm N] [--tpm N] [--expires 30d]
 #   list | block NAME | unblock NAME | delete NAME | rotate NAME
 # Each of them takes --json and --help. create and rotate show the secret, once.
-key() { _gateway key --base-url "http://$(_published gateway 4000)" "$@"; }
+key() { _gateway key --base-url "http://$(_gateway_address)" "$@"; }
 
 # spend [OPTIONS | role NAME] — report what the requests cost, as a table, JSON, CSV or chart
 #   --by day,alias,model,key   --days N | --month 2026-11 | --from DATE --to DATE

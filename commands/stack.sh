@@ -5,6 +5,9 @@
 up() {
   local started=$SECONDS
   engine_ensure
+  [ -z "$(docker ps --quiet --filter "label=$STACK_LABEL")" ] ||
+    [ -z "$(docker ps --quiet --filter "label=$STACK_LABEL=$(_project)")" ] ||
+    die "the stack runs here on a swarm, on the same volumes" "./run swarm status; ./run swarm down, then this again"
   build_images
   ! model_wanted || model_choose "$(_project)"
   say "starting the stack"

@@ -1,19 +1,22 @@
-"""`gateway swarm …`: the converter for ./run swarm, through standard input and output."""
+"""`gateway swarm …`: what ./run swarm asks, through standard input and output."""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gateway.swarm.seen import Look
     from gateway.swarm.stack import Stack
 
 app = typer.Typer(
     name="swarm",
-    help="From compose's configuration to Docker Swarm's.",
+    help="From compose's configuration to Docker Swarm's, and what a swarm makes of it.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -21,39 +24,112 @@ app = typer.Typer(
 
 
 @app.command()
-def render(
-    only: Annotated[
-        list[str] | None, typer.Option(help="A service; may be repeated. All by default.")
-    ] = None,
-) -> None:
-    """Print the stack file; list the swarm secrets that it needs on standard error."""
-    import yaml  # noqa: PLC0415 -- other commands do without it
+def render() -> None:
+    """Print the stack file; what it needs beside itself is said on standard error."""
+    from gateway.swarm.records import asked
 
-    stack = _stack()
-    file = dict(stack.file)
-    if only:
-        file["services"] = {name: file["services"][name] for name in only}
-    typer.echo(yaml.safe_dump(file, sort_keys=False, width=120), nl=False)
-    for note in stack.notes:
-        typer.echo(note, err=True)
+    stack = asked(sys.stdin.buffer.read()).stack
+    typer.echo(_yaml(stack.file), nl=False)
+    _notes(stack)
     names = sorted([*stack.generated, *(each.full_name for each in stack.given)])
     typer.echo(f"the stack needs these swarm secrets: {', '.join(names)}", err=True)
 
 
 @app.command()
-def secrets() -> None:
-    """Print name and value of each secret that the user set, each followed by a NUL."""
-    for secret in _stack().given:
-        sys.stdout.write(f"{secret.full_name}\0{secret.value}\0")
+def plan(
+    *, dry_run: Annotated[bool, typer.Option(help="Only say what would run where.")] = False
+) -> None:
+    """Print what to create and deploy, in this order, as records: name, NUL, value, NUL."""
+    from gateway.config.problems import ConfigurationError
+    from gateway.swarm.places import place_problems, places
+    from gateway.swarm.records import asked
+    from gateway.swarm.watch import NEEDED_FIRST
+
+    found = asked(sys.stdin.buffer.read())
+    services = found.stack.file["services"]
+    where = places(services, found.nodes)
+    if problems := place_problems(services, where):
+        raise ConfigurationError(problems)
+    if dry_run:
+        _notes(found.stack)
+        for name, service in services.items():
+            typer.echo(f"  {name:<18} {' '.join(where[name]) or 'no node':<24} {service['image']}")
+        return
+    for secret in found.stack.given:
+        _record(f"secret:{secret.full_name}", secret.value)
+    first = {name: each for name, each in services.items() if name in NEEDED_FIRST}
+    rest = {name: each for name, each in services.items() if name not in NEEDED_FIRST}
+    _record("stack:first", _yaml({**found.stack.file, "services": first}))
+    _record("stack:rest", _yaml({**found.stack.file, "services": rest}))
+    _record("end", "")
 
 
-def _stack() -> Stack:
-    """Read {"compose": …, "checksums": {path: checksum}} and return the stack.
+@app.command()
+def watch(
+    *,
+    first: Annotated[bool, typer.Option(help="Wait only for what is deployed first.")] = False,
+    taken_back: Annotated[bool, typer.Option(help="Wait for rollbacks to end.")] = False,
+) -> None:
+    """Wait for a stack, given a line of JSON for each look at it.
 
-    Raises:
-        ConfigurationError: something would be lost on a swarm.
+    Prints the services' states at the end; after a failure, the services to roll back.
     """
-    from gateway.swarm.stack import convert  # noqa: PLC0415 -- as above
+    from gateway.swarm.judge import changed
+    from gateway.swarm.watch import NEEDED_FIRST, Watch
 
-    asked = json.load(sys.stdin)
-    return convert(asked["compose"], asked["checksums"])
+    only = NEEDED_FIRST if first else ()
+    outcome = Watch(only, taken_back, say=lambda line: typer.echo(line, err=True)).follow(_looks())
+    if outcome.problem:
+        typer.echo(f"{outcome.problem}:", err=True)
+        if outcome.look:
+            _table(outcome.look, err=True)
+            typer.echo("\n".join(changed(outcome.look, only)))
+        raise typer.Exit(1)
+    if outcome.look and not (first or taken_back):
+        _table(outcome.look)
+
+
+@app.command()
+def status() -> None:
+    """Print each service's tasks, its last update, where it runs and what is wrong.
+
+    Exit code 1 unless every service has all its tasks.
+    """
+    look = next(_looks())
+    if not _table(look):
+        raise typer.Exit(1)
+
+
+def _table(look: Look, *, err: bool = False) -> bool:
+    """Print a line for each service; return whether all of them are as they should be."""
+    from gateway.swarm.judge import judge
+
+    row = "{:<18} {:<6} {:<16} {}".format
+    typer.echo(row("SERVICE", "TASKS", "UPDATE", "DETAIL"), err=err)
+    verdicts = judge(look)
+    for each in verdicts:
+        typer.echo(row(each.name, each.tasks, each.update, each.detail).rstrip(), err=err)
+    return all(each.condition in ("ready", "loading") for each in verdicts)
+
+
+def _looks() -> Iterator[Look]:
+    from gateway.swarm.seen import read_look
+
+    for line in sys.stdin:
+        yield read_look(json.loads(line))
+
+
+def _notes(stack: Stack) -> None:
+    for note in stack.notes:
+        typer.echo(note, err=True)
+
+
+def _yaml(file: Mapping[str, Any]) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(dict(file), sort_keys=False, width=120)
+    return text
+
+
+def _record(name: str, value: str) -> None:
+    sys.stdout.write(f"{name}\0{value}\0")

@@ -1,4 +1,4 @@
-"""Secret values that the user set: they become swarm secrets, so that no stack file shows them."""
+"""Secret values, set or generated: they become swarm secrets, so that no stack file shows them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDER = "/run/secrets"
 
 @dataclass(frozen=True)
 class GivenSecret:
-    """A value that the user set.
+    """A value that is known here.
 
     Attributes:
         variable: the environment variable, e.g. OPENAI_API_KEY.
@@ -59,10 +59,15 @@ def given_secrets(
             kept[variable] = value
         elif value:
             plain = value.replace("$$", "$")
-            secret = GivenSecret(variable, _name(project, variable, plain), plain)
+            secret = given_secret(project, variable, plain)
             secrets.append(secret)
             kept[f"{variable}_FILE"] = secret.path
     return kept, tuple(secrets)
+
+
+def given_secret(project: str, variable: str, value: str) -> GivenSecret:
+    """Return the secret for a value."""
+    return GivenSecret(variable, _name(project, variable, value), value)
 
 
 def _name(project: str, variable: str, value: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.config.problems import ConfigurationError, Problem
-from gateway.swarm.given import GivenSecret, given_secrets
+from gateway.swarm.given import GivenSecret, given_secret, given_secrets
 from gateway.swarm.mounts import Mounts, config_name
 from gateway.swarm.service import convert_service
 
@@ -29,8 +29,9 @@ class Stack:
 
     Attributes:
         file: the stack file's content.
-        generated: the names of the swarm secrets whose values service `secrets` generates.
-        given: the swarm secrets whose values the user set.
+        generated: the names of the swarm secrets whose values service `secrets` generates, as far
+            as the values are not known here.
+        given: the swarm secrets whose values are known.
         notes: what the user should know, one sentence each.
     """
 
@@ -40,24 +41,36 @@ class Stack:
     notes: tuple[str, ...]
 
 
-def convert(document: Mapping[str, Any], checksums: Mapping[str, str]) -> Stack:
+def convert(
+    document: Mapping[str, Any],
+    checksums: Mapping[str, str],
+    values: Mapping[str, str] | None = None,
+) -> Stack:
     """Return the stack for a configuration, as `docker compose config --format json` prints it.
 
     Args:
         document: the configuration; compose has doubled each `$` in a value, as a stack file needs.
         checksums: the checksum of each mounted file, by its path. Swarm's configs cannot change, so
             the name of each contains the checksum of its content.
+        values: generated keys by their names, if they are known. A key that is known has a name
+            that changes with it, so that a new key replaces the tasks that use it.
 
     Raises:
         ConfigurationError: settings would be lost; the error names each of them.
     """
-    return _Conversion(document, checksums).run()
+    return _Conversion(document, checksums, values or {}).run()
 
 
 class _Conversion:
-    def __init__(self, document: Mapping[str, Any], checksums: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        checksums: Mapping[str, str],
+        values: Mapping[str, str],
+    ) -> None:
         self._document = document
         self._checksums = checksums
+        self._values = values
         self._project = str(document["name"])
         self._registry = str(document.get("x-swarm", {}).get("registry") or "")
         self._problems: list[Problem] = []
@@ -82,6 +95,8 @@ class _Conversion:
         configs = self._configs(mounts)
         if self._problems:
             raise ConfigurationError(self._problems)
+        for name in mounts.secrets & self._values.keys() - given.keys():
+            given[name] = given_secret(self._project, name, self._values[name])
         generated = tuple(
             f"{self._project}_{name}" for name in sorted(mounts.secrets - given.keys())
         )
