@@ -2,9 +2,10 @@
 # The commands for those who work on the project: tests, benchmarks, generated documents.
 
 # test [--long] [PART|FILE...] [-- OPTIONS] — run the linters and the tests, on a stack of their own
-# Parts: lint, unit, node, stack, faults, browser; all of them by default. A file: tests/stack/test_keys.py
-# --long repeats short tests more often: 52 kills, 20 rounds of each fault, 20 fresh volumes, 3,000
-# requests to compare; and upgrades a stack of the real 0.1, which takes 12 minutes. OPTIONS are pytest's. TEST_PROJECT names the compose project of a running stack to use instead of a new one.
+# Parts: lint, unit, node, stack, swarm, faults, browser; all of them by default. A file: tests/stack/test_keys.py
+# --long: repeats more often what is short otherwise: 52 kills, 20 rounds of each fault, 20 fresh volumes, 3,000
+# requests to compare; and upgrades a stack of the real 0.1, which takes 12 minutes. OPTIONS are pytest's.
+# TEST_PROJECT names the compose project of a running stack to use instead of a new one.
 test() { _in_test_image tests/run "$@"; }
 
 # bench [NAME] [OPTIONS] — compare with the alternatives: overhead, memory, start, …; without a NAME, all of them
