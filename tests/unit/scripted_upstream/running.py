@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
-import uvicorn
 
 from scripted_upstream.control import create_app
 from scripted_upstream.journal import Journal
 from scripted_upstream.load import read
 from scripted_upstream.server import config
 from scripted_upstream.upstream import Upstream
-
-if TYPE_CHECKING:
-    import socket
+from support.threaded_server import ThreadedServer
 
 Json = dict[str, Any]
 TEXT = "Der Hund schläft im Garten, weil er müde ist."
@@ -49,19 +45,6 @@ PARAMETERS: Json = {
 ARGUMENTS: Json = {"word": "Beispiel", "times": 1}
 
 
-class _Server(uvicorn.Server):
-    """A server that tells when it is up."""
-
-    def __init__(self, settings: uvicorn.Config) -> None:
-        super().__init__(settings)
-        self.up = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and tell."""
-        await super().startup(sockets)
-        self.up.set()
-
-
 @dataclass
 class Running:
     """A running upstream.
@@ -73,25 +56,19 @@ class Running:
 
     url: str
     http: httpx.Client
-    _server: _Server
-    _thread: threading.Thread
+    _server: ThreadedServer
 
     @classmethod
     def start(cls, script: str = "", journal: Journal | None = None) -> Running:
         """Serve a script on a free port."""
         upstream = Upstream(journal=journal or Journal())
-        server = _Server(config(create_app(read(script), upstream), "127.0.0.1", 0))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        assert server.up.wait(10), "the upstream did not start"
-        url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        return cls(url, httpx.Client(base_url=url, timeout=10), server, thread)
+        server = ThreadedServer(config(create_app(read(script), upstream), "127.0.0.1", 0))
+        return cls(server.url, server.client(timeout=10), server)
 
     def stop(self) -> None:
         """End it."""
         self.http.close()
-        self._server.should_exit = True
-        self._thread.join(10)
+        self._server.stop()
 
     def script(self, text: str) -> None:
         """Put a script there."""
