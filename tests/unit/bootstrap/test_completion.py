@@ -8,10 +8,14 @@ import re
 import select
 import subprocess
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.stack import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SECONDS = 20
 SHELLS = {
@@ -47,6 +51,11 @@ class Terminal:
                 self.shown += os.read(self._terminal, 4096).decode(errors="replace")
         raise AssertionError(f"never saw {pattern!r}; last shown: {self.shown!r}")
 
+    def forget(self) -> None:
+        """Take back what was typed and not entered."""
+        self.type("\x15echo forgotten-'for good'\n")
+        self.wait_for("forgotten-for good")
+
     def close(self) -> None:
         """End the shell."""
         os.kill(self._pid, 9)
@@ -54,7 +63,19 @@ class Terminal:
         os.close(self._terminal)
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.fixture(scope="module", params=SHELLS)
+def terminal(request: pytest.FixtureRequest) -> Iterator[Terminal]:
+    """Yield a shell at a terminal that has read what `./run completion` prints."""
+    command, setup = SHELLS[request.param]
+    made = Terminal(command)
+    try:
+        made.type(f"{setup} source <(./run completion {request.param}); echo ready-'to-type'\n")
+        made.wait_for(READY)
+        yield made
+    finally:
+        made.close()
+
+
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
@@ -67,17 +88,11 @@ class Terminal:
         ("./run destroy --y", "es "),
     ],
 )
-def test_a_word_begun_is_completed(shell: str, typed: str, completed: str) -> None:
+def test_a_word_begun_is_completed(terminal: Terminal, typed: str, completed: str) -> None:
     """Commands, their subcommands and their options are completed by a tab."""
-    command, setup = SHELLS[shell]
-    terminal = Terminal(command)
-    try:
-        terminal.type(f"{setup} source <(./run completion {shell}); echo ready-'to-type'\n")
-        terminal.wait_for(READY)
-        terminal.type(f"{typed}\t")
-        terminal.wait_for(re.escape(typed) + re.escape(completed))
-    finally:
-        terminal.close()
+    terminal.type(f"{typed}\t")
+    terminal.wait_for(re.escape(typed) + re.escape(completed))
+    terminal.forget()
 
 
 def test_every_command_is_offered() -> None:

@@ -243,9 +243,10 @@ def test_a_token_in_opentelemetrys_log_is_cut_out_of_ours(
 
 
 def test_what_is_not_delivered_is_said_once(
-    traces: Start, caplog: pytest.LogCaptureFixture
+    traces: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A collector that refuses is named in the log, and requests go on."""
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")  # milliseconds, for 5 s
     with Collector(status=401) as collector:
         writing = traces(collector.port)
         writing.finished(request(), 200)

@@ -1,4 +1,4 @@
-"""One worker for a module: LiteLLM's import takes seconds."""
+"""One worker for all tests here: LiteLLM's import takes seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
     """Yield a worker that serves, and an upstream."""
     folder: Path = tmp_path_factory.mktemp("state")
@@ -42,7 +42,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
 
 @pytest.fixture
 def ask(running: Asking) -> Asking:
-    """Return the module's worker, with an upstream that does nothing wrong."""
+    """Return the shared worker, with an upstream that does nothing wrong."""
     running.script()
     assert running.upstream.http.post("/_control/reset").status_code == 200
     return running
