@@ -19,6 +19,7 @@ from gateway.config.prices import price_list
 from gateway.costs import bill
 from gateway.request import Client, Operation, Request, Usage
 from support.litellm_library import litellm
+from support.long import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,7 +206,7 @@ def _example(chance: random.Random) -> Case:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=rounds(100, long=1000), deadline=None)
 @given(st.data())
 def test_any_usage_of_any_entry_is_billed_as_litellm_bills_it(data: st.DataObject) -> None:
     """Any usage that hypothesis finds for any entry is billed as LiteLLM bills it."""

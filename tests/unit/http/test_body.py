@@ -14,6 +14,7 @@ from gateway.errors import InvalidRequestError
 from gateway.http.body import end_user_of, model_of, parse_json, read_fields
 from gateway.request import Operation
 from support.hostile import malformed, valid
+from support.long import rounds
 
 MALFORMED = dict(malformed("m"))
 CHAT: dict[str, Any] = {
@@ -126,7 +127,7 @@ json_values = st.recursive(
 names = st.sampled_from([*CHAT, "tools", "stop", "n", "metadata", "fallbacks", "timeout", "user"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=rounds(100, long=1000), deadline=None)
 @given(st.dictionaries(names, json_values, max_size=6))
 def test_no_json_makes_anything_but_an_answer_or_a_refusal(changes: dict[str, Any]) -> None:
     """Whatever JSON its fields hold, a body is read, or refused as the request's own fault."""

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gateway.access.caller import Entity, Kind
 from gateway.errors import BudgetExceededError
 from gateway.limits.limits import Limits
+from support.long import rounds
 from unit.limits.callers import at, caller
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ class BudgetsAndOthers(Budgets):
         self.rows[id_].spend += cost
 
 
-SETTINGS = settings(max_examples=60, stateful_step_count=40, deadline=None)
+SETTINGS = settings(max_examples=rounds(30, long=300), stateful_step_count=40, deadline=None)
 Budgets.TestCase.settings = BudgetsAndOthers.TestCase.settings = SETTINGS
 TestBudgets = Budgets.TestCase
 TestBudgetsAndOthers = BudgetsAndOthers.TestCase
