@@ -64,7 +64,8 @@ _long_running() {
 }
 
 _status() {
-  local service
+  local service LISTED
+  LISTED=$(_list)
   _table_row SERVICE STATE URL DETAIL
   for service in $(_long_running); do
     _table_row "$service" "$(_state "$service")" "$(_published_url "$service")" "$(_detail "$service")"
@@ -89,7 +90,9 @@ _watch_status() {
 
 # _status_as_json: {"services": […], "today": {…}}; today is null unless the gateway is healthy.
 _status_as_json() {
-  local service url today=null separator=''
+  local service url today=null separator='' LISTED
+  # shellcheck disable=SC2034 # _state and others read it
+  LISTED=$(_list)
   printf '{"services": ['
   for service in $(_long_running); do
     url=$(_published_url "$service")
@@ -185,7 +188,7 @@ _reason() { [ "$(_state "$1")" = healthy ] || _said_by_health_check "$1"; }
 # _said_by_health_check SERVICE: the last line of its health check; empty when it printed none.
 _said_by_health_check() {
   local container
-  container=$(docker compose ps --all --quiet "$1" 2>/dev/null)
+  container=$(_container "$1")
   [ -n "$container" ] || return 0
   docker inspect --format '{{if .State.Health}}{{range .State.Health.Log}}{{println .Output}}{{end}}{{end}}' "$container" |
     awk 'NF { last = $0 } END { print last }'

@@ -147,9 +147,6 @@ _go_back() {
     "the lines above say why; './run up' would start the new version, so check out the old one or fix the new one"
 }
 
-# _container SERVICE: its id; one of them, when it is scaled.
-_container() { docker compose ps --all --quiet "$1" 2>/dev/null | sed -n 1p; }
-
 _image_in_use() { docker inspect --format '{{.Image}}' "$(_container "$1")"; }
 
 _gateway_began() { docker inspect --format '{{.State.StartedAt}}' "$(_container "$(_old_gateway)")"; }
