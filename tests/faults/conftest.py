@@ -1,7 +1,8 @@
-"""The stack that the tests of costs share."""
+"""The stacks that the tests of faults share."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,18 @@ from support.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Yield a running stack like the others' one, whose health is checked more often."""
+    if project := os.environ.get("TEST_PROJECT"):
+        yield Stack.running(project)
+        return
+    checks = {"COMPOSE_FILE": "docker-compose.yml:tests/faults/quick-checks.yml"}
+    with Stack(checks) as running:
+        running.run("up")
+        yield running
 
 
 @pytest.fixture(scope="session")

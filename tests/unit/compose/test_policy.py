@@ -161,6 +161,19 @@ def test_every_long_running_service_restarts_and_has_a_health_check(
     assert check["retries"] <= 3
 
 
+@each_service({name: service for name, service in LONG_RUNNING.items() if name != "ollama"})
+def test_a_broken_service_is_unhealthy_after_30_seconds(service: dict[str, Any]) -> None:
+    """Two checks that fail: the pause before each, and the time that each may take."""
+    check = service["healthcheck"]
+
+    assert check["retries"] * (seconds(check["interval"]) + seconds(check["timeout"])) <= 30
+
+
+def seconds(duration: str) -> int:
+    """Return one of compose's durations in seconds."""
+    return int(duration.removesuffix("s"))
+
+
 def test_the_gateway_has_time_to_write_its_spend_rows() -> None:
     """Open answers get 30 s, then the journal is brought in: 45 s until it is killed."""
     assert SERVICES["gateway"]["stop_grace_period"] == "45s"
