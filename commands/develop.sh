@@ -100,6 +100,7 @@ _in_test_image() {
   socket=$(docker context inspect --format '{{.Endpoints.docker.Host}}')
   [ ! -t 1 ] || terminal=yes
   docker run --rm --init --network host ${terminal:+"--tty"} --env STACK_VERSION --env TEST_PROJECT \
+    --env KILL_SEED --env SAME_ANSWERS_SEED \
     --volume "${socket#unix://}:/var/run/docker.sock" --volume "$PWD:$PWD" --workdir "$PWD" \
     "$TESTS_IMAGE" "$@"
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import openai
+    from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 SHARED = ("priced_stack", "stack")
 
@@ -51,11 +53,33 @@ class ByStack(LoadScopeScheduling):  # type: ignore[misc] # xdist is not typed
         return file
 
 
+SEED = "hypothesis_seed"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed of hypothesis before it does, the same for all workers."""
+    if config.option.hypothesis_seed is None:
+        handed_on = getattr(config, "workerinput", {}).get(SEED)
+        config.option.hypothesis_seed = handed_on or str(secrets.randbits(32))
+
+
+def pytest_configure_node(node: WorkerController) -> None:
+    """Hand the seed on to a worker of pytest-xdist, which gets only what was typed."""
+    node.workerinput[SEED] = node.config.option.hypothesis_seed
+
+
 COUNTED = "counted"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the tests counted, passed or not: a worker's own output reaches nobody."""
+    """Print what the tests counted, passed or not: a worker's own output reaches nobody.
+
+    After a failure, print how to generate the same examples again.
+    """
+    if terminalreporter.stats.keys() & {"failed", "error"}:
+        seed = terminalreporter.config.option.hypothesis_seed
+        terminalreporter.write_line(f"\nthe same examples again: -- --hypothesis-seed={seed}")
     reports = [report for group in terminalreporter.stats.values() for report in group]
     lines = [
         line

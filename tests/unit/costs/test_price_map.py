@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PRECISION = 1e-10
-EXAMPLES = int(os.environ.get("PRICE_MAP_EXAMPLES", "1"))
+EXAMPLES = rounds(1, long=10)
 """Generated usages for each entry of the map."""
 
 OPERATIONS = {
