@@ -74,6 +74,23 @@ _dev_wait() {
   say "the gateway is $state: fix what the lines above say and save again"
 }
 
+# lock [VERSION] — lock the dependencies of every image; with a VERSION of LiteLLM, move to it
+# After a change in a pyproject.toml: tests/lock.py, with its uv. With a version, the reference is regenerated and all
+# tests run, too: docs/litellm-versions.md says what they prove, and what is left to read.
+lock() {
+  # shellcheck disable=SC2016 # the image's shell expands it
+  _in_test_image bash -c '
+    set -e
+    [ -z "$1" ] || sed -i "s/\"litellm\[proxy\]==[^\"]*\"/\"litellm[proxy]==$1\"/" gateway/pyproject.toml
+    pip=(/usr/local/bin/pip --quiet install --root-user-action ignore --target /tmp/uv)
+    "${pip[@]}" --require-hashes --requirement tests/build-requirements.txt
+    PATH=/tmp/uv/bin:$PATH python tests/lock.py
+    git diff --stat -- gateway/pyproject.toml "*requirements.txt"' lock "${1:-}"
+  [ $# -gt 0 ] || return 0
+  docs
+  _in_test_image tests/run
+}
+
 # docs — regenerate the pages of docs/reference
 docs() { _in_test_image python docs/generate.py; }
 

@@ -77,6 +77,7 @@ def test_ci_runs_the_readmes_two_commands() -> None:
 
 NOT_RUN = {
     "docs": "test_reference.py compares what it would write",
+    "lock": "it needs a package index, and takes as long as all tests",
     "transcript": "test_transcript.py tries its parts, and compares its steps with the documents",
 }
 """Commands that no test calls, each with the reason."""
