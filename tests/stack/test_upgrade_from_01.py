@@ -23,6 +23,8 @@ from support.upgrading import (
     read_until,
     rest,
     serves_01,
+    service_of_01,
+    start_by_its_own_file,
     upgrade,
 )
 from support.version_01 import PROVIDER_KEY
@@ -55,13 +57,11 @@ END"""
 
 
 @pytest.fixture(scope="module")
-def old() -> Iterator[Stack]:
-    """Yield a running 0.1 with data; removed with its images and backups."""
+def stack() -> Iterator[Stack]:
+    """Yield a stack, at first with nothing in it; removed with its images and backups."""
     version_01.build()
     with version_01.stack() as stack:
         try:
-            version_01.start(stack)
-            version_01.fill(stack)
             yield stack
         finally:
             stack.destroy()
@@ -72,15 +72,56 @@ def old() -> Iterator[Stack]:
                 file.unlink()
 
 
+@pytest.fixture
+def old(stack: Stack) -> Stack:
+    """Return the stack with 0.1 serving on its data: as the last test left it, or from nothing."""
+    if not serves_01(stack):
+        stack.destroy()
+        version_01.start(stack)
+        version_01.fill(stack)
+    return stack
+
+
+@pytest.fixture
+def undone(old: Stack) -> Stack:
+    """Return the stack as an upgrade that was undone leaves it: today's file, 0.1's images."""
+    if service_of_01(old) != "gateway":
+        rest(upgrade(old, failing_version(old, FAILING_MIGRATION)))
+        assert service_of_01(old) == "gateway"
+    return old
+
+
+@pytest.fixture
+def upgraded(request: pytest.FixtureRequest, stack: Stack) -> Stack:
+    """Return the stack as an upgrade leaves it."""
+    if not is_upgraded(stack):
+        rest(upgrade(request.getfixturevalue("old"), CURRENT))
+        assert is_upgraded(stack)
+    return stack
+
+
+def is_upgraded(stack: Stack) -> bool:
+    """Return whether today's version runs."""
+    return "gateway" in stack.containers() and image_in_use(stack, "gateway") == CURRENT
+
+
+def failing_version(stack: Stack, changes: str) -> str:
+    """Make the images of a version to which an upgrade fails; return its tag."""
+    tag = version(stack, "failing", changes)
+    upstream = f"litellm-proxy-service/scripted-upstream:{tag}"
+    stack.command("docker", "tag", image("scripted-upstream"), upstream)
+    return tag
+
+
 def test_an_upgrade_without_images_changes_nothing(old: Stack) -> None:
     """It ends before anything is stopped."""
-    before, container = kept_data.result(old), old.container(version_01.GATEWAY)
+    before, container = kept_data.result(old), old.container(service_of_01(old))
     process = upgrade(old, "no-such-version")
     said = rest(process)
 
     assert process.returncode == 1
     assert "not upgraded; the previous version keeps serving" in said
-    assert (kept_data.result(old), old.container(version_01.GATEWAY)) == (before, container)
+    assert (kept_data.result(old), old.container(service_of_01(old))) == (before, container)
 
 
 def test_an_upgrade_without_a_backup_starts_01_again(old: Stack) -> None:
@@ -108,9 +149,7 @@ def test_an_upgrade_that_fails_is_undone(
     old: Stack, changes: str, reason: str, *, has_started: bool
 ) -> None:
     """0.1 serves on its own data, and books what waited, also where today's version had done so."""
-    tag = version(old, "failing", changes)
-    upstream = f"litellm-proxy-service/scripted-upstream:{tag}"
-    old.command("docker", "tag", image("scripted-upstream"), upstream)
+    tag = failing_version(old, changes)
     with costs_kept_out(old) as waiting:
         process = upgrade(old, tag)
         said = read_until(process, "3/3 start")
@@ -140,16 +179,15 @@ def test_an_upgrade_that_is_interrupted_is_undone(old: Stack) -> None:
     assert_keys_work(old)
 
 
-def test_01s_own_compose_file_goes_on_after_an_upgrade_was_undone(old: Stack) -> None:
+def test_01s_own_compose_file_goes_on_after_an_upgrade_was_undone(undone: Stack) -> None:
     """As the docs say: the old checkout, `./run down`, and it comes up as it was."""
-    before = kept_data.result(old)
-    version_01.compose(old, "down", "--remove-orphans")
-    version_01.start(old)
+    before = kept_data.result(undone)
+    start_by_its_own_file(undone)
 
-    assert "gateway" not in old.containers()
-    assert serves_01(old)
-    assert kept_data.result(old) == before
-    assert_keys_work(old)
+    assert "gateway" not in undone.containers()
+    assert serves_01(undone)
+    assert kept_data.result(undone) == before
+    assert_keys_work(undone)
 
 
 def test_an_upgrade_keeps_all_that_01_has(old: Stack) -> None:
@@ -165,24 +203,27 @@ def test_an_upgrade_keeps_all_that_01_has(old: Stack) -> None:
     assert kept_data.stored_key(old) == PROVIDER_KEY
 
 
-def test_the_way_back_by_hand_is_the_docs(old: Stack) -> None:
-    """Days after an upgrade: the earlier backup, under 0.1's own compose file."""
-    (backup,) = sorted((REPOSITORY / "backups").glob(f"{old.project}-*-before-upgrade.backup"))[-1:]
-    old.run("down")
-    version_01.compose(old, "up", "--detach", "--no-build", "--wait", "postgres")
+def test_the_way_back_by_hand_is_the_docs(upgraded: Stack) -> None:
+    """Days after an upgrade: the backup of before, under 0.1's own compose file."""
+    backups = (REPOSITORY / "backups").glob(f"{upgraded.project}-*-before-upgrade.backup")
+    backup = max(backups)
+    upgraded.run("down")
+    version_01.compose(upgraded, "up", "--detach", "--no-build", "--wait", "postgres")
     restore = ("run", "--rm", "--no-deps", "--no-TTY", "backup", "restore", "--replace")
     with backup.open("rb") as file:
-        environment = old.shell | {"STACK_VERSION": version_01.TAG}
+        environment = upgraded.shell | {"STACK_VERSION": version_01.TAG}
         command = [*version_01.compose_command(), *restore]
         subprocess.run(command, stdin=file, env=environment, check=True)
-    version_01.start(old)
+    version_01.start(upgraded)
 
-    assert serves_01(old)
-    assert_keys_work(old)
+    assert serves_01(upgraded)
+    assert_keys_work(upgraded)
 
 
 def test_plain_compose_up_over_a_running_01_is_an_upgrade(old: Stack) -> None:
     """Without `./run`, with notes in the journal of a 0.1 that was killed: each is booked once."""
+    if service_of_01(old) != version_01.GATEWAY:
+        start_by_its_own_file(old)
     before = old.container(version_01.GATEWAY)
     with costs_kept_out(old) as waiting:
         waiting.ids += version_01.kill_at_work(old)

@@ -109,9 +109,21 @@ def image_in_use(stack: Stack, service: str) -> str:
     return str(stack.inspect(service)["Config"]["Image"]).rpartition(":")[2]
 
 
+def start_by_its_own_file(stack: Stack) -> None:
+    """Stop whatever serves, and start 0.1 from its own compose file."""
+    version_01.compose(stack, "down", "--remove-orphans")
+    version_01.start(stack)
+
+
+def service_of_01(stack: Stack) -> str:
+    """Return which service is 0.1's gateway: `gateway` once an upgrade was undone."""
+    return "gateway" if "gateway" in stack.containers() else version_01.GATEWAY
+
+
 def serves_01(stack: Stack) -> bool:
-    """Return whether 0.1 serves; its service is `gateway` since an upgrade was undone."""
+    """Return whether 0.1 serves."""
+    name = service_of_01(stack)
+    if name not in stack.containers():
+        return False
     image = stack.command("docker", "inspect", "--format", "{{.Id}}", version_01.IMAGE).stdout
-    services = stack.containers()
-    name = "gateway" if "gateway" in services else version_01.GATEWAY
     return str(stack.inspect(name)["Image"]) == image.strip() and stack.health(name) == "healthy"
