@@ -10,6 +10,10 @@ from typing import Any
 MAX_MESSAGE = 2000
 """Characters. What a caller sent may be in a message, and must not come back unbounded."""
 
+CUT_OFF = 502
+"""The status of a stream that broke after it had begun with 200: in its last event, in the log and
+in LiteLLM's counts of failures."""
+
 
 class GatewayError(Exception):
     """An error that ends a request.

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.access.caller import Caller
+from gateway.errors import RateLimitError, UnavailableError
 from gateway.journal import statements
 from gateway.journal.apply import apply_records
 from gateway.journal.make_records import records_of
@@ -27,10 +28,13 @@ from gateway.journal.reader import Batch
 from gateway.journal.refusals import REFUSED, apply_singly
 from gateway.journal.spend_journal import SpendJournal
 from gateway.journal.tables import (
+    CALLER_ERRORS,
     DAILY,
     DAILY_COUNTERS,
     DAILY_KEY,
     DAILY_SPEND,
+    FAILED_REQUESTS,
+    REQUESTS,
     create_tables,
     written,
 )
@@ -274,6 +278,66 @@ def test_a_day_is_what_litellm_would_make_of_it(connection: Connection, kind: An
         psycopg.RawCursor(connection).execute(*build_bulk_upsert(table=table, batch=merged))
     assert ours == rows(read)
     assert ours
+
+
+def test_failures_are_counted_as_litellm_would(connection: Connection) -> None:
+    """The rows of failed requests are the same through the gateway's upserts as LiteLLM's."""
+    from litellm.proxy.db.gateway_request_tracking import (
+        build_gateway_requests_upsert,
+    )
+    from litellm.proxy.db.request_error_tracking import (
+        build_request_errors_upsert,
+    )
+    from litellm.types.proxy.gateway_requests import (
+        GatewayRequestCounts,
+        GatewayRequestKey,
+    )
+    from litellm.types.proxy.request_errors import RequestErrorKey
+
+    from gateway.journal.apply import _add_totals
+
+    date = secrets.token_hex(4)  # a day of this test's own
+    caller = Caller(key_hash="k", user_id="u", team_id="t")
+    records = [
+        *records_of(request(attempt(cost=None), caller=caller), error=UnavailableError("no")),
+        *records_of(request(caller=caller), error=RateLimitError("no")),
+        *records_of(request(caller=caller), error=RateLimitError("no")),
+        *records_of(request(attempt(), caller=caller)),
+    ]
+    for record in records:
+        record.row["startTime"] = date
+    totals = totals_of(records)
+
+    def rows() -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for table in (REQUESTS, FAILED_REQUESTS, CALLER_ERRORS):
+            read = f"""SELECT to_jsonb(t) - 'created_at' - 'updated_at'
+                FROM "{table}" AS t WHERE date = %s ORDER BY 1"""
+            found += connection.execute(read.encode(), [date[:10]]).fetchall()
+            connection.execute(f'DELETE FROM "{table}" WHERE date = %s'.encode(), [date[:10]])
+        return found
+
+    for _ in range(2):
+        _add_totals(connection, totals)
+    ours = rows()
+    (route,) = totals.requests
+    statuses = {503: (0, 1), 429: (0, 2), 200: (1, 0)}
+    of_route = {
+        GatewayRequestKey(*route, status_code=status): GatewayRequestCounts(
+            successful_requests=succeeded, failed_requests=failed
+        )
+        for status, (succeeded, failed) in statuses.items()
+    }
+    of_caller = {
+        RequestErrorKey(date[:10], "k", "t", "u", "alias", status): failed
+        for status, (_, failed) in statuses.items()
+    }
+    cursor = psycopg.RawCursor(connection)
+    for _ in range(2):
+        cursor.execute(*build_gateway_requests_upsert(of_route))
+        cursor.execute(*build_request_errors_upsert(of_caller))
+    assert ours == rows()
+    assert len(ours) == 5
 
 
 def _killed_writer(chance: random.Random, folder: Path, url: str, key: str, mode: str) -> list[str]:

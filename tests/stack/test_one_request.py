@@ -281,6 +281,43 @@ def test_a_request_is_counted_once_on_litellms_page_of_usage(litellm: Stack) -> 
     assert found.keys() == {"/chat/completions", "/v1/messages"}
 
 
+def test_failures_are_on_litellms_page_of_usage(litellm: Stack) -> None:
+    """Each once by path, with the status that its caller got, and once under its caller's key.
+
+    LiteLLM counts by path what its own server answers; the rest is the gateway's.
+    """
+    before = failures(litellm)
+    rule = {"match": {"provider": "openai"}, "do": {"error": "bad_request"}}
+    play(litellm, {"rules": [rule, *BAD_JSON_AND_CUT["rules"]]})
+    try:
+        answers = [ask(litellm, litellm.secret("backend_virtual_key")), through_litellm(litellm)]
+    finally:
+        play(litellm, BAD_JSON_AND_CUT)
+    assert [answer.status_code for answer in answers] == [400, 400]
+
+    def both_are_there() -> Counter[str]:
+        found = failures(litellm) - before
+        assert found["400"] >= len(answers)
+        return found
+
+    found = until(both_are_there, seconds=SECONDS, what="both failures")
+    assert found == Counter({"400": 2, "backend-stub": 2, PRICED: 2, "backend-stub 400": 2})
+
+
+def failures(stack: Stack) -> Counter[str]:
+    """Return how many failures LiteLLM's page of usage shows for each status, key and model."""
+    told = stack.administer("GET", "/gateway/errors/activity")
+    found = Counter(
+        {str(each["status_code"]): each["failed_requests"] for each in told["by_status_code"]}
+    )
+    for each in told["by_key"]:
+        found[each["label"]] = each["failed_requests"]
+        found[f"{each['label']} {each['top_status_code']}"] = each["top_status_code_requests"]
+    for each in told["by_model"]:
+        found[each["id"]] = each["failed_requests"]
+    return found
+
+
 def counted(stack: Stack) -> Counter[str]:
     """Return how many requests LiteLLM's page of usage shows for each path."""
     told = stack.administer("GET", "/gateway/daily/activity")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.errors import GatewayError, UnavailableError
+from gateway.errors import CUT_OFF, GatewayError, UnavailableError
 from gateway.http.asgi import JSON, answer_bytes, encoded
 from gateway.routing.failure import AttemptFailedError
 from gateway.routing.report import response_headers
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from gateway.routing.answer import AnswerStream
 
 OK = 200
-CUT_OFF = 502
 CLIENT_GONE = 499
 """nginx's status for a caller that hung up: https://nginx.org/en/docs/dev/development_guide.html."""
 

@@ -13,10 +13,13 @@ from psycopg.types.json import Jsonb, set_json_dumps
 from gateway.journal import statements
 from gateway.journal.row_values import copied
 from gateway.journal.tables import (
+    CALLER_ERRORS_KEY,
     DAILY,
     DAILY_COUNTERS,
     DAILY_KEY,
     DAILY_SPEND,
+    FAILED_COUNTERS,
+    FAILED_REQUESTS_KEY,
     MODEL_USAGE_COUNTERS,
     MODEL_USAGE_KEY,
     REQUESTS_COUNTERS,
@@ -136,6 +139,12 @@ def _add_totals(connection: Connection, totals: Totals) -> None:
     if totals.requests:
         rows = _rows(REQUESTS_KEY, REQUESTS_COUNTERS, totals.requests)
         connection.execute(statements.ADD_REQUESTS, [Jsonb(rows)])
+    if totals.failed_requests:
+        rows = _rows(FAILED_REQUESTS_KEY, FAILED_COUNTERS, totals.failed_requests)
+        connection.execute(statements.ADD_FAILED_REQUESTS, [Jsonb(rows)])
+    if totals.caller_errors:
+        rows = _rows(CALLER_ERRORS_KEY, FAILED_COUNTERS, totals.caller_errors)
+        connection.execute(statements.ADD_CALLER_ERRORS, [Jsonb(rows)])
     if totals.tool_index:
         index = [dict(zip(TOOL_INDEX_COLUMNS, row)) for row in sorted(totals.tool_index)]  # noqa: B905 -- alike
         connection.execute(statements.ADD_TOOL_INDEX, [Jsonb(index)])

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gateway.access.caller import Kind
+from gateway.errors import CUT_OFF
 from gateway.journal.record import MARK, Record
 from gateway.journal.row_parts import (
     agent_tags,
@@ -58,7 +59,7 @@ def records_of(
 
     Args:
         request: the request, with its attempts.
-        status: the HTTP status of the answer.
+        status: the HTTP status of the answer, if there is no error.
         error: the error that the caller got; None when it got an answer.
         has_rows: False when only totals are kept (disable_spend_logs).
     """
@@ -70,11 +71,15 @@ def records_of(
         for attempt in billed
         if attempt.bill is not None
     ]
-    failed = error is not None or status >= 400  # noqa: PLR2004 -- HTTP's errors
+    status = status if error is None else error.status
+    failed = status >= 400  # noqa: PLR2004 -- HTTP's errors
     if failed and not any(record.row.get("status") == "failure" for record in records):
         records.append(_failure(request, status, error, has_row=has_rows))
     for record in records if request.via_litellm or request.is_canary else records[:-1]:
         record.is_counted = False
+    if records and not request.is_canary:
+        broken = records[-1].row.get("status") == "failure"
+        records[-1].failed = status if failed else CUT_OFF if broken else 0
     return records
 
 
@@ -168,7 +173,7 @@ def _failure(request: Request, status: int, error: GatewayError | None, *, has_r
     metadata["status"] = "failure"
     metadata["usage_object"] = {}
     metadata["error_information"] = {
-        "error_code": str(error.status if error is not None else status),
+        "error_code": str(status),
         "error_class": type(error).__name__ if error is not None else "",
         "error_message": error.message if error is not None else "",
         "llm_provider": last.deployment.provider if last is not None else "",

@@ -51,6 +51,8 @@ class Record:
         has_row: False when only totals are kept (disable_spend_logs).
         is_counted: whether this record counts its request. Only one record of a request does. None
             does if LiteLLM's own server counts the request, or if it is a canary request.
+        failed: the HTTP status of the error that the caller got; 0 for an answer. Only one record
+            of a failed request has it.
         id: the record's id; it is also in the row's metadata, so that a row names its record.
         old: the totals of a record of version 0.1, whose row is complete; else None.
         at: the record's place in its journal; see `access.caller.Position`.
@@ -62,6 +64,7 @@ class Record:
     saved: float = 0.0
     has_row: bool = True
     is_counted: bool = True
+    failed: int = 0
     id: str = field(default_factory=lambda: os.urandom(16).hex())
     old: OldTotals | None = None
     at: int = -1
@@ -84,6 +87,8 @@ class Record:
             line["has_row"] = False
         if not self.is_counted:
             line["is_counted"] = False
+        if self.failed:
+            line["failed"] = self.failed
         return as_line(line)
 
 
@@ -103,6 +108,7 @@ def decoded(line: dict[str, Any]) -> Record:
         saved=float(line.get("saved", 0.0)),
         has_row=bool(line.get("has_row", True)),
         is_counted=bool(line.get("is_counted", True)),
+        failed=int(line.get("failed", 0)),
         id=str(line["id"]),
     )
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from gateway.database.triggers import ADDS_SPEND
 from gateway.journal.row_values import COLUMNS
 from gateway.journal.tables import (
+    CALLER_ERRORS,
+    CALLER_ERRORS_KEY,
     DAILY_COUNTERS,
     DAILY_KEY,
     DAILY_SPEND,
+    FAILED_COUNTERS,
+    FAILED_REQUESTS,
+    FAILED_REQUESTS_KEY,
     MODEL_USAGE,
     MODEL_USAGE_COUNTERS,
     MODEL_USAGE_KEY,
@@ -136,7 +141,7 @@ def add_days(table: str, column: str, *, has_request_id: bool) -> str:
 
 def _add_counters(table: str, keys: tuple[str, ...], counters: tuple[str, ...]) -> str:
     columns = ", ".join((*keys, *counters))
-    types = [f"{name} text" for name in keys]
+    types = [f"{name} {'int4' if name == 'status_code' else 'text'}" for name in keys]
     types += [f"{name} {'float8' if name == 'spend' else 'int8'}" for name in counters]
     updates = ", ".join(f"{name} = t.{name} + EXCLUDED.{name}" for name in counters)
     return (
@@ -149,6 +154,8 @@ def _add_counters(table: str, keys: tuple[str, ...], counters: tuple[str, ...]) 
 
 ADD_MODEL_USAGE = _add_counters(MODEL_USAGE, MODEL_USAGE_KEY, MODEL_USAGE_COUNTERS)
 ADD_REQUESTS = _add_counters(REQUESTS, REQUESTS_KEY, REQUESTS_COUNTERS)
+ADD_FAILED_REQUESTS = _add_counters(FAILED_REQUESTS, FAILED_REQUESTS_KEY, FAILED_COUNTERS)
+ADD_CALLER_ERRORS = _add_counters(CALLER_ERRORS, CALLER_ERRORS_KEY, FAILED_COUNTERS)
 ADD_TOOL_SPEND = _add_counters(TOOL_SPEND, TOOL_SPEND_KEY, TOOL_SPEND_COUNTERS)
 ADD_TOOL_INDEX = f"""
 INSERT INTO "{TOOL_INDEX}" (request_id, tool_name, start_time)

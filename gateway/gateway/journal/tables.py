@@ -134,6 +134,13 @@ MODEL_USAGE_COUNTERS = (
 REQUESTS = "LiteLLM_DailyGatewayRequests"
 REQUESTS_KEY = ("date", "category", "route")
 REQUESTS_COUNTERS = ("successful_requests", "failed_requests")
+FAILED_REQUESTS = "LiteLLM_DailyGatewayFailedRequests"
+FAILED_REQUESTS_KEY = (*REQUESTS_KEY, "status_code")
+CALLER_ERRORS = "LiteLLM_DailyRequestErrors"
+CALLER_ERRORS_KEY = ("date", "api_key", "team_id", "user_id", "model_group", "status_code")
+FAILED_COUNTERS = ("failed_requests",)
+"""The two tables of failures: by path, and by caller. LiteLLM's page of usage shows both."""
+
 LLM_REQUEST = "llm"
 """The category under which LiteLLM counts what its own server answers, for its usage page:
 `BillableCategory` in litellm/proxy/middleware/billable_request_metrics_middleware.py."""
@@ -173,6 +180,8 @@ def written() -> dict[str, tuple[str, ...]]:
         },
         MODEL_USAGE: (*MODEL_USAGE_KEY, *MODEL_USAGE_COUNTERS, "updated_at"),
         REQUESTS: (*REQUESTS_KEY, *REQUESTS_COUNTERS, "updated_at"),
+        FAILED_REQUESTS: (*FAILED_REQUESTS_KEY, *FAILED_COUNTERS, "updated_at"),
+        CALLER_ERRORS: (*CALLER_ERRORS_KEY, *FAILED_COUNTERS, "updated_at"),
         TOOL_INDEX: TOOL_INDEX_COLUMNS,
         TOOL_SPEND: (*TOOL_SPEND_KEY, *TOOL_SPEND_COUNTERS, "updated_at"),
     }

@@ -2,7 +2,8 @@
 
 In litellm/proxy/db/db_spend_update_writer.py, _batch_database_updates shows what a call is charged
 to, and _common_add_spend_log_transaction_to_daily_transaction what it adds to a day. The rest is in
-model_usage_rollup.py and spend_log_tool_index.py.
+model_usage_rollup.py, gateway_request_tracking.py, request_error_tracking.py and
+spend_log_tool_index.py.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class Totals:
         daily: kind of daily table → key → what is added to its row.
         models: key of LiteLLM_DailyModelUsage → its counters, in the order of tables.py.
         requests: key of LiteLLM_DailyGatewayRequests → succeeded, failed.
+        failed_requests: key of LiteLLM_DailyGatewayFailedRequests → failed.
+        caller_errors: key of LiteLLM_DailyRequestErrors → failed.
         tool_index: rows of LiteLLM_SpendLogToolIndex.
         tools: (date, tool) → spend, tokens, requests.
     """
@@ -55,6 +58,8 @@ class Totals:
     daily: dict[str, dict[DailyKey, Day]] = field(default_factory=dict)
     models: dict[tuple[str, ...], list[float]] = field(default_factory=dict)
     requests: dict[tuple[str, ...], list[float]] = field(default_factory=dict)
+    failed_requests: dict[tuple[str | int, ...], list[float]] = field(default_factory=dict)
+    caller_errors: dict[tuple[str | int, ...], list[float]] = field(default_factory=dict)
     tool_index: list[tuple[str, str, str]] = field(default_factory=list)
     tools: dict[tuple[str, str], list[float]] = field(default_factory=dict)
 
@@ -71,7 +76,9 @@ class Totals:
         self._add_days(record, date)
         self._add_model(row, date, cost)
         if record.is_counted:
-            self._add_request(row, date)
+            self._add_request(row, date, record.failed)
+        if record.failed:
+            self._add_caller_error(row, date, record.failed)
         if record.has_row:
             tokens = row.get("total_tokens", 0)
             for name in record.tools:
@@ -119,10 +126,16 @@ class Totals:
             key, cost, row.get("prompt_tokens", 0), row.get("completion_tokens", 0), succeeded
         )
 
-    def _add_request(self, row: dict[str, Any], date: str) -> None:
-        route = ENDPOINTS.get(row.get("call_type") or "", "")
-        sums = self.requests.setdefault((date, LLM_REQUEST, route), [0, 0])
-        sums[row.get("status", "success") != "success"] += 1
+    def _add_request(self, row: dict[str, Any], date: str, failed: int) -> None:
+        key = (date, LLM_REQUEST, ENDPOINTS.get(row.get("call_type") or "", ""))
+        self.requests.setdefault(key, [0, 0])[failed > 0] += 1
+        if failed:
+            self.failed_requests.setdefault((*key, failed), [0])[0] += 1
+
+    def _add_caller_error(self, row: dict[str, Any], date: str, failed: int) -> None:
+        names = [row.get(column) or "" for column in ("api_key", "team_id", "user")]
+        key = (date, *names, row.get("model_group") or row.get("model") or "", failed)
+        self.caller_errors.setdefault(key, [0])[0] += 1
 
     def _add_usage(
         self,

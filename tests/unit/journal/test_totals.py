@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gateway.access.caller import Caller
-from gateway.errors import UnavailableError
+from gateway.errors import GatewayError, InvalidRequestError, RateLimitError, UnavailableError
 from gateway.journal.make_records import records_of
 from gateway.journal.record import decoded
 from gateway.journal.tables import DAILY_COUNTERS, DAILY_SPEND
@@ -91,9 +91,47 @@ def test_requests_are_counted_as_litellms_own_server_would() -> None:
     refused = records_of(request(attempt(cost=None)), 503, error=UnavailableError("no model"))
     for record in (*answered, *refused):
         record.row["startTime"] = "2026-11-27T00:00:00.000Z"
-    ((key, sums),) = totals_of([*answered, *refused]).requests.items()
-    assert key == ("2026-11-27", "llm", "/chat/completions")
-    assert sums == [1, 1]
+    totals = totals_of([*answered, *refused])
+    route = ("2026-11-27", "llm", "/chat/completions")
+    assert totals.requests == {route: [1, 1]}
+    assert totals.failed_requests == {(*route, 503): [1]}
+
+
+def test_a_failure_is_counted_under_its_caller_alias_and_status() -> None:
+    """A failed request counts once for its caller, with the status that the caller got."""
+    schema = attempt(broke_schema=True)
+    cut = attempt(failure=BROKEN)
+    records = [
+        *records_of(request(schema, attempt(2, failure=BROKEN)), 503, error=UnavailableError("no")),
+        *records_of(
+            request(attempt(failure=BROKEN), schema), 502, error=GatewayError("", status=502)
+        ),
+        *records_of(request(cut)),
+        *records_of(request(attempt(failure=BROKEN), attempt(2))),
+        *records_of(request(), 400, error=InvalidRequestError("no")),
+        *records_of(request(caller=Caller(key_hash="k")), 429, error=RateLimitError("no")),
+        *records_of(request(cut, via_litellm=True)),
+        *records_of(request(cut, is_canary=True)),
+    ]
+    for record in records:
+        record.row["startTime"] = "2026-11-27T00:00:00.000Z"
+    read = [decoded(json.loads(record.encoded())) for record in records]
+    for totals in (totals_of(records), totals_of(read)):
+        caller = ("2026-11-27", "a" * 64, "team-1", "user-1")
+        assert totals.caller_errors == {
+            (*caller, "alias", 503): [1],
+            (*caller, "alias", 502): [3],
+            (*caller, "unknown-model", 400): [1],
+            ("2026-11-27", "k", "", "", "alias", 429): [1],
+        }
+        route = ("2026-11-27", "llm", "/chat/completions")
+        assert totals.requests == {route: [1, 5]}
+        assert totals.failed_requests == {
+            (*route, 400): [1],
+            (*route, 429): [1],
+            (*route, 502): [2],
+            (*route, 503): [1],
+        }
 
 
 def test_a_request_is_counted_once_and_one_through_litellm_by_litellm() -> None:
