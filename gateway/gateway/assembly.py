@@ -40,7 +40,7 @@ from gateway.routing.settings import FailoverSettings
 from gateway.traces.settings import trace_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import typing
 
     from gateway.config.deployment import Deployment, Models
     from gateway.config.options import Options
@@ -51,6 +51,13 @@ if TYPE_CHECKING:
     from gateway.request import Bill, Request, Usage
     from gateway.traces.exporter import Traces
     from gateway.worker.supervisor import Worker
+
+    class _Room(typing.Protocol):
+        """What has to be closed."""
+
+        async def close(self) -> None:
+            """Close it."""
+
 
 LOG = logging.getLogger(__name__)
 
@@ -114,7 +121,6 @@ class Gateway:
         self._observers: list[Observer] = [self._log]
         if self._traces is not None:
             self._observers.append(self._traces)
-        self._stop_metrics: Callable[[], None] | None = None
         self._proxy = self._make_proxy(options)
         proxy: App | None = self._proxy
         if proxy is not None and self._traces is not None:
@@ -201,27 +207,17 @@ class Gateway:
         LOG.info("stopping: the requests are done, writing what they cost")
         if self._internal is not None:
             await self._internal.stop()
-        if self._relay is not None:
-            await self._relay.close()
-        await self._router.close()
-        if self._jobs is not None:
-            await self._jobs.close()
-        if self._journal is not None:
-            await self._journal.close()
-        if self._replicas is not None:
-            await self._replicas.close()
-        await self._access.close()
-        for provider in self._providers.values():
-            await provider.close()
-        if self._worker is not None:
-            await self._worker.close()
-        if self._proxy is not None:
-            await self._proxy.close()
-        if self._watch is not None:
-            await self._watch.close()
+        rooms: tuple[_Room | None, ...] = (
+            *(self._relay, self._router, self._jobs, self._journal, self._replicas, self._access),
+            *self._providers.values(),
+            *(self._worker, self._proxy, self._watch),
+        )
+        for room in rooms:
+            if room is not None:
+                await room.close()
         self._log.flush()
-        stops = [self._stop_metrics, None if self._traces is None else self._traces.close]
-        await asyncio.gather(*(asyncio.to_thread(stop) for stop in stops if stop is not None))
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.close)
 
     def _make_journal(self) -> SpendJournal | None:
         settings = self._settings
@@ -250,7 +246,8 @@ class Gateway:
         budgets = None if self._url is None else KeyBudgets(self._url)
         metrics = MetricsServer(self._models, self._router, self._health, self._journal, budgets)
         loop = asyncio.get_running_loop()
-        self._stop_metrics = metrics.start(settings.host, settings.metrics_port, loop)
+        # Not stopped: its thread ends with the process, and to wait for it takes half a second.
+        metrics.start(settings.host, settings.metrics_port, loop)
         self._observers.append(metrics.requests)
         LOG.info("metrics on %s:%s/metrics", settings.host, settings.metrics_port)
 
