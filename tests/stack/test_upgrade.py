@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from gateway.access.columns import TABLES
+from gateway.jobs import backend_key, budget_resets
+from gateway.journal.tables import written
 from support.stack import LITELLM_SECONDS, REPOSITORY, Stack
 from support.version_01 import GATEWAY
 from support.wait import until
@@ -132,6 +135,8 @@ def test_a_database_of_a_year_ago_is_upgraded_with_every_row(
     assert not any(lost.values()), lost
     assert len(after[SPEND]) == REQUESTS
     assert len(after[HISTORY]) == MIGRATIONS + WITHDRAWN
+    there = columns(running)
+    assert not {each for each in used() if each[1] not in there.get(each[0], ())}
 
     def told() -> dict[str, Any]:
         own = {"Authorization": f"Bearer {KEY}"}
@@ -148,3 +153,15 @@ def test_a_database_of_a_year_ago_is_upgraded_with_every_row(
     assert float(total["cost"]) == pytest.approx(REQUESTS * CENTS)
     assert "./run upgrade" not in running.run("status", STACK_VERSION=CURRENT).stdout
     counted(f"upgrade: {REQUESTS} costs, {len(before)} tables kept")
+
+
+def used() -> set[tuple[str, str]]:
+    """Return every column of LiteLLM's that the gateway reads or writes, with its table."""
+    lists = [
+        *TABLES.values(),
+        *budget_resets.READS.items(),
+        *written().items(),
+        *budget_resets.WRITES.items(),
+        *backend_key.WRITES.items(),
+    ]
+    return {(table, column) for table, names in lists for column in names}
