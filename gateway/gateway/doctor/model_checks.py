@@ -25,6 +25,9 @@ BYTES_A_PARAMETER = 0.6
 TOKENS = 300
 """A long answer of the app; its limits are 600 and 1024."""
 
+REFUSES_LONG_PROMPTS = (0, 12, 6)
+"""The first Ollama that takes `truncate: false`: https://github.com/ollama/ollama/pull/12582."""
+
 LIBRARY = (
     *("llama3.2", "llama3.1", "llama3.3", "mistral", "mistral-nemo", "mistral-small", "gemma2"),
     *("gemma3", "gemma3n", "qwen2.5", "qwen3", "phi3", "phi4", "phi4-mini", "deepseek-r1"),
@@ -132,7 +135,20 @@ def answers_in_time(facts: Facts) -> Iterator[Finding]:
         )
 
 
-CHECKS = (ollama_answers, model_present, model_fits, answers_in_time)
+def long_prompts_are_refused(facts: Facts) -> Iterator[Finding]:
+    """An Ollama that does not know `truncate`, and so cuts what does not fit its context."""
+    for seen in facts.observed.ollamas:
+        numbers = tuple(int(each) for each in re.findall(r"\d+", seen.version)[:3])
+        if numbers and numbers < REFUSES_LONG_PROMPTS:
+            yield Finding(
+                "this Ollama cuts prompts that are too long",
+                f"{seen.url} is version {seen.version}: what does not fit the model's context is "
+                "left out in silence, and no context fallback is asked",
+                f"update it to {'.'.join(map(str, REFUSES_LONG_PROMPTS))} or newer",
+            )
+
+
+CHECKS = (ollama_answers, model_present, model_fits, answers_in_time, long_prompts_are_refused)
 
 
 def _is_used(facts: Facts) -> bool:

@@ -162,6 +162,7 @@ async def _observe_ollama(
     try:
         listed = (await client.get(f"{base}/api/tags")).raise_for_status().json()["models"]
         loaded = (await client.get(f"{base}/api/ps")).raise_for_status().json()["models"]
+        version = str((await client.get(f"{base}/api/version")).json()["version"])
         models = {str(each["name"]): int(each.get("size") or 0) for each in listed}
         names = tuple(str(each["name"]) for each in loaded)
     except httpx.HTTPError as error:
@@ -169,10 +170,10 @@ async def _observe_ollama(
     except (ValueError, KeyError, TypeError):
         return OllamaSeen(base, error="what answers is not Ollama"), None
     if with_tag(model) not in names:
-        return OllamaSeen(base, None, models, names), None
+        return OllamaSeen(base, None, models, names, version), None
     speed = await _speed(base, model, client)
     reason = None if speed else f"the speed of {model}: it was busy for {SPEED_SECONDS:.0f} s"
-    return OllamaSeen(base, None, models, names, speed), reason
+    return OllamaSeen(base, None, models, names, version, speed), reason
 
 
 async def _speed(base: str, model: str, client: httpx.AsyncClient) -> float | None:

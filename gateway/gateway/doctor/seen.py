@@ -157,6 +157,7 @@ class OllamaSeen:
         error: why it does not answer; None when it does.
         models: the size of each model that is pulled.
         loaded: those in memory.
+        version: such as 0.17.4; empty when it did not say.
         speed: tokens a second of a loaded model, measured now; None when it was not.
     """
 
@@ -164,6 +165,7 @@ class OllamaSeen:
     error: str | None = None
     models: Mapping[str, int] = field(default_factory=dict)
     loaded: tuple[str, ...] = ()
+    version: str = ""
     speed: float | None = None
 
 

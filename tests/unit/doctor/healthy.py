@@ -50,6 +50,7 @@ OLLAMA = OllamaSeen(
     BUNDLED_OLLAMA,
     models={"llama3.2:latest": 2 * GIB},
     loaded=("llama3.2:latest",),
+    version="0.17.4",
     speed=20.0,
 )
 OPENAI = DeploymentSeen(

@@ -130,3 +130,14 @@ def test_a_model_too_slow_for_the_timeout_is_found() -> None:
 def test_one_small_timeout_is_named_alone() -> None:
     """A REQUEST_TIMEOUT of 10 s is too small for 20 tokens a second."""
     assert "REQUEST_TIMEOUT=22 in .env" in only("answers_in_time", seen(timeout=10.0)).fix
+
+
+def test_an_ollama_that_cuts_long_prompts_is_found() -> None:
+    """A version that does not know `truncate: false` is told; a newer or unknown one is not."""
+    old = replace(OLLAMA, version="0.12.5")
+    finding = only("long_prompts_are_refused", seen(ollamas=(old,)))
+
+    assert "0.12.5" in finding.evidence
+    assert "0.12.6" in finding.fix
+    for version in ("0.12.6", "0.13.0-rc1", ""):
+        assert examine(seen(ollamas=(replace(OLLAMA, version=version),))) == []

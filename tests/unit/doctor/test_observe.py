@@ -32,6 +32,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, {"error": {"message": "invalid_api_key"}})
         elif self.path in ("/api/tags", "/api/ps"):
             self._answer(200, {"models": [{"name": "llama3.2:latest", "size": 2000}]})
+        elif self.path == "/api/version":
+            self._answer(200, {"version": "0.17.4"})
         else:
             self._answer(200, {"data": []})
 
@@ -85,7 +87,7 @@ def test_it_observes_keys_models_and_speed() -> None:
     assert seen.timeout == 120
     [ollama] = seen.ollamas
     assert (ollama.models, ollama.loaded) == ({"llama3.2:latest": 2000}, ("llama3.2:latest",))
-    assert ollama.speed == 4.0
+    assert (ollama.version, ollama.speed) == ("0.17.4", 4.0)
     assert (seen.wrong, seen.not_checked) == ((), ())
 
 
