@@ -72,6 +72,7 @@ def test_models_has_price_context_key_reach_and_use(models_stack: Stack) -> None
     assert (priced["key"], priced["key_set"]) == ("OPENAI_API_KEY", True)
     assert (priced["reachable"], priced["condition"]) == ("yes", "up")
     assert priced["fallback_of"] == [FREE]
+    assert (priced["way"], priced["why"]) == ("gateway", "OpenAI's protocol")
     assert (found[FREE]["price_in"], found[FREE]["key"]) == (0, "not needed")
     left_out = found["extraction-model-claude"]
     assert (left_out["condition"], left_out["key_set"]) == ("left out", False)

@@ -31,7 +31,8 @@ def print_rows(rows: Sequence[ListedDeployment]) -> None:
     print_table(
         COLUMNS, [_cells(row) for row in rows], left=[c for c in COLUMNS if c not in NUMBERS]
     )
-    for line in notes(rows):
+    ways = dict.fromkeys(row.way_note for row in rows)
+    for line in (*filter(None, ways), *notes(rows)):
         print(line)  # noqa: T201 -- what was asked for
 
 

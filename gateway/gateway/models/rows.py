@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway import gateway_client
 from gateway.config.known_keys import FALLBACKS
+from gateway.config.models import GATEWAY, build_models, route_of
 from gateway.config.prices import listed
 from gateway.evaluations import evaluation_line, judged_aliases, read_results, result_of
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from gateway.config.deployment import Models
     from gateway.config.render import EffectiveConfig, LeftOut
     from gateway.config.settings import Settings
     from gateway.evaluations import Evaluation
@@ -36,6 +38,9 @@ class ListedDeployment:
         price_in: USD for a million tokens of input; None when LiteLLM knows no price.
         price_out: the same of output.
         context: tokens that a request may hold; None when nobody says.
+        way: what its requests go through: the gateway, the worker or LiteLLM's proxy; None for one
+            that is left out.
+        why: the reason for that.
         key: the variable of its key, or `in the file`, or `not needed`.
         key_set: whether it has what it needs.
         reachable: yes, no, key refused, unknown; None when it was not checked.
@@ -54,6 +59,8 @@ class ListedDeployment:
     price_in: float | None
     price_out: float | None
     context: int | None
+    way: str | None
+    why: str | None
     key: str
     key_set: bool
     reachable: str | None
@@ -63,6 +70,13 @@ class ListedDeployment:
     fallback_of: tuple[str, ...]
     evaluation: str | None
     judged: bool
+
+    @property
+    def way_note(self) -> str | None:
+        """Which other way than the gateway's own its requests go, and why; None for no other."""
+        if self.way in (None, GATEWAY):
+            return None
+        return f"{self.alias}: by {self.way} ({self.why})"
 
     @property
     def note(self) -> str | None:
@@ -99,8 +113,9 @@ def load_rows(
     )
     results = read_results(settings.evaluation_results)
     judged = judged_aliases(effective)
+    models = build_models(effective, settings)
     return [
-        *(_running(entry, effective, results, judged) for entry in page["deployments"]),
+        *(_running(entry, effective, models, results, judged) for entry in page["deployments"]),
         *(_left_out(each, results) for each in effective.left_out),
     ]
 
@@ -108,10 +123,12 @@ def load_rows(
 def _running(
     entry: Mapping[str, Any],
     effective: EffectiveConfig,
+    models: Models,
     results: Sequence[Evaluation],
     judged: Sequence[str],
 ) -> ListedDeployment:
     alias, model = entry["alias"], entry["model"]
+    way, why = route_of(models, alias)
     is_up = entry["condition"] == "up"
     result = result_of(model, results)
     in_file = "in the file" if entry["has_key"] else "not needed"
@@ -123,6 +140,8 @@ def _running(
         price_in=_per_million(entry["input_cost_per_token"]),
         price_out=_per_million(entry["output_cost_per_token"]),
         context=entry.get("context") or entry["max_input_tokens"],
+        way=way,
+        why=why,
         key=entry["key"] or in_file,
         key_set=True,
         reachable=entry.get("reachable"),
@@ -146,6 +165,8 @@ def _left_out(left_out: LeftOut, results: Sequence[Evaluation]) -> ListedDeploym
         price_in=_per_million(facts.get("input_cost_per_token")),
         price_out=_per_million(facts.get("output_cost_per_token")),
         context=facts.get("max_input_tokens"),
+        way=None,
+        why=None,
         key=left_out.variable,
         key_set=False,
         reachable=None,
