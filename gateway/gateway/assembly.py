@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from gateway.config.settings import Settings
     from gateway.http.asgi import App, Message
     from gateway.http.rooms import Observer
+    from gateway.processes.siblings import Sibling
     from gateway.providers.reply import Provider
     from gateway.request import Bill, Request, Usage
     from gateway.traces.exporter import Traces
@@ -69,14 +70,18 @@ class Gateway:
         settings: of the gateway.
         models: everything that can be asked.
         options: what litellm_config.yaml says beside the models.
+        sibling: this process among several that share the ports; None for a single one.
 
     Attributes:
         app: what is on its port.
         internal_app: what LiteLLM's proxy asks; None without an internal endpoint.
     """
 
-    def __init__(self, settings: Settings, models: Models, options: Options) -> None:
+    def __init__(
+        self, settings: Settings, models: Models, options: Options, sibling: Sibling | None = None
+    ) -> None:
         self._settings = settings
+        self._sibling = sibling
         self._models = models
         self._url = database_url(settings)
         master = settings.litellm_master_key
@@ -114,7 +119,7 @@ class Gateway:
             len(models.names),
             self._database_answers,
             self._reasons,
-            tuple if self._watch is None else self._watch.degraded,
+            self._degraded,
         )
         self._log = RequestLog(as_json=settings.json_logs)
         self._traces = _traces(settings)
@@ -152,7 +157,10 @@ class Gateway:
         if settings.internal_host is not None and shared is not None:
             self.internal_app = InternalApp(endpoint, rooms, derive_secret(shared))
             self._internal = Listener(
-                self.internal_app, settings.internal_host, settings.internal_port
+                self.internal_app,
+                settings.internal_host,
+                settings.internal_port,
+                is_shared=sibling is not None,
             )
         self._relay = self._make_relay()
 
@@ -164,7 +172,8 @@ class Gateway:
         if not needs_relay(settings, settings.internal_host):
             return None
         port = settings.internal_port + PORT_AFTER_INTERNAL
-        return Relay(self._url, settings.internal_host, port)
+        shared = self._sibling is not None
+        return Relay(self._url, settings.internal_host, port, is_shared=shared)
 
     def _make_proxy(self, options: Options) -> Forward | None:
         settings = self._settings
@@ -201,6 +210,8 @@ class Gateway:
             await self._internal.start()
         if self._relay is not None:
             await self._relay.start()
+        if self._sibling is not None:
+            self._sibling.start(self._own_reasons)
         LOG.info("serving on %s:%s", self._settings.host, self._settings.port)
 
     async def _stop(self) -> None:
@@ -242,19 +253,30 @@ class Gateway:
             return
         from gateway.metrics.budgets import KeyBudgets  # noqa: PLC0415 -- only when they are wanted
         from gateway.metrics.server import MetricsServer  # noqa: PLC0415 -- as above
+        from gateway.metrics.summed import own_port  # noqa: PLC0415 -- as above
 
         budgets = None if self._url is None else KeyBudgets(self._url)
         metrics = MetricsServer(self._models, self._router, self._health, self._journal, budgets)
         loop = asyncio.get_running_loop()
-        # Not stopped: its thread ends with the process, and to wait for it takes half a second.
-        metrics.start(settings.host, settings.metrics_port, loop)
+        host, port = settings.host, settings.metrics_port
+        if self._sibling is not None:  # summed.py asks each process there
+            host, port = "127.0.0.1", own_port(port, self._sibling.number)
+        self._stop_metrics = metrics.start(host, port, loop)
         self._observers.append(metrics.requests)
-        LOG.info("metrics on %s:%s/metrics", settings.host, settings.metrics_port)
+        LOG.info("metrics on %s:%s/metrics", host, port)
 
     def _database_answers(self) -> bool | None:
         return None if self._url is None else self._access.database_answers
 
     def _reasons(self) -> list[str]:
+        others = [] if self._sibling is None else self._sibling.reasons()
+        return list(dict.fromkeys([*self._own_reasons(), *others]))
+
+    def _degraded(self) -> tuple[str, ...]:
+        proxy = () if self._watch is None else self._watch.degraded()
+        return (*proxy, *(() if self._sibling is None else self._sibling.missing()))
+
+    def _own_reasons(self) -> list[str]:
         journal = [] if self._journal is None else self._journal.reasons()
         jobs = [] if self._jobs is None else self._jobs.reasons()
         return [*self._access.reasons(), *journal, *jobs]

@@ -156,12 +156,9 @@ async def two(
 def test_a_cooldown_and_its_end_are_known_to_all(database: Database) -> None:
     """A cooldown, its reason and its end are known to all gateways within a second."""
 
-    async def test() -> None:
-        async with two(database) as (one, another):
-            one.fails(LIMITED)
-            await soon(lambda: another.in_cooldown, "the other has it in cooldown")
-            assert 25 < another.first.state.retry_in(CLOCK()) <= 30
-            assert another.first.reason is FailureKind.LIMITED
+        another.first.state.not_before = 0.0
+        another.router.deployments.record_health_check(another.first, healthy=True)
+        await soon(lambda: not one.in_cooldown, "the first knows that it is back")
 
             another.first.state.not_before = 0.0
             another.router.deployments.record_health_check(another.first, healthy=True)
@@ -307,6 +304,31 @@ def test_limits_are_shared_and_whole_again_when_alone(database: Database, limit:
             assert admitted(one.limits, entity()) == 7
 
     run(test())
+
+
+def test_each_process_of_a_gateway_needs_connections(
+    migrated: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several processes are counted, refused if they do not fit, and wait for who was killed."""
+    database = migrated
+    settings = load_settings({"GATEWAY_PROCESSES": "10"})
+    too_many = load_settings({"GATEWAY_PROCESSES": "25"})
+    database.sql("DELETE FROM gateway_data.replica")
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connections.check_connections(connection, settings, database.url)
+        with pytest.raises(ConfigurationError, match="25 x 4 of gateways"):
+            connections.check_connections(connection, too_many, database.url)
+        for number in range(9):
+            connection.execute("INSERT INTO gateway_data.replica (id) VALUES (%s)", [f"{number}"])
+        waited = []
+
+        def sleep(seconds: float) -> None:
+            waited.append(seconds)
+            connection.execute("DELETE FROM gateway_data.replica")  # as time would
+
+        monkeypatch.setattr("gateway.replicas.connections.time.sleep", sleep)
+        connections.check_connections(connection, settings, database.url)
+    assert len(waited) == 1
 
 
 @pytest.mark.parametrize(("pool", "fits"), [(10, True), (90, False)])

@@ -20,6 +20,7 @@ from gateway.config.values import (
     flag,
     matching,
     names,
+    processes,
     real,
     setting,
     whole,
@@ -58,6 +59,7 @@ class Settings:
     host: str = setting(str, "127.0.0.1")
     port: int = setting(PORT, 4000)
     metrics_port: int | None = setting(PORT, None)
+    gateway_processes: int = setting(processes, 1)
     litellm_config: Path = field(default_factory=_shipped_config, metadata={READER: Path})
     gateway_state_dir: Path = setting(Path, Path("/tmp/gateway"))  # noqa: S108 -- a tmpfs of its own in the container
     gateway_public_url: str | None = setting(str, None)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 READER = "read"
 """Under this name a field of a dataclass has its reader, in its metadata."""
 
+MOST_PROCESSES = 32
+"""Half of the journal folders that a volume holds, so that an update has the other half."""
+
 _YES = frozenset({"1", "on", "t", "true", "y", "yes"})
 _NO = frozenset({"0", "off", "f", "false", "n", "no"})
 
@@ -80,6 +83,19 @@ def whole(low: int, high: int | None = None) -> Read:
         return value
 
     return read
+
+
+def processes(text: str) -> int:
+    """Return how many gateways a container runs: a number, or `auto` for what its cores allow."""
+    if text == "auto":
+        from gateway.processes.cores import processes_for, usable_cores  # noqa: PLC0415 -- rare
+
+        return processes_for(usable_cores())
+    try:
+        found: int = whole(1, MOST_PROCESSES)(text)
+    except WrongValueError as error:
+        raise WrongValueError(f"{error}, or auto") from None
+    return found
 
 
 def real(low: float, high: float | None = None, *, above: bool = False) -> Read:

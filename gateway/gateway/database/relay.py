@@ -52,12 +52,14 @@ class Relay:
         host: the host to listen on. If several gateways share the name, only this gateway's
             addresses count.
         port: the port to listen on.
+        is_shared: whether other processes of this gateway listen there, too.
     """
 
-    def __init__(self, url: str, host: str, port: int) -> None:
+    def __init__(self, url: str, host: str, port: int, *, is_shared: bool = False) -> None:
         parts = urlsplit(url)
         self._target = (parts.hostname or "localhost", parts.port or 5432)
         self._listening = (host, port)
+        self._is_shared = is_shared
         self._servers: list[asyncio.Server] = []
 
     async def start(self) -> None:
@@ -68,7 +70,7 @@ class Relay:
         """
         self._servers = [
             await asyncio.start_server(self._join, sock=each, limit=CHUNK)
-            for each in await own_sockets(*self._listening)
+            for each in await own_sockets(*self._listening, is_shared=self._is_shared)
         ]
 
     async def close(self) -> None:

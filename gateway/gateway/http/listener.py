@@ -27,9 +27,10 @@ class Listener:
         host: the host to listen on. If several gateways share the name, each listens only on the
             addresses that are its own.
         port: the port to listen on.
+        is_shared: whether other processes of this gateway listen there, too.
     """
 
-    def __init__(self, app: App, host: str, port: int) -> None:
+    def __init__(self, app: App, host: str, port: int, *, is_shared: bool = False) -> None:
         self._server = _ServerWithoutSignals(
             uvicorn.Config(
                 app,
@@ -42,7 +43,7 @@ class Listener:
                 server_header=False,
             )
         )
-        self._host, self._port = host, port
+        self._host, self._port, self._is_shared = host, port, is_shared
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -51,7 +52,7 @@ class Listener:
         Raises:
             OSError: the port is taken.
         """
-        sockets = await own_sockets(self._host, self._port)
+        sockets = await own_sockets(self._host, self._port, is_shared=self._is_shared)
         if not sockets:
             LOG.warning(
                 "%s is no address of this machine: LiteLLM's proxy asks another gateway", self._host

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,6 +19,7 @@ LOG = logging.getLogger(__name__)
 EACH = 4
 """Connections of one gateway: one that listens, two for lookups, and the applier's."""
 
+POLL_SECONDS = 0.5
 PASSING = 6
 """Short-lived connections in all: jobs, metrics, `migrate`, a backup, `./run status`."""
 
@@ -25,8 +27,9 @@ PASSING = 6
 def check_connections(connection: Connection, settings: Settings, url: str) -> None:
     """Log how many connections all gateways need, and refuse one gateway too many.
 
-    A gateway that is alone is never refused: a connection that it lacks shows in /health. With
-    `pgbouncer=true` in the URL nothing is counted, because PgBouncer then manages the connections.
+    A gateway that is alone is never refused: a connection that it lacks shows in /health. Each of
+    GATEWAY_PROCESSES counts. With `pgbouncer=true` in the URL nothing is counted, because PgBouncer
+    then manages the connections.
 
     Args:
         connection: a connection to the database.
@@ -40,8 +43,12 @@ def check_connections(connection: Connection, settings: Settings, url: str) -> N
         return
     room = _number(connection, tables.ROOM)
     has_tables = connection.execute(tables.EXIST.encode()).fetchone() == (True,)
-    gateways = 1 + (_number(connection, tables.OTHERS) if has_tables else 0)
     pool = settings.db_pool_size if settings.litellm_proxy_url is not None else 0
+    own = settings.gateway_processes
+    others = 0
+    if has_tables:
+        others = _others(connection, own, (room - pool - PASSING) // EACH - own)
+    gateways = own + others
     needed = gateways * EACH + pool + PASSING
     sum_of = f"{gateways} x {EACH} of gateways, {pool} of LiteLLM's proxy, {PASSING} in passing"
     if needed <= room:
@@ -55,11 +62,25 @@ def check_connections(connection: Connection, settings: Settings, url: str) -> N
             Problem(
                 "DB_POOL_SIZE",
                 f"PostgreSQL allows {room} connections, {needed} are needed: {sum_of}",
-                "raise max_connections, lower DB_POOL_SIZE or run fewer gateways; where PgBouncer "
-                "stands between, add pgbouncer=true to DATABASE_URL",
+                "raise max_connections, lower DB_POOL_SIZE or GATEWAY_PROCESSES, or run fewer "
+                "gateways; where PgBouncer stands between, add pgbouncer=true to DATABASE_URL",
             )
         ]
     )
+
+
+def _others(connection: Connection, own: int, most: int) -> int:
+    """Return how many other gateways are alive.
+
+    If they are more than `most`, a gateway of several processes waits until those that were just
+    killed, perhaps its own predecessors, no longer count.
+    """
+    deadline = time.monotonic() + tables.ALIVE_SECONDS
+    others = _number(connection, tables.OTHERS)
+    while own > 1 and others > max(0, most) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        others = _number(connection, tables.OTHERS)
+    return others
 
 
 def _number(connection: Connection, statement: str) -> int:

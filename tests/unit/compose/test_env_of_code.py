@@ -71,6 +71,7 @@ BY_COMPOSE = {
     **dict.fromkeys(("HTTPS_PROXY", "NO_PROXY", "OLLAMA_NO_CLOUD"), "Ollama itself reads it"),
     **dict.fromkeys(
         (
+            "GATEWAY_MEMORY",
             "LITELLM_CPU_SHARES",
             "OLLAMA_CPU_SHARES",
             "OLLAMA_GPUS",

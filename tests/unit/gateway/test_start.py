@@ -70,6 +70,17 @@ def test_a_metrics_port_that_is_taken_is_refused_at_once(*, same: bool) -> None:
             _check_metrics_port(settings)
 
 
+def test_each_of_several_processes_needs_a_metrics_port() -> None:
+    """A port behind METRICS_PORT that another program has is refused, if a process needs it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        _check_metrics_port(checked_config({**BASE, "METRICS_PORT": f"{port - 1}"})[0])
+        several = {"METRICS_PORT": f"{port - 2}", "GATEWAY_PROCESSES": "2"}
+        settings, _ = checked_config({**BASE, **several})
+        with pytest.raises(ConfigurationError, match=f"METRICS_PORT: {port} is taken by"):
+            _check_metrics_port(settings)
+
+
 def test_without_a_metrics_port_none_is_looked_at() -> None:
     """Metrics are off unless somebody asks for them."""
     settings, _ = checked_config(BASE)
