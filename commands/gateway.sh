@@ -77,6 +77,23 @@ models() {
   docker compose exec ${piped:+"--no-TTY"} backend-stub python -m backend_stub.evaluation "$@"
 }
 
+# journal import FILE... — bring the journal of a lost machine into the database; nothing is counted twice
+#   FILE is a .journal file or a folder with some: the volume gateway-journal of the machine, or what a disk or a
+#   backup still has of it. Name all files of a gateway, under their own names: they are applied in their order.
+# The exit code is 1 if lines are damaged; everything else is imported, and file and line are named.
+journal() {
+  local file files
+  [ "${1:-}" = import ] || die "journal does not know '${1:-}'" "./run journal --help"
+  shift
+  [ $# -gt 0 ] || die "no file is named" "./run journal --help"
+  for file; do
+    [ -r "$file" ] || die "$file cannot be read" "name a .journal file, or a folder that holds some"
+    files=$(find "$file" -type f -name '*.journal' | LC_ALL=C sort)
+    [ -n "$files" ] || die "$file holds no .journal file" "keep the names that the journal gave them, 000000000001.journal"
+  done
+  find "$@" -type f -name '*.journal' | LC_ALL=C sort | tar -cPf - -T - | _gateway journal import
+}
+
 # check — check .env and litellm_config.yaml without starting anything
 check() {
   _engine_required

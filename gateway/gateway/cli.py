@@ -13,6 +13,7 @@ import typer
 
 from gateway import commands
 from gateway.backup.commands import app as backup_app
+from gateway.journal.commands import app as journal_app
 from gateway.keys.commands import app as key_app
 from gateway.swarm.command import app as swarm_app
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(key_app)
 app.add_typer(backup_app)
+app.add_typer(journal_app)
 app.add_typer(swarm_app)
 
 
@@ -180,12 +182,13 @@ def overview(
     from gateway.database.url import database_url
     from gateway.overview import overview as read_overview
 
-    url = database_url(load_settings())
+    settings = load_settings()
+    url = database_url(settings)
     if url is None:
         typer.echo("null" if json else "database  none, so no keys, budgets or spend")
         return
     with connect(url, read_only=True) as connection:
-        seen = read_overview(connection)
+        seen = read_overview(connection, settings.journal_root)
     typer.echo(seen.as_json() if json else "\n".join(seen.lines()))
 
 

@@ -8,14 +8,17 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from gateway import __version__
+from gateway.journal.waiting import waiting_journals
 from gateway.spend.query import dollars
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from decimal import Decimal
+    from pathlib import Path
 
     from gateway.database.connection import Connection
+    from gateway.journal.waiting import WaitingJournal
 
 MIB = 1024**2
 SHOWN_ERRORS = 3
@@ -62,6 +65,7 @@ class Overview:
         blocked: the names of the keys that are blocked.
         errors: the last failed requests of today, the newest first.
         versions: of what serves, by name.
+        journals: those that wait to be brought into the database.
     """
 
     size: int
@@ -71,9 +75,10 @@ class Overview:
     blocked: tuple[str, ...]
     errors: tuple[FailedRequest, ...]
     versions: dict[str, str]
+    journals: tuple[WaitingJournal, ...] = ()
 
     def lines(self) -> list[str]:
-        """Return the lines for people, always the same ones in the same order."""
+        """Returns the lines for people, in the same order; of journals only those that wait."""
         blocked = f"{len(self.blocked)} blocked"
         if self.blocked:
             blocked += f" ({', '.join(self.blocked)})"
@@ -83,6 +88,7 @@ class Overview:
             f"database  {self.size / MIB:.0f} MB; keys: {blocked}",
             f"versions  {', '.join(f'{name} {number}' for name, number in self.versions.items())}",
             f"errors    {last}",
+            *(f"journals  {each}" for each in self.journals),
         ]
 
     def as_json(self) -> str:
@@ -98,12 +104,18 @@ class Overview:
                 for each in self.errors
             ],
             "versions": self.versions,
+            "journals_waiting": [each.document() for each in self.journals],
         }
         return json.dumps(document, ensure_ascii=False)
 
 
-def overview(connection: Connection) -> Overview:
-    """Return what a migrated database says of itself and of today."""
+def overview(connection: Connection, journals: Path) -> Overview:
+    """Returns what a migrated database says of itself and of today.
+
+    Args:
+        connection: a connection to it.
+        journals: the folder of the journals.
+    """
     requests, failed, cost = _row(connection, TODAY)
     size, server = _row(
         connection, "SELECT pg_database_size(current_database()), current_setting('server_version')"
@@ -123,6 +135,7 @@ def overview(connection: Connection) -> Overview:
             "LiteLLM": version("litellm"),
             "PostgreSQL": server.split()[0],
         },
+        journals=tuple(waiting_journals(connection, journals)),
     )
 
 

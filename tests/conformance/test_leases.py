@@ -202,7 +202,7 @@ class World:
     async def join(self) -> Gateway:
         """Start a gateway; before it serves, all that live know of it."""
         gateway = Gateway(self)
-        self.run(tables.JOIN, {"id": gateway.id, "predecessor": ""})
+        self.run(tables.JOIN, {"id": gateway.id, "predecessor": "", "host": "here"})
         await gateway.sharing.join()
         self.gateways.append(gateway)
         while True:

@@ -9,6 +9,7 @@ from gateway.backup.journal_files import StagedJournal
 from gateway.backup.postgres_client import Loader
 from gateway.backup.problem import BackupError, DamagedBackupError
 from gateway.database.url import schema_of
+from gateway.replicas.tables import FORGET_ALL
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -79,6 +80,7 @@ def restore(  # noqa: PLR0913 -- each a part of the stack
     staged.install(replace=replace)
     secrets_kept.write(secrets, receiver.values)
     _compare(connection, manifest)
+    connection.execute(FORGET_ALL.encode())
     return manifest
 
 

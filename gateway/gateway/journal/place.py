@@ -34,6 +34,11 @@ class Place:
         return self.number << _OFFSET_BITS | self.offset
 
 
+def number_of(at: int) -> int:
+    """Return the number of the file in which a place is, given as one number; -1 for none."""
+    return at >> _OFFSET_BITS
+
+
 def header(journal: str) -> bytes:
     """Return the line that each file of a journal begins with."""
     return json.dumps({"journal": journal}).encode()

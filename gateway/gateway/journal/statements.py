@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from gateway.database.triggers import ADDS_SPEND
 from gateway.journal.row_values import COLUMNS
 from gateway.journal.tables import (
@@ -47,8 +49,12 @@ SET_POSITION = (
     "UPDATE gateway_data.journal_position SET at = %s, updated_at = now() WHERE journal = %s"
 )
 
+POSITION = "SELECT at FROM gateway_data.journal_position WHERE journal = %s"
+
+POSITIONS_KEPT = timedelta(days=90)
 FORGET_POSITIONS = (
-    "DELETE FROM gateway_data.journal_position WHERE updated_at < now() - interval '90 days'"
+    "DELETE FROM gateway_data.journal_position"  # noqa: S608 -- a constant
+    f" WHERE updated_at < now() - interval '{POSITIONS_KEPT.days} days'"
 )
 
 STAGE = f"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ class Replicas:
 
     def __init__(self, database: Database, id: str, predecessor: str) -> None:  # noqa: A002 -- a replica's `id`
         self._database = database
-        self._ids = {"id": id, "predecessor": predecessor}
+        self._ids = {"id": id, "predecessor": predecessor, "host": socket.gethostname()}
         self._has_tables = False
         self._has_joined = False
         self._news = asyncio.Event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.database.triggers import CHANNEL, REPLICAS_CHANGED
+from gateway.journal.statements import POSITIONS_KEPT
 
 if TYPE_CHECKING:
     from gateway.database.connection import Connection
@@ -18,6 +19,7 @@ CREATE TABLE IF NOT EXISTS gateway_data.replica (
     id text PRIMARY KEY,
     beat_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
+ALTER TABLE gateway_data.replica ADD COLUMN IF NOT EXISTS host text NOT NULL DEFAULT '';
 CREATE TABLE IF NOT EXISTS gateway_data.cooldown (
     deployment text PRIMARY KEY,
     kind text NOT NULL,
@@ -27,8 +29,12 @@ CREATE TABLE IF NOT EXISTS gateway_data.cooldown (
 ) WITH (fillfactor = 50)
 """
 
-EXIST = "SELECT to_regclass('gateway_data.lease') IS NOT NULL"
-"""Whether `migrate` has created all tables: it creates this one last."""
+EXIST = """
+SELECT to_regclass('gateway_data.lease') IS NOT NULL AND EXISTS (
+    SELECT FROM pg_attribute WHERE attname = 'host'
+        AND attrelid = to_regclass('gateway_data.replica'))
+"""
+"""Whether `migrate` has created all tables and columns."""
 
 _IS_ALIVE = f"beat_at > now() - interval '{ALIVE_SECONDS} s'"
 _TELL = f"pg_notify('{CHANNEL}', '{REPLICAS_CHANGED}')"
@@ -36,18 +42,19 @@ _TELL = f"pg_notify('{CHANNEL}', '{REPLICAS_CHANGED}')"
 JOIN = f"""
 WITH gone AS (
     DELETE FROM gateway_data.replica
-    WHERE id = %(predecessor)s OR beat_at < now() - interval '1 day'
+    WHERE id = %(predecessor)s OR beat_at < now() - interval '{POSITIONS_KEPT.days} days'
 ), forgotten AS (
     DELETE FROM gateway_data.cooldown WHERE NOT EXISTS (
         SELECT FROM gateway_data.replica
         WHERE id NOT IN (%(predecessor)s, %(id)s) AND {_IS_ALIVE})
 )
-INSERT INTO gateway_data.replica (id) VALUES (%(id)s)
-ON CONFLICT (id) DO UPDATE SET beat_at = now()
+INSERT INTO gateway_data.replica (id, host) VALUES (%(id)s, %(host)s)
+ON CONFLICT (id) DO UPDATE SET beat_at = now(), host = excluded.host
 RETURNING {_TELL}
 """  # noqa: S608 -- constants of ours
 """Join the other gateways, and delete the row of this gateway's predecessor.
 
+The row of a gateway that has vanished stays as long as its journal may be applied.
 If no other gateway is alive, all cooldowns are deleted, so that a restart asks each deployment
 again.
 """
@@ -88,6 +95,33 @@ DELETE FROM gateway_data.cooldown WHERE deployment = %(deployment)s AND told_at 
 RETURNING {_TELL}
 """  # noqa: S608 -- as above
 """Publish the end of a cooldown, unless it has begun again since it was last read."""
+
+SILENT = f"""
+SELECT r.id, r.host, r.beat_at, (
+    SELECT max(known.usd) FROM (
+        SELECT sum(l.costs) AS usd FROM gateway_data.lease AS l
+        LEFT JOIN gateway_data.journal_position AS p ON p.journal = l.replica
+        WHERE l.replica = r.id AND coalesce(p.at, -1) < l.upto GROUP BY l.kind
+    ) AS known)
+FROM gateway_data.replica AS r WHERE NOT {_IS_ALIVE} ORDER BY r.beat_at
+"""  # noqa: S608 -- as above
+"""Return the gateways that are gone with costs that may not be in the database.
+
+The last column is the least that these costs are, by what the gateway reported of shared budgets.
+"""
+
+HOSTS = "SELECT id, host FROM gateway_data.replica"
+
+BURY_SILENT = f"DELETE FROM gateway_data.replica WHERE id = %(dead)s AND NOT {_IS_ALIVE}"  # noqa: S608 -- as above
+
+FORGET_ALL = """
+DO $$ BEGIN
+    IF to_regclass('gateway_data.replica') IS NOT NULL THEN
+        DELETE FROM gateway_data.replica;
+    END IF;
+END $$
+"""
+"""Forget all gateways, after a restore: the backup holds their journals as well."""
 
 OTHERS = f"SELECT count(*) FROM gateway_data.replica WHERE {_IS_ALIVE}"  # noqa: S608 -- as above
 ROOM = """
