@@ -12,4 +12,4 @@ for folder in ("gateway", "backend-stub", "ollama", "scripted-upstream", "tests"
     sys.path.insert(0, str(REPOSITORY / folder))
 
 # Here and not in tests/stack, because tests/faults and tests/browser drive the same stack.
-pytest_plugins = ["support.fixtures"]
+pytest_plugins = ["support.fixtures", "support.coroutines"]

@@ -141,30 +141,27 @@ def charged(caller: Caller) -> dict[Kind, tuple[str, float, float | None]]:
     return {each.kind: (each.id, each.spend, each.max_budget) for each in caller.entities}
 
 
-def test_everything_behind_a_key_is_read(told: Database, people: People) -> None:
+async def test_everything_behind_a_key_is_read(told: Database, people: People) -> None:
     """A key is read with the spends, budgets, limits and names of seven kinds of rows."""
     people.add_all()
     people.insert("LiteLLM_EndUserTable", user_id=people.end_user, spend=0.7,
                   budget_id=people.add_budget("e", max_budget=7.0))  # fmt: skip
 
-    async def main() -> None:
-        async with access_to(told.url) as access:
-            caller = await access.identify(people.secret, end_user=people.end_user)
-            assert charged(caller) == {
-                Kind.KEY: (people.token, 0.1, 1.0),
-                Kind.TEAM: (people.team, 0.4, 4.0),
-                Kind.TEAM_MEMBER: (f"{people.team}::{people.user}", 0.3, 9.0),
-                Kind.USER: (people.user, 0.2, None),
-                Kind.ORGANIZATION: (people.organization, 0.5, 5.0),
-                Kind.ORGANIZATION_MEMBER: (f"{people.organization}::{people.user}", 0.6, None),
-                Kind.END_USER: (people.end_user, 0.7, 7.0),
-            }
-            assert caller.entities[0].tpm == 8
-            assert caller.entities[0].max_parallel == 3
-            assert (caller.team_alias, caller.litellm_only) == ("Team", ())
-            assert access.resolve(caller, "ours") == "large"
-
-    asyncio.run(main())
+    async with access_to(told.url) as access:
+        caller = await access.identify(people.secret, end_user=people.end_user)
+        assert charged(caller) == {
+            Kind.KEY: (people.token, 0.1, 1.0),
+            Kind.TEAM: (people.team, 0.4, 4.0),
+            Kind.TEAM_MEMBER: (f"{people.team}::{people.user}", 0.3, 9.0),
+            Kind.USER: (people.user, 0.2, None),
+            Kind.ORGANIZATION: (people.organization, 0.5, 5.0),
+            Kind.ORGANIZATION_MEMBER: (f"{people.organization}::{people.user}", 0.6, None),
+            Kind.END_USER: (people.end_user, 0.7, 7.0),
+        }
+        assert caller.entities[0].tpm == 8
+        assert caller.entities[0].max_parallel == 3
+        assert (caller.team_alias, caller.litellm_only) == ("Team", ())
+        assert access.resolve(caller, "ours") == "large"
 
 
 CHANGES = {
@@ -186,56 +183,51 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_is_seen_within_a_second(told: Database, people: People, change: str) -> None:
+async def test_a_change_is_seen_within_a_second(
+    told: Database, people: People, change: str
+) -> None:
     """A change to any row behind a key is seen within a second."""
     people.add_all()
     statement, name = CHANGES[change]
 
-    async def main() -> None:
-        async with access_to(told.url) as access:
-            before = await access.identify(people.secret)
-            people.sql(statement, getattr(people, name))
+    async with access_to(told.url) as access:
+        before = await access.identify(people.secret)
+        people.sql(statement, getattr(people, name))
 
-            async def differs() -> bool:
-                return await access.identify(people.secret) != before
+        async def differs() -> bool:
+            return await access.identify(people.secret) != before
 
-            await soon(differs, "the change is seen")
-
-    asyncio.run(main())
+        await soon(differs, "the change is seen")
 
 
-def test_a_key_that_is_made_blocked_and_deleted(told: Database, people: People) -> None:
+async def test_a_key_that_is_made_blocked_and_deleted(told: Database, people: People) -> None:
     """A key that is made, blocked or deleted is treated as such within a second."""
+    async with access_to(told.url) as access:
 
-    async def main() -> None:
-        async with access_to(told.url) as access:
+        async def status() -> int:
+            try:
+                await access.identify(people.secret)
+            except GatewayError as error:
+                return 0 if "blocked" in error.message else error.status
+            return 200
 
-            async def status() -> int:
-                try:
-                    await access.identify(people.secret)
-                except GatewayError as error:
-                    return 0 if "blocked" in error.message else error.status
-                return 200
-
-            assert await status() == 401
-            people.add_key()
-            await soon(lambda: _is(status, 200), "known")
-            people.sql(
-                'UPDATE "LiteLLM_VerificationToken" SET blocked = true WHERE token = %s',
-                people.token,
-            )
-            await soon(lambda: _is(status, 0), "blocked")
-            people.sql('DELETE FROM "LiteLLM_VerificationToken" WHERE token = %s', people.token)
-            await soon(lambda: _is(status, 401), "unknown")
-
-    asyncio.run(main())
+        assert await status() == 401
+        people.add_key()
+        await soon(lambda: _is(status, 200), "known")
+        people.sql(
+            'UPDATE "LiteLLM_VerificationToken" SET blocked = true WHERE token = %s',
+            people.token,
+        )
+        await soon(lambda: _is(status, 0), "blocked")
+        people.sql('DELETE FROM "LiteLLM_VerificationToken" WHERE token = %s', people.token)
+        await soon(lambda: _is(status, 401), "unknown")
 
 
 async def _is(status: Callable[[], Awaitable[int]], wanted: int) -> bool:
     return await status() == wanted
 
 
-def test_a_rotated_key_is_known_for_its_grace(told: Database, people: People) -> None:
+async def test_a_rotated_key_is_known_for_its_grace(told: Database, people: People) -> None:
     """A rotated key counts as its successor until its grace period ends, and is then unknown."""
     people.add_key(key_alias="new")
     old = f"sk-{secrets.token_hex(8)}"
@@ -246,42 +238,38 @@ def test_a_rotated_key_is_known_for_its_grace(told: Database, people: People) ->
         hashed[:8], hashed, people.token,
     )  # fmt: skip
 
-    async def main() -> None:
-        async with access_to(told.url) as access:
-            assert (await access.identify(old)).key_hash == people.token
+    async with access_to(told.url) as access:
+        assert (await access.identify(old)).key_hash == people.token
 
-            async def gone() -> bool:
-                try:
-                    await access.identify(old)
-                except AuthenticationError:
-                    return True
-                return False
+        async def gone() -> bool:
+            try:
+                await access.identify(old)
+            except AuthenticationError:
+                return True
+            return False
 
-            await soon(gone, "the grace is over", seconds=1 + SECOND)
-
-    asyncio.run(main())
+        await soon(gone, "the grace is over", seconds=1 + SECOND)
 
 
-def test_an_end_user_is_blocked_and_limited_within_a_second(told: Database, people: People) -> None:
+async def test_an_end_user_is_blocked_and_limited_within_a_second(
+    told: Database, people: People
+) -> None:
     """An end user who had no row when first seen can be blocked within a second."""
     people.add_key()
 
-    async def main() -> None:
-        async with access_to(told.url) as access:
-            caller = await access.identify(people.secret, end_user=people.end_user)
-            assert charged(caller)[Kind.END_USER] == (people.end_user, 0.0, None)
-            people.insert("LiteLLM_EndUserTable", user_id=people.end_user, blocked=True)
+    async with access_to(told.url) as access:
+        caller = await access.identify(people.secret, end_user=people.end_user)
+        assert charged(caller)[Kind.END_USER] == (people.end_user, 0.0, None)
+        people.insert("LiteLLM_EndUserTable", user_id=people.end_user, blocked=True)
 
-            async def is_blocked() -> bool:
-                try:
-                    await access.identify(people.secret, end_user=people.end_user)
-                except PermissionDeniedError:
-                    return True
-                return False
+        async def is_blocked() -> bool:
+            try:
+                await access.identify(people.secret, end_user=people.end_user)
+            except PermissionDeniedError:
+                return True
+            return False
 
-            await soon(is_blocked, "the end user is blocked")
-
-    asyncio.run(main())
+        await soon(is_blocked, "the end user is blocked")
 
 
 def test_a_chat_tells_nobody(told: Database, people: People) -> None:
@@ -365,31 +353,28 @@ def test_where_notifications_do_not_pass_changes_are_looked_for(
     change_is_looked_for(told, people)
 
 
-def test_connections_that_are_cut_cost_no_request_and_no_change(
+async def test_connections_that_are_cut_cost_no_request_and_no_change(
     told: Database, people: People
 ) -> None:
     """A change made while the gateway's connections were cut is seen once they are back."""
     people.add_key()
 
-    async def main() -> None:
-        async with access_to(told.url) as access:
-            before = await access.identify(people.secret)
-            people.sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'gateway-access' AND datname = current_database()"
-            )
-            people.sql(
-                'UPDATE "LiteLLM_VerificationToken" SET max_budget = 2 WHERE token = %s',
-                people.token,
-            )
+    async with access_to(told.url) as access:
+        before = await access.identify(people.secret)
+        people.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'gateway-access' AND datname = current_database()"
+        )
+        people.sql(
+            'UPDATE "LiteLLM_VerificationToken" SET max_budget = 2 WHERE token = %s',
+            people.token,
+        )
 
-            async def differs() -> bool:
-                return await access.identify(people.secret) != before
+        async def differs() -> bool:
+            return await access.identify(people.secret) != before
 
-            await soon(differs, "the change is seen", seconds=LOOK)
-            assert access.reasons() == []
-
-    asyncio.run(main())
+        await soon(differs, "the change is seen", seconds=LOOK)
+        assert access.reasons() == []
 
 
 def test_the_journals_position_comes_with_the_spend(told: Database, people: People) -> None:
@@ -448,24 +433,23 @@ def test_what_other_gateways_spend_is_known_within_seconds(told: Database, peopl
         people.sql(f"DROP TABLE {POSITION_TABLE}")
 
 
-def test_a_tag_with_a_budget_is_litellms_within_a_second(told: Database, people: People) -> None:
+async def test_a_tag_with_a_budget_is_litellms_within_a_second(
+    told: Database, people: People
+) -> None:
     """A key is sent to LiteLLM within a second of its tag getting a budget."""
     tag = f"tag-{people.user}"
     people.add_key(metadata=Jsonb({"tags": [tag]}))
 
-    async def main() -> None:
-        async with access_to(told.url) as access:
-            assert (await access.identify(people.secret)).litellm_only == ()
-            people.insert("LiteLLM_TagTable", tag_name=tag,
-                          budget_id=people.add_budget("tag", max_budget=1.0))  # fmt: skip
+    async with access_to(told.url) as access:
+        assert (await access.identify(people.secret)).litellm_only == ()
+        people.insert("LiteLLM_TagTable", tag_name=tag,
+                      budget_id=people.add_budget("tag", max_budget=1.0))  # fmt: skip
 
-            async def is_for_litellm() -> bool:
-                return bool((await access.identify(people.secret)).litellm_only)
+        async def is_beyond() -> bool:
+            return bool((await access.identify(people.secret)).litellm_only)
 
-            await soon(is_for_litellm, "the tag's budget is known")
-            assert tag in access.budgeted_tags
-
-    asyncio.run(main())
+        await soon(is_beyond, "the tag's budget is known")
+        assert tag in access.budgeted_tags
 
 
 def test_triggers_are_made_once_and_hold_no_migration_up(told: Database) -> None:

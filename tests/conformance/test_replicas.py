@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import psycopg
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 
 from gateway.access.access import Access
 from gateway.access.caller import Caller, Entity, Kind
@@ -31,7 +32,7 @@ from support.prisma_engine import create_litellm_database, drop_database
 from unit.routing.fakes import ERROR, LIMITED, deployment, routing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from gateway.config.deployment import Deployment
     from gateway.journal.spend_journal import SpendJournal
@@ -137,11 +138,6 @@ async def soon(is_so: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(0.01)
 
 
-def run(test: Coroutine[Any, Any, None]) -> None:
-    """Run a test to its end."""
-    asyncio.run(asyncio.wait_for(test, 60))
-
-
 @asynccontextmanager
 async def two(
     database: Database, of: Deployment = DEPLOYMENT, other: Deployment | None = None
@@ -153,52 +149,44 @@ async def two(
         yield one, another
 
 
-def test_a_cooldown_and_its_end_are_known_to_all(database: Database) -> None:
+async def test_a_cooldown_and_its_end_are_known_to_all(database: Database) -> None:
     """A cooldown, its reason and its end are known to all gateways within a second."""
+    async with two(database) as (one, another):
+        one.fails(LIMITED)
+        await soon(lambda: another.in_cooldown, "the other has it in cooldown")
+        assert 25 < another.first.state.retry_in(CLOCK()) <= 30
+        assert another.first.reason is FailureKind.LIMITED
 
         another.first.state.not_before = 0.0
-        another.router.deployments.record_health_check(another.first, healthy=True)
+        another.router.deployments.record_health_check(another.first, good=True)
         await soon(lambda: not one.in_cooldown, "the first knows that it is back")
 
-            another.first.state.not_before = 0.0
-            another.router.deployments.record_health_check(another.first, healthy=True)
-            await soon(lambda: not one.in_cooldown, "the first knows that it is back")
-
-            another.fails(ERROR)
-            await soon(lambda: one.in_cooldown, "the first has it in cooldown")
-            one.router.deployments.record_success(one.first, CLOCK())
-            await soon(lambda: not another.in_cooldown, "the other knows that it is back")
-        assert database.sql("SELECT * FROM gateway_data.cooldown") == []
-
-    run(test())
+        another.fails(ERROR)
+        await soon(lambda: one.in_cooldown, "the first has it in cooldown")
+        one.router.deployments.record_success(one.first, CLOCK())
+        await soon(lambda: not another.in_cooldown, "the other knows that it is back")
+    assert database.sql("SELECT * FROM gateway_data.cooldown") == []
 
 
-def test_who_comes_later_knows_too(database: Database) -> None:
+async def test_who_comes_later_knows_too(database: Database) -> None:
     """A gateway that starts later learns of a cooldown that began before its start."""
-
-    async def test() -> None:
-        async with gateway(database) as one:
-            one.fails(LIMITED)
-            async with gateway(database) as another:
-                await soon(lambda: another.in_cooldown, "the second has it in cooldown")
-
-    run(test())
+    async with gateway(database) as one:
+        one.fails(LIMITED)
+        async with gateway(database) as another:
+            await soon(lambda: another.in_cooldown, "the second has it in cooldown")
 
 
-def test_what_was_missed_while_disconnected_is_read(database: Database) -> None:
+async def test_what_was_missed_while_disconnected_is_read(database: Database) -> None:
     """A gateway whose connections were cut reads the cooldowns that it missed."""
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
 
-    async def test() -> None:
-        async with two(database) as (one, another):
-            database.sql(cut, "gateway-access")
-            one.fails(LIMITED)
-            await soon(lambda: another.in_cooldown, "the other has read it")
-
-    run(test())
+    async with two(database) as (one, another):
+        database.sql(cut, "gateway-access")
+        one.fails(LIMITED)
+        await soon(lambda: another.in_cooldown, "the other has read it")
 
 
-def test_what_another_cannot_reach_is_checked_first(database: Database) -> None:
+async def test_what_another_cannot_reach_is_checked_first(database: Database) -> None:
     """A gateway checks for itself a deployment that another gateway cannot reach."""
 
     async def answer(_: web.BaseRequest) -> web.Response:
@@ -206,56 +194,40 @@ def test_what_another_cannot_reach_is_checked_first(database: Database) -> None:
         return web.json_response({})
 
     asked = asyncio.Event()
-
-    async def test() -> None:
-        runner = web.ServerRunner(web.Server(answer))
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        alive = replace(DEPLOYMENT, base=f"http://127.0.0.1:{runner.addresses[0][1]}")
+    async with RawTestServer(answer) as server:
+        alive = replace(DEPLOYMENT, base=f"http://127.0.0.1:{server.port}")
         async with two(database, alive) as (one, another):
             one.fails(AWAY)
             await asyncio.wait_for(asked.wait(), SECOND + MORE)
             await soon(lambda: not one.in_cooldown, "the first has checked as well")
             assert not another.in_cooldown
-        await runner.cleanup()
-        async with two(database, alive) as (one, another):
-            one.fails(AWAY)
-            await soon(lambda: another.in_cooldown, "the other cannot reach it either")
-
-    run(test())
+    async with two(database, alive) as (one, another):
+        one.fails(AWAY)
+        await soon(lambda: another.in_cooldown, "the other cannot reach it either")
 
 
-def test_a_gateway_with_another_key_is_not_told(database: Database) -> None:
+async def test_a_gateway_with_another_key_is_not_told(database: Database) -> None:
     """A refused key starts no cooldown where another key is used, and is not stored."""
-
-    async def test() -> None:
-        async with two(database, other=replace(DEPLOYMENT, key="sk-new")) as (one, another):
-            one.fails(Failure(FailureKind.UNAUTHORISED, 401))
-            count = "SELECT 1 FROM gateway_data.cooldown"
-            await soon(lambda: database.sql(count) == [(1,)], "the first has told")
-            await another.replicas.beat()
-            assert not another.in_cooldown
-        told = database.sql("SELECT deployment FROM gateway_data.cooldown")
-        assert "sk-" not in str(told)
-
-    run(test())
+    async with two(database, other=replace(DEPLOYMENT, key="sk-new")) as (one, another):
+        one.fails(Failure(FailureKind.UNAUTHORISED, 401))
+        count = "SELECT 1 FROM gateway_data.cooldown"
+        await soon(lambda: database.sql(count) == [(1,)], "the first has told")
+        await another.replicas.beat()
+        assert not another.in_cooldown
+    told = database.sql("SELECT deployment FROM gateway_data.cooldown")
+    assert "sk-" not in str(told)
 
 
-def test_a_restart_forgets_cooldowns_as_it_always_did(database: Database) -> None:
+async def test_a_restart_forgets_cooldowns_as_it_always_did(database: Database) -> None:
     """A gateway that starts again, even after a kill, has no cooldowns."""
-
-    async def test() -> None:
-        async with two(database) as (one, another):
-            one.fails(LIMITED)
-            await soon(lambda: another.in_cooldown, "the other has it in cooldown")
-        async with gateway(database, leaves=False) as killed:
-            assert not killed.in_cooldown
-        async with gateway(database, leaves=False, predecessor=killed.id) as again:
-            assert again.replicas.place.count == 1
-            assert not again.in_cooldown
-
-    run(test())
+    async with two(database) as (one, another):
+        one.fails(LIMITED)
+        await soon(lambda: another.in_cooldown, "the other has it in cooldown")
+    async with gateway(database, leaves=False) as killed:
+        assert not killed.in_cooldown
+    async with gateway(database, leaves=False, predecessor=killed.id) as again:
+        assert again.replicas.place.count == 1
+        assert not again.in_cooldown
 
 
 def admitted(limits: Limits, entity: Entity, most: int = 20) -> int:
@@ -280,30 +252,27 @@ def admitted(limits: Limits, entity: Entity, most: int = 20) -> int:
 
 
 @pytest.mark.parametrize("limit", ["rpm", "max_parallel"])
-def test_limits_are_shared_and_whole_again_when_alone(database: Database, limit: str) -> None:
+async def test_limits_are_shared_and_whole_again_when_alone(database: Database, limit: str) -> None:
     """Two gateways share a limit, and one that is left alone has all of it again."""
     numbers = iter(range(100))
 
     def entity() -> Entity:
         return Entity(Kind.KEY, f"{next(numbers)}", **cast("dict[str, Any]", {limit: 7}))
 
-    async def test() -> None:
-        async with gateway(database) as one:
-            assert admitted(one.limits, entity()) == 7
-            async with gateway(database, leaves=False) as another:
-                await soon(lambda: one.replicas.place.count == 2, "the first knows the second")
-                key = entity()
-                assert admitted(one.limits, key) + admitted(another.limits, key) == 7
-            silent = f"{tables.ALIVE_SECONDS + 1} s"
-            database.sql(
-                "UPDATE gateway_data.replica SET beat_at = now() - %s::interval WHERE id = %s",
-                silent,
-                another.id,
-            )
-            await one.replicas.beat()
-            assert admitted(one.limits, entity()) == 7
-
-    run(test())
+    async with gateway(database) as one:
+        assert admitted(one.limits, entity()) == 7
+        async with gateway(database, leaves=False) as another:
+            await soon(lambda: one.replicas.place.count == 2, "the first knows the second")
+            key = entity()
+            assert admitted(one.limits, key) + admitted(another.limits, key) == 7
+        silent = f"{tables.ALIVE_SECONDS + 1} s"
+        database.sql(
+            "UPDATE gateway_data.replica SET beat_at = now() - %s::interval WHERE id = %s",
+            silent,
+            another.id,
+        )
+        await one.replicas.beat()
+        assert admitted(one.limits, entity()) == 7
 
 
 def test_each_process_of_a_gateway_needs_connections(

@@ -372,7 +372,7 @@ def _killed_writer(chance: random.Random, folder: Path, url: str, key: str, mode
 
 
 @pytest.mark.parametrize("mode", ["rows", "totals"])
-def test_no_kill_loses_or_doubles_a_cost(
+async def test_no_kill_loses_or_doubles_a_cost(
     spending: Database, connection: Connection, key: str, tmp_path: Path, mode: str
 ) -> None:
     """Killing gateways and appliers at random loses no cost and counts none twice."""
@@ -381,12 +381,9 @@ def test_no_kill_loses_or_doubles_a_cost(
     for _ in range(6):
         answered += _killed_writer(chance, tmp_path, spending.url, key, mode)
 
-    async def bring_in_the_rest() -> None:
-        journal = SpendJournal(tmp_path, 64, spending.url, sync=False)
-        await journal.start()
-        await journal.close()
-
-    asyncio.run(bring_in_the_rest())
+    journal = SpendJournal(tmp_path, 64, spending.url, sync=False)
+    await journal.start()
+    await journal.close()
     rows = connection.execute(
         'SELECT litellm_call_id, spend FROM "LiteLLM_SpendLogs" WHERE api_key = %s', [key]
     ).fetchall()

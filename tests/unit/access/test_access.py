@@ -204,21 +204,17 @@ def test_a_huge_model_name_does_not_come_back_whole() -> None:
     assert len(error.value.message) < 3000
 
 
-def test_it_starts_and_closes_with_the_database_away() -> None:
+async def test_it_starts_and_closes_with_the_database_away() -> None:
     """With the database away, access starts and says so, and admits only the master key."""
-
-    async def main() -> None:
-        access = Access(MODELS, MASTER, NOWHERE, policy="serve")
-        await access.start()
-        try:
-            assert not access.database_answers
-            (reason,) = access.reasons()
-            assert reason.startswith("the database does not answer")
-            with pytest.raises(GatewayError) as error:
-                await access.identify(SECRET)
-            assert error.value.status == 503
-            assert (await access.identify(MASTER)).is_admin
-        finally:
-            await access.close()
-
-    asyncio.run(main())
+    access = Access(MODELS, MASTER, NOWHERE, policy="serve")
+    await access.start()
+    try:
+        assert not access.database_answers
+        (reason,) = access.reasons()
+        assert reason.startswith("the database does not answer")
+        with pytest.raises(GatewayError) as error:
+            await access.identify(SECRET)
+        assert error.value.status == 503
+        assert (await access.identify(MASTER)).is_admin
+    finally:
+        await access.close()

@@ -9,26 +9,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from aiohttp.test_utils import unused_port
 
 from gateway.config.settings import load_settings
 from gateway.database.relay import Relay, needs_relay, through_relay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
-
-SECONDS = 10
-
-
-def run(scene: Coroutine[Any, Any, None]) -> None:
-    """Run a test to its end."""
-    asyncio.run(asyncio.wait_for(scene, SECONDS))
-
-
-def free_port() -> int:
-    """Return a port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    from collections.abc import AsyncIterator
 
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -40,7 +27,7 @@ async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @contextlib.asynccontextmanager
 async def relay_to(port: int) -> AsyncIterator[int]:
     """Yield the port of a relay to one."""
-    own = free_port()
+    own = unused_port()
     relay = Relay(f"postgresql://u:p@127.0.0.1:{port}/db", "127.0.0.1", own)
     await relay.start()
     try:
@@ -49,59 +36,49 @@ async def relay_to(port: int) -> AsyncIterator[int]:
         await relay.close()
 
 
-def test_bytes_go_both_ways_as_they_are() -> None:
+async def test_bytes_go_both_ways_as_they_are() -> None:
     """More than a buffer of them, whatever they are."""
     said = bytes(range(256)) * 2000
 
-    async def scene() -> None:
-        server = await asyncio.start_server(_echo, "127.0.0.1", 0)
-        async with relay_to(server.sockets[0].getsockname()[1]) as port:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(said)
-            assert await reader.readexactly(len(said)) == said
-            writer.close()
-        server.close()
-
-    run(scene())
+    server = await asyncio.start_server(_echo, "127.0.0.1", 0)
+    async with relay_to(server.sockets[0].getsockname()[1]) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(said)
+        assert await reader.readexactly(len(said)) == said
+        writer.close()
+    server.close()
 
 
-def test_who_ends_ends_both_sides() -> None:
+async def test_who_ends_ends_both_sides() -> None:
     """The server hangs up, and so does the relay."""
 
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
-    async def scene() -> None:
-        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-        async with relay_to(server.sockets[0].getsockname()[1]) as port:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            assert await reader.read() == b""
-            writer.close()
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with relay_to(server.sockets[0].getsockname()[1]) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await reader.read() == b""
+        writer.close()
+    server.close()
+
+
+async def test_a_database_that_is_away_hangs_up_and_the_relay_goes_on() -> None:
+    """Whoever connects again when it is back is served."""
+    database = unused_port()
+    async with relay_to(database) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await reader.read() == b""
+        writer.close()
+        server = await asyncio.start_server(_echo, "127.0.0.1", database)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"there again")
+        assert await reader.readexactly(11) == b"there again"
+        writer.close()
         server.close()
 
-    run(scene())
 
-
-def test_a_database_that_is_away_hangs_up_and_the_relay_goes_on() -> None:
-    """Whoever connects again when it is back is served."""
-
-    async def scene() -> None:
-        database = free_port()
-        async with relay_to(database) as port:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            assert await reader.read() == b""
-            writer.close()
-            server = await asyncio.start_server(_echo, "127.0.0.1", database)
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"there again")
-            assert await reader.readexactly(11) == b"there again"
-            writer.close()
-            server.close()
-
-    run(scene())
-
-
-def test_of_a_name_that_gateways_share_each_takes_its_own_address(
+async def test_of_a_name_that_gateways_share_each_takes_its_own_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With two replicas the name stands for both; another's address is no reason to fail."""
@@ -110,24 +87,21 @@ def test_of_a_name_that_gateways_share_each_takes_its_own_address(
         addresses = ("192.0.2.1", "127.0.0.1")  # the first is of documentation (RFC 5737)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in addresses]
 
-    async def scene() -> None:
-        relay = Relay("postgresql://u:p@127.0.0.1:1/db", "gateway-internal", free_port())
-        with monkeypatch.context() as patched:
-            patched.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
-            await relay.start()
-        await relay.close()
-
-    run(scene())
+    relay = Relay("postgresql://u:p@127.0.0.1:1/db", "gateway-internal", unused_port())
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+        await relay.start()
+    await relay.close()
 
 
-def test_a_port_that_is_taken_is_an_error() -> None:
+async def test_a_port_that_is_taken_is_an_error() -> None:
     """Two programs on one port are a mistake that somebody has to hear of."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         relay = Relay("postgresql://u:p@h/db", "127.0.0.1", taken.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
-            run(relay.start())
+            await relay.start()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp.test_utils import unused_port
 
 from gateway.http.listener import Listener
 
@@ -21,12 +22,6 @@ ELSEWHERE = "192.0.2.1"
 async def _app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001 -- ASGI
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b""})
-
-
-def _port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _listens(port: int) -> bool:
@@ -59,40 +54,34 @@ def test_the_gateways_own_server_keeps_its_log() -> None:
     """Making the internal listener leaves the process's access log as it was."""
     access = logging.getLogger("uvicorn.access")
     before = (access.level, access.propagate, list(access.handlers))
-    Listener(_app, "127.0.0.1", _port())
+    Listener(_app, "127.0.0.1", unused_port())
     assert (access.level, access.propagate, list(access.handlers)) == before
 
 
-def test_of_a_name_that_gateways_share_each_takes_its_own_address(
+async def test_of_a_name_that_gateways_share_each_takes_its_own_address(
     name_of: Callable[..., None],
 ) -> None:
     """Of a name that stands for several gateways, a listener takes its own address."""
     name_of(ELSEWHERE, "127.0.0.1")
-    port = _port()
+    port = unused_port()
 
-    async def scene() -> None:
-        listener = Listener(_app, "gateway-internal", port)
-        await listener.start()
-        assert await _listens(port)
-        await listener.stop()
-
-    asyncio.run(scene())
+    listener = Listener(_app, "gateway-internal", port)
+    await listener.start()
+    assert await _listens(port)
+    await listener.stop()
 
 
-def test_where_the_name_is_another_gateways_it_serves_all_else(
+async def test_where_the_name_is_another_gateways_it_serves_all_else(
     name_of: Callable[..., None],
 ) -> None:
     """Where the name is another gateway's alone, a listener starts without listening."""
     name_of(ELSEWHERE)
-    port = _port()
+    port = unused_port()
 
-    async def scene() -> None:
-        listener = Listener(_app, "gateway-internal", port)
-        await listener.start()
-        assert not await _listens(port)
-        await listener.stop()
-
-    asyncio.run(scene())
+    listener = Listener(_app, "gateway-internal", port)
+    await listener.start()
+    assert not await _listens(port)
+    await listener.stop()
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:

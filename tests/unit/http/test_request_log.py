@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import datetime, timedelta
 
@@ -76,21 +75,17 @@ def test_no_providers_word_is_logged(request_: Request) -> None:
         assert "quotes" not in RequestLog(as_json=as_json).line(request_, 200)
 
 
-def test_lines_are_written_together_and_none_for_a_canary(
+async def test_lines_are_written_together_and_none_for_a_canary(
     request_: Request, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Lines of the log are written together at a flush, and canary requests have none."""
-
-    async def test() -> None:
-        log = RequestLog(as_json=False)
-        log.finished(request_, 200)
-        log.finished(request_, 200)
-        request_.is_canary = True
-        log.finished(request_, 200)
-        assert capsys.readouterr().err == ""
-        log.flush()
-        assert len(capsys.readouterr().err.splitlines()) == 2
-        log.flush()
-        assert capsys.readouterr().err == ""
-
-    asyncio.run(test())
+    log = RequestLog(as_json=False)
+    log.finished(request_, 200)
+    log.finished(request_, 200)
+    request_.is_canary = True
+    log.finished(request_, 200)
+    assert capsys.readouterr().err == ""
+    log.flush()
+    assert len(capsys.readouterr().err.splitlines()) == 2
+    log.flush()
+    assert capsys.readouterr().err == ""

@@ -97,7 +97,9 @@ def test_a_key_does_not_show_itself() -> None:
     assert BackendKey("sk-short", 10.0, "30d", ()).masked == "sk-..."
 
 
-def test_old_rows_are_deleted_on_schedule(monkeypatch: pytest.MonkeyPatch, closed_url: str) -> None:
+async def test_old_rows_are_deleted_on_schedule(
+    monkeypatch: pytest.MonkeyPatch, closed_url: str
+) -> None:
     """Not at the start, but when the schedule says, and again the next time."""
     waits: list[float] = []
     runs: list[str] = []
@@ -115,14 +117,11 @@ def test_old_rows_are_deleted_on_schedule(monkeypatch: pytest.MonkeyPatch, close
     jobs = Jobs(load_settings({"SPEND_RETENTION": "90d"}), closed_url)
     monkeypatch.setattr(Jobs, "_delete_old_rows", delete)
 
-    async def go() -> None:
-        monkeypatch.setattr("asyncio.sleep", sleep)
-        task = asyncio.ensure_future(jobs._keep_schedule("90d"))
-        while len(runs) < 3:
-            await real_sleep(0)
-        task.cancel()
-
-    asyncio.run(go())
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    task = asyncio.ensure_future(jobs._keep_schedule("90d"))
+    while len(runs) < 3:
+        await real_sleep(0)
+    task.cancel()
 
     assert runs[:3] == ["90d"] * 3
     assert all(0 < seconds <= 3600 for seconds in waits)

@@ -88,23 +88,20 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_without_a_database_costs_wait_and_it_is_said_once(
+async def test_without_a_database_costs_wait_and_it_is_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While no database answers, costs wait, and the log says so once and without a password."""
     caplog.set_level(logging.INFO)
 
-    async def run() -> None:
-        async with running(tmp_path) as journal:
-            await soon(lambda: "waits for the database" in caplog.text, "the applier's word")
-            state = journal.state()
-            assert state.waiting_records == 1
-            assert state.waiting_bytes > 500
-            assert state.oldest_waiting_seconds > 0
-            assert state.stopped_because is None
-            assert journal.reasons() == []
-
-    asyncio.run(run())
+    async with running(tmp_path) as journal:
+        await soon(lambda: "waits for the database" in caplog.text, "the applier's word")
+        state = journal.state()
+        assert state.waiting_records == 1
+        assert state.waiting_bytes > 500
+        assert state.oldest_waiting_seconds > 0
+        assert state.stopped_because is None
+        assert journal.reasons() == []
     assert caplog.text.count("waits for the database") == 1
     assert "secret-password" not in caplog.text
 
@@ -129,19 +126,15 @@ def test_an_applier_starts_when_there_is_something_for_it(tmp_path: Path) -> Non
     asyncio.run(run(is_left=False))
 
 
-def test_a_record_just_before_the_end_is_not_forgotten(
+async def test_a_record_just_before_the_end_is_not_forgotten(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A record that is appended just before the journal closes still gets an applier."""
     caplog.set_level(logging.INFO)
-
-    async def run() -> None:
-        journal = SpendJournal(tmp_path, 8, NOBODY, sync=False)
-        await journal.start()
-        journal.append(record(1))
-        await journal.close()
-
-    asyncio.run(run())
+    journal = SpendJournal(tmp_path, 8, NOBODY, sync=False)
+    await journal.start()
+    journal.append(record(1))
+    await journal.close()
     assert "waits for the database" in caplog.text
 
 
@@ -152,17 +145,13 @@ def test_a_busy_gateway_gathers_more_records_for_a_transaction() -> None:
     assert spend_journal.linger(1, 3600.0) == 0.1
 
 
-def test_an_applier_that_dies_is_started_again(tmp_path: Path) -> None:
+async def test_an_applier_that_dies_is_started_again(tmp_path: Path) -> None:
     """An applier that is killed is replaced by another one."""
-
-    async def run() -> None:
-        async with running(tmp_path) as journal:
-            first = journal._applier.pid
-            assert first is not None
-            os.kill(first, signal.SIGKILL)
-            await soon(lambda: journal._applier.pid not in (None, first), "another applier")
-
-    asyncio.run(run())
+    async with running(tmp_path) as journal:
+        first = journal._applier.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await soon(lambda: journal._applier.pid not in (None, first), "another applier")
 
 
 def test_an_applier_ends_with_its_gateway(tmp_path: Path) -> None:
@@ -181,19 +170,13 @@ def test_an_applier_ends_with_its_gateway(tmp_path: Path) -> None:
     until(lambda: not is_alive(pid), seconds=30, what="the applier to end")
 
 
-def test_the_password_of_the_database_is_no_argument(tmp_path: Path) -> None:
+async def test_the_password_of_the_database_is_no_argument(tmp_path: Path) -> None:
     """The database's password is not among the applier's arguments, which any user can read."""
-
-    async def run() -> None:
-        async with running(tmp_path) as journal:
-            pids.append(journal._applier.pid)
-            arguments.append(Path(f"/proc/{pids[0]}/cmdline").read_bytes())  # noqa: ASYNC240 -- no disk
-
-    pids: list[int | None] = []
-    arguments: list[bytes] = []
-    asyncio.run(run())
-    assert pids[0] is not None
-    assert b"secret-password" not in arguments[0]
+    async with running(tmp_path) as journal:
+        pid = journal._applier.pid
+        assert pid is not None
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()  # noqa: ASYNC240 -- no disk
+    assert b"secret-password" not in arguments
     assert "secret-password" not in repr(Task(NOBODY, "/", Place(1, 0)))
 
 

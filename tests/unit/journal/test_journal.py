@@ -71,18 +71,15 @@ def test_a_file_that_is_still_written_to_is_read_as_it_grows(tmp_path: Path) -> 
     journal.close()
 
 
-def test_positions_grow_across_files_and_are_those_that_append_gave(tmp_path: Path) -> None:
+async def test_positions_grow_across_files_and_are_those_that_append_gave(tmp_path: Path) -> None:
     """A record is read at the position its writer was given; positions grow across files."""
     journal = Journal(tmp_path, 8 * MEGABYTE)
     given: list[Place] = []
 
-    async def write() -> None:
-        for number in range(12):
-            place, done = journal.append(record(number, size=300_000).encoded(), wake=True)
-            given.append(place)
-            await done
-
-    asyncio.run(write())
+    for number in range(12):
+        place, done = journal.append(record(number, size=300_000).encoded(), wake=True)
+        given.append(place)
+        await done
     found = read_records(JournalReader(tmp_path))
     assert len({place.number for place in given}) > 1
     assert [each.at for each in found] == [place.at for place in given]
@@ -208,7 +205,7 @@ def test_a_disk_that_fails_takes_no_answer(tmp_path: Path, monkeypatch: pytest.M
     assert journal.stopped_because == "its disk fails: Input/output error"
 
 
-def test_one_flush_serves_all_who_ask_for_it_in_one_turn(
+async def test_one_flush_serves_all_who_ask_for_it_in_one_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three answers that end together share one flush, on the event loop."""
@@ -227,14 +224,11 @@ def test_one_flush_serves_all_who_ask_for_it_in_one_turn(
         journal.flush()
         await durable
 
-    async def write() -> None:
-        await asyncio.gather(*map(answer, range(3)))
-
-    asyncio.run(write())
+    await asyncio.gather(*map(answer, range(3)))
     assert threads == [threading.main_thread().name]
 
 
-def test_a_slow_disk_is_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_disk_is_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the disk has proved slow, flushes run in a thread and not on the event loop."""
     monkeypatch.setattr("gateway.journal.file_journal.QUICK_SECONDS", 0.0)
     threads: list[str] = []
@@ -245,30 +239,24 @@ def test_a_slow_disk_is_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         real(descriptor)
 
     journal = Journal(tmp_path, 4 * MEGABYTE)
-    append(journal, [record(1)])  # shows that the disk is slow
+    await journal.append(record(1).encoded(), wake=True)[1]  # shows that the disk is slow
     monkeypatch.setattr("gateway.journal.file_journal.os.fdatasync", noted)
 
-    async def write() -> None:
-        _, durable = journal.append(record(2).encoded())
-        journal.flush()
-        await durable
-
-    asyncio.run(write())
+    _, durable = journal.append(record(2).encoded())
+    journal.flush()
+    await durable
     assert threads == ["journal-sync"]
 
 
-def test_what_nobody_waits_for_is_durable_after_a_while(
+async def test_what_nobody_waits_for_is_durable_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record that nobody asks to flush becomes durable after a while."""
     monkeypatch.setattr("gateway.journal.file_journal.RETRY_SECONDS", 0.01)
     journal = Journal(tmp_path, 4 * MEGABYTE)
 
-    async def write() -> None:
-        _, durable = journal.append(record(1).encoded())
-        await asyncio.wait_for(durable, 30)
-
-    asyncio.run(write())
+    _, durable = journal.append(record(1).encoded())
+    await asyncio.wait_for(durable, 30)
 
 
 def test_a_closed_journal_takes_nothing(tmp_path: Path) -> None:

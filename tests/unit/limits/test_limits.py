@@ -64,7 +64,7 @@ def test_of_many_at_once_a_budget_for_ten_lets_ten_through(callers: int) -> None
 
 
 @pytest.mark.parametrize("callers", [30, 300])
-def test_who_waits_on_several_budgets_is_never_stuck(callers: int) -> None:
+async def test_who_waits_on_several_budgets_is_never_stuck(callers: int) -> None:
     """Requests that wait on overlapping budgets in different orders all get through."""
     ends = [key("a", max_budget=10.0), key("b", max_budget=10.0), team(max_budget=10.0)]
     pairs = [caller(*ends), caller(*reversed(ends)), caller(ends[1], ends[2])]
@@ -78,13 +78,10 @@ def test_who_waits_on_several_budgets_is_never_stuck(callers: int) -> None:
         else:
             reservation.release()
 
-    async def all_of_them() -> None:
-        await asyncio.wait_for(asyncio.gather(*map(ask, range(callers))), 30)
-
-    asyncio.run(all_of_them())
+    await asyncio.wait_for(asyncio.gather(*map(ask, range(callers))), 30)
 
 
-def test_who_came_first_is_admitted_first() -> None:
+async def test_who_came_first_is_admitted_first() -> None:
     """Requests that wait for room in the same budget are admitted in the order they came."""
     who = caller(key(max_budget=1.0))
     limits = Limits()
@@ -96,10 +93,7 @@ def test_who_came_first_is_admitted_first() -> None:
         await asyncio.sleep(0)
         reservation.settle(0.01, 1, at(number))
 
-    async def all_of_them() -> None:
-        await asyncio.gather(*map(ask, range(4)))
-
-    asyncio.run(all_of_them())
+    await asyncio.gather(*map(ask, range(4)))
 
     assert order == [0, 1, 2, 3]
 
@@ -118,19 +112,16 @@ def test_waiting_ends_with_429() -> None:
     assert not limits._accounts[Kind.KEY, "hash"].waiting
 
 
-def test_a_raised_budget_lets_in_who_waits() -> None:
+async def test_a_raised_budget_lets_in_who_waits() -> None:
     """A raised budget admits a waiting request as soon as another request shows it."""
     limits = Limits()
 
-    async def go() -> None:
-        await limits.reserve(caller(key(max_budget=1.0)), 0.9, 1)
-        waiting = asyncio.ensure_future(limits.reserve(caller(key(max_budget=1.0)), 0.9, 1))
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        await limits.reserve(caller(key(max_budget=3.0)), 0.9, 1)
-        await asyncio.wait_for(waiting, 5)
-
-    asyncio.run(go())
+    await limits.reserve(caller(key(max_budget=1.0)), 0.9, 1)
+    waiting = asyncio.ensure_future(limits.reserve(caller(key(max_budget=1.0)), 0.9, 1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await limits.reserve(caller(key(max_budget=3.0)), 0.9, 1)
+    await asyncio.wait_for(waiting, 5)
 
 
 def test_while_nothing_may_be_passed_what_might_not_fit_is_refused() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from contextlib import closing
 
@@ -131,43 +130,35 @@ def test_any_json_of_an_error_is_understood(status: int, document: object) -> No
     assert len(failure.message) <= 2000
 
 
-def test_nobody_who_listens_is_unreachable() -> None:
+async def test_nobody_who_listens_is_unreachable() -> None:
     """A deployment that refuses the connection counts as unreachable."""
-
-    async def test() -> None:
-        with closing(socket.create_server(("127.0.0.1", 0))) as free:
-            port = free.getsockname()[1]
-        provider = OpenAIProvider(HttpClient())
-        base = f"http://127.0.0.1:{port}/v1"
-        made = Asking(Server(), provider, deployment_at(Protocol.OPENAI, base))
-        assert (await made.failure()).kind is FailureKind.UNREACHABLE
-        await provider.close()
-
-    asyncio.run(test())
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    provider = OpenAIProvider(HttpClient())
+    base = f"http://127.0.0.1:{port}/v1"
+    made = Asking(Server(), provider, deployment_at(Protocol.OPENAI, base))
+    assert (await made.failure()).kind is FailureKind.UNREACHABLE
+    await provider.close()
 
 
-def test_a_host_that_takes_no_connection_is_unreachable_within_the_connect_timeout() -> None:
+async def test_a_host_that_takes_no_connection_is_unreachable_within_the_connect_timeout() -> None:
     """A host that drops all packets is unreachable when the connect timeout is over."""
-
-    async def test() -> None:
-        with socket.socket() as full:
-            full.bind(("127.0.0.1", 0))
-            full.listen(0)
-            address = full.getsockname()
-            waiting = [socket.socket() for _ in range(4)]
-            for each in waiting:
-                each.settimeout(0)
-                each.connect_ex(address)
-            provider = OpenAIProvider(HttpClient())
-            base = f"http://127.0.0.1:{address[1]}/v1"
-            made = Asking(Server(), provider, deployment_at(Protocol.OPENAI, base))
-            failure = await made.failure(timeouts=Timeouts(connect=0.2, answer=30))
-            assert failure.kind is FailureKind.UNREACHABLE
-            await provider.close()
-            for each in waiting:
-                each.close()
-
-    asyncio.run(test())
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.settimeout(0)
+            each.connect_ex(address)
+        provider = OpenAIProvider(HttpClient())
+        base = f"http://127.0.0.1:{address[1]}/v1"
+        made = Asking(Server(), provider, deployment_at(Protocol.OPENAI, base))
+        failure = await made.failure(timeouts=Timeouts(connect=0.2, answer=30))
+        assert failure.kind is FailureKind.UNREACHABLE
+        await provider.close()
+        for each in waiting:
+            each.close()
 
 
 @pytest.mark.parametrize(
@@ -186,24 +177,16 @@ def test_a_host_that_takes_no_connection_is_unreachable_within_the_connect_timeo
     ],
     ids=lambda value: str(getattr(value, "pieces", value))[:30],
 )
-def test_no_answer_has_a_kind(wire: Wire, kind: FailureKind) -> None:
+async def test_no_answer_has_a_kind(wire: Wire, kind: FailureKind) -> None:
     """A broken connection, silence and an unreadable answer each have a kind of failure."""
-
-    async def test() -> None:
-        async with openai(wire) as made:
-            assert (await made.failure(timeouts=HASTY)).kind is kind
-
-    asyncio.run(test())
+    async with openai(wire) as made:
+        assert (await made.failure(timeouts=HASTY)).kind is kind
 
 
-def test_a_field_of_the_wrong_type_is_the_requests_fault() -> None:
+async def test_a_field_of_the_wrong_type_is_the_requests_fault() -> None:
     """A field of the wrong type is the request's fault, and the provider is not asked."""
-
-    async def test() -> None:
-        async with openai() as made:
-            for body in ({"messages": [7]}, {"messages": 7}, {"seed": {1}}):
-                failure = await made.failure(request(body))
-                assert failure.kind is FailureKind.REQUEST
-            assert made.server.asked == []
-
-    asyncio.run(test())
+    async with openai() as made:
+        for body in ({"messages": [7]}, {"messages": 7}, {"seed": {1}}):
+            failure = await made.failure(request(body))
+            assert failure.kind is FailureKind.REQUEST
+        assert made.server.asked == []

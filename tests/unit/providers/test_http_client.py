@@ -190,50 +190,39 @@ def test_headers_without_an_end_are_not_collected_for_ever(monkeypatch: pytest.M
     assert failing(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000) is FailureKind.FAILING
 
 
-def test_silence_ends_a_request() -> None:
+async def test_silence_ends_a_request() -> None:
     """An answer that stops coming is unresponsive, and its connection is dropped."""
-
-    async def test() -> None:
-        async with Raw([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi"]).running() as server:
-            client = HttpClient()
-            at = Target(f"http://127.0.0.1:{server.port}/", {})
-            with pytest.raises(AttemptFailedError) as raised:
-                await client.fetch(at, b"", {}, Timeouts(5, 0.1))
-            assert raised.value.failure.kind is FailureKind.UNRESPONSIVE
-            await asyncio.wait_for(server.left.wait(), 5)
-
-    asyncio.run(test())
+    async with Raw([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi"]).running() as server:
+        client = HttpClient()
+        at = Target(f"http://127.0.0.1:{server.port}/", {})
+        with pytest.raises(AttemptFailedError) as raised:
+            await client.fetch(at, b"", {}, Timeouts(5, 0.1))
+        assert raised.value.failure.kind is FailureKind.UNRESPONSIVE
+        await asyncio.wait_for(server.left.wait(), 5)
 
 
-def test_a_caller_that_leaves_drops_the_connection() -> None:
+async def test_a_caller_that_leaves_drops_the_connection() -> None:
     """Cancelling a request drops its connection, so that no other request gets its answer."""
-
-    async def test() -> None:
-        async with Raw([b""]).running() as server:
-            client = HttpClient()
-            at = Target(f"http://127.0.0.1:{server.port}/", {})
-            task = asyncio.ensure_future(client.fetch(at, b"", {}, PATIENT))
-            await asyncio.wait_for(server.asked.wait(), 5)
-            task.cancel()
-            await asyncio.wait_for(server.left.wait(), 5)
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-    asyncio.run(test())
+    async with Raw([b""]).running() as server:
+        client = HttpClient()
+        at = Target(f"http://127.0.0.1:{server.port}/", {})
+        task = asyncio.ensure_future(client.fetch(at, b"", {}, PATIENT))
+        await asyncio.wait_for(server.asked.wait(), 5)
+        task.cancel()
+        await asyncio.wait_for(server.left.wait(), 5)
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
-def test_an_idle_connection_is_dropped_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_connection_is_dropped_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client drops a connection that has been idle for too long."""
     monkeypatch.setattr(http_client, "KEEP_ALIVE", 0.02)
 
-    async def test() -> None:
-        async with Raw([OK]).running() as server:
-            client = HttpClient()
-            await client.fetch(Target(f"http://127.0.0.1:{server.port}/", {}), b"", {}, PATIENT)
-            await asyncio.wait_for(server.left.wait(), 5)
-            await client.close()
-
-    asyncio.run(test())
+    async with Raw([OK]).running() as server:
+        client = HttpClient()
+        await client.fetch(Target(f"http://127.0.0.1:{server.port}/", {}), b"", {}, PATIENT)
+        await asyncio.wait_for(server.left.wait(), 5)
+        await client.close()
 
 
 def test_what_comes_unasked_is_no_answer() -> None:
@@ -243,44 +232,37 @@ def test_what_comes_unasked_is_no_answer() -> None:
     assert server.connections == 2
 
 
-def test_a_server_is_asked_to_wait_for_a_slow_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_is_asked_to_wait_for_a_slow_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large answer that is read slowly is not collected in memory."""
     monkeypatch.setattr(response, "MAX_BUFFERED", 1000)
     size = 20_000_000
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
 
-    async def test() -> None:
-        async with Raw([answer, OK]).running() as server:
-            client = HttpClient()
-            at = Target(f"http://127.0.0.1:{server.port}/", {})
-            got = await client.open(at, b"", {}, PATIENT)
-            for _ in range(20):
-                await asyncio.sleep(0)
-            assert got._size < 2_000_000
-            read = 0
-            while part := await got.readany():
-                read += len(part)
-            assert read == size
-            assert got.at_eof
-            _, content = await client.fetch(at, b"", {}, PATIENT)
-            assert (content, server.connections) == (b"hi", 1)
-            await client.close()
-
-    asyncio.run(test())
+    async with Raw([answer, OK]).running() as server:
+        client = HttpClient()
+        at = Target(f"http://127.0.0.1:{server.port}/", {})
+        got = await client.open(at, b"", {}, PATIENT)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert got._size < 2_000_000
+        read = 0
+        while part := await got.readany():
+            read += len(part)
+        assert read == size
+        assert got.at_eof
+        _, content = await client.fetch(at, b"", {}, PATIENT)
+        assert (content, server.connections) == (b"hi", 1)
+        await client.close()
 
 
-def test_a_large_request_arrives_whole() -> None:
+async def test_a_large_request_arrives_whole() -> None:
     """A request of five megabytes arrives whole."""
-
-    async def test() -> None:
-        async with Raw([OK]).running() as server:
-            client = HttpClient()
-            body = bytes(range(256)) * 20_000
-            await client.fetch(Target(f"http://127.0.0.1:{server.port}/", {}), body, {}, PATIENT)
-            assert server.bodies == [body]
-            await client.close()
-
-    asyncio.run(test())
+    async with Raw([OK]).running() as server:
+        client = HttpClient()
+        body = bytes(range(256)) * 20_000
+        await client.fetch(Target(f"http://127.0.0.1:{server.port}/", {}), body, {}, PATIENT)
+        assert server.bodies == [body]
+        await client.close()
 
 
 def test_an_errors_start_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:

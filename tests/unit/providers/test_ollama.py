@@ -105,16 +105,12 @@ def test_messages_are_put_into_ollamas_form(given: Json, expected: Json) -> None
         {"role": "user", "content": [7]},
     ],
 )
-def test_what_ollama_cannot_take_is_the_requests_fault(message: Json) -> None:
+async def test_what_ollama_cannot_take_is_the_requests_fault(message: Json) -> None:
     """A message that Ollama cannot take is the request's fault, and Ollama is not asked."""
-
-    async def test() -> None:
-        async with ollama(PLAIN) as made:
-            failure = await made.failure(request({"messages": [message]}))
-            assert (failure.kind, failure.status) == (FailureKind.REQUEST, 400)
-            assert made.server.asked == []
-
-    asyncio.run(test())
+    async with ollama(PLAIN) as made:
+        failure = await made.failure(request({"messages": [message]}))
+        assert (failure.kind, failure.status) == (FailureKind.REQUEST, 400)
+        assert made.server.asked == []
 
 
 @pytest.mark.parametrize(
@@ -141,79 +137,63 @@ def test_other_fields_become_ollamas(given: Json, field: str, expected: object) 
     assert sent(given).get(field) == expected
 
 
-def test_without_drop_params_an_unknown_parameter_is_refused() -> None:
+async def test_without_drop_params_an_unknown_parameter_is_refused() -> None:
     """Without drop_params, a parameter that Ollama does not know is refused by its name."""
-
-    async def test() -> None:
-        async with ollama(PLAIN, drop_params=False) as made:
-            await made.ask(request({"n": 1, "user": "x"}))
-            failure = await made.failure(request({"n": 2}))
-            assert (failure.kind, failure.error_param) == (FailureKind.REQUEST, "n")
-
-    asyncio.run(test())
+    async with ollama(PLAIN, drop_params=False) as made:
+        await made.ask(request({"n": 1, "user": "x"}))
+        failure = await made.failure(request({"n": 2}))
+        assert (failure.kind, failure.error_param) == (FailureKind.REQUEST, "n")
 
 
-def test_an_answer_is_a_chat_completion() -> None:
+async def test_an_answer_is_a_chat_completion() -> None:
     """Ollama's answer becomes a chat completion, with Ollama's counts as its usage."""
-
-    async def test() -> None:
-        async with ollama(PLAIN) as made:
-            reply = await made.ask()
-            assert reply.usage == Usage(7, 2, raw=COUNTS)
-            assert reply.data is not None
-            assert reply.data["id"].startswith("chatcmpl-")
-            assert reply.data["usage"] == COUNTS
-            assert reply.data["choices"] == [
-                {
-                    "index": 0,
-                    "finish_reason": "stop",
-                    "message": {"role": "assistant", "content": "Hallo"},
-                }
-            ]
-
-    asyncio.run(test())
+    async with ollama(PLAIN) as made:
+        reply = await made.ask()
+        assert reply.usage == Usage(7, 2, raw=COUNTS)
+        assert reply.data is not None
+        assert reply.data["id"].startswith("chatcmpl-")
+        assert reply.data["usage"] == COUNTS
+        assert reply.data["choices"] == [
+            {
+                "index": 0,
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": "Hallo"},
+            }
+        ]
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_tool_calls_have_arguments_as_text(stream: bool) -> None:
+async def test_tool_calls_have_arguments_as_text(stream: bool) -> None:
     """Ollama's tool calls get arguments as text, and `tool_calls` as finish_reason."""
-
-    async def test() -> None:
-        message = {"role": "assistant", "content": "", "thinking": "hm", "tool_calls": [CALL]}
-        line = part("", message=message)
-        async with ollama(lines(line, END) if stream else Wire(({**END, **line},))) as made:
-            if stream:
-                chunks, _ = await made.chunks(tools=[TOOL])
-                found = chunks[0]["choices"][0]["delta"]
-                reason = chunks[-1]["choices"][0]["finish_reason"]
-                assert found["tool_calls"] == [{"index": 0, **OPENAI_CALL}]
-            else:
-                reply = await made.ask(request({"tools": [TOOL]}))
-                assert reply.data is not None
-                found = reply.data["choices"][0]["message"]
-                reason = reply.data["choices"][0]["finish_reason"]
-                assert found["tool_calls"] == [OPENAI_CALL]
-            assert (found["reasoning_content"], reason) == ("hm", "tool_calls")
-
-    asyncio.run(test())
+    message = {"role": "assistant", "content": "", "thinking": "hm", "tool_calls": [CALL]}
+    line = part("", message=message)
+    async with ollama(lines(line, END) if stream else Wire(({**END, **line},))) as made:
+        if stream:
+            chunks, _ = await made.chunks(tools=[TOOL])
+            found = chunks[0]["choices"][0]["delta"]
+            reason = chunks[-1]["choices"][0]["finish_reason"]
+            assert found["tool_calls"] == [{"index": 0, **OPENAI_CALL}]
+        else:
+            reply = await made.ask(request({"tools": [TOOL]}))
+            assert reply.data is not None
+            found = reply.data["choices"][0]["message"]
+            reason = reply.data["choices"][0]["finish_reason"]
+            assert found["tool_calls"] == [OPENAI_CALL]
+        assert (found["reasoning_content"], reason) == ("hm", "tool_calls")
 
 
-def test_a_stream_is_one_of_chunks() -> None:
+async def test_a_stream_is_one_of_chunks() -> None:
     """Ollama's stream becomes chunks with one id, the role first and the reason last."""
-
-    async def test() -> None:
-        async with ollama(WHOLE) as made:
-            chunks, stream = await made.chunks(stream_options={"include_usage": True})
-            deltas = [each["choices"][0]["delta"] for each in chunks[:-1]]
-            assert deltas == [{"role": "assistant", "content": "Hal"}, {"content": "lo"}, {}]
-            assert chunks[2]["choices"][0]["finish_reason"] == "stop"
-            assert chunks[3]["usage"] == COUNTS
-            assert len({each["id"] for each in chunks}) == 1
-            assert stream.usage == Usage(7, 2, raw=COUNTS)
-            await made.chunks()
-            assert [each.connection for each in made.server.asked] == [1, 1]
-
-    asyncio.run(test())
+    async with ollama(WHOLE) as made:
+        chunks, stream = await made.chunks(stream_options={"include_usage": True})
+        deltas = [each["choices"][0]["delta"] for each in chunks[:-1]]
+        assert deltas == [{"role": "assistant", "content": "Hal"}, {"content": "lo"}, {}]
+        assert chunks[2]["choices"][0]["finish_reason"] == "stop"
+        assert chunks[3]["usage"] == COUNTS
+        assert len({each["id"] for each in chunks}) == 1
+        assert stream.usage == Usage(7, 2, raw=COUNTS)
+        await made.chunks()
+        assert [each.connection for each in made.server.asked] == [1, 1]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -232,7 +212,7 @@ def test_a_stream_is_one_of_chunks() -> None:
         (503, "server busy, please try again.", FailureKind.FAILING, None),
     ],
 )
-def test_ollamas_errors_are_understood(
+async def test_ollamas_errors_are_understood(
     stream: bool,
     status: int,
     message: str,
@@ -240,16 +220,12 @@ def test_ollamas_errors_are_understood(
     refusal: Refusal | None,
 ) -> None:
     """Each error message of Ollama v0.17.4 gives its own kind of failure."""
-
-    async def test() -> None:
-        async with ollama(Wire(({"error": message},), status)) as made:
-            failure = await made.failure(request({"stream": stream}))
-            assert (failure.kind, failure.status, failure.refusal) == (kind, status, refusal)
-            assert failure.message == message
-            if refusal is not None:
-                assert failure.error_code == "context_length_exceeded"
-
-    asyncio.run(test())
+    async with ollama(Wire(({"error": message},), status)) as made:
+        failure = await made.failure(request({"stream": stream}))
+        assert (failure.kind, failure.status, failure.refusal) == (kind, status, refusal)
+        assert failure.message == message
+        if refusal is not None:
+            assert failure.error_code == "context_length_exceeded"
 
 
 @pytest.mark.parametrize(
@@ -262,90 +238,67 @@ def test_ollamas_errors_are_understood(
     ],
     ids=["ended", "cut", "error", "nonsense"],
 )
-def test_a_stream_that_breaks_is_a_failure(wire: Wire, kind: FailureKind) -> None:
+async def test_a_stream_that_breaks_is_a_failure(wire: Wire, kind: FailureKind) -> None:
     """A stream of Ollama's that breaks is a failure, and what came before is counted."""
-
-    async def test() -> None:
-        async with ollama(wire) as made:
-            broken = await made.broken()
-            assert text_of(broken.chunks) == "A"
-            assert broken.failure.kind is kind
-            assert broken.stream.usage.counted
-
-    asyncio.run(test())
+    async with ollama(wire) as made:
+        broken = await made.broken()
+        assert text_of(broken.chunks) == "A"
+        assert broken.failure.kind is kind
+        assert broken.stream.usage.counted
 
 
-def test_an_answer_that_repeats_itself_is_cut_short_and_no_failure() -> None:
+async def test_an_answer_that_repeats_itself_is_cut_short_and_no_failure() -> None:
     """An answer that Ollama stops because it repeats itself ends with `length`, not a failure."""
-
-    async def test() -> None:
-        async with ollama(lines(*[part("ha ")] * 32)) as made:
-            chunks, _ = await made.chunks()
-            assert chunks[-1]["choices"][0]["finish_reason"] == "length"
-
-    asyncio.run(test())
+    async with ollama(lines(*[part("ha ")] * 32)) as made:
+        chunks, _ = await made.chunks()
+        assert chunks[-1]["choices"][0]["finish_reason"] == "length"
 
 
-def test_counts_that_ollama_leaves_out_are_counted() -> None:
+async def test_counts_that_ollama_leaves_out_are_counted() -> None:
     """Where Ollama leaves out a count, the gateway counts the tokens itself."""
 
-    async def test() -> None:
-        async def count(*given: object) -> tuple[int, int]:
-            return 5, len(str(given[2]))
+    async def count(*given: object) -> tuple[int, int]:
+        return 5, len(str(given[2]))
 
-        wire = Wire((part("Hallo", done=True, eval_count=2),))
-        async with ollama(wire, count=count) as made:
-            reply = await made.ask()
-            assert (reply.usage.prompt, reply.usage.completion) == (5, 5)
-            assert reply.usage.counted
-
-    asyncio.run(test())
+    wire = Wire((part("Hallo", done=True, eval_count=2),))
+    async with ollama(wire, count=count) as made:
+        reply = await made.ask()
+        assert (reply.usage.prompt, reply.usage.completion) == (5, 5)
+        assert reply.usage.counted
 
 
-def test_embeddings_are_a_list() -> None:
+async def test_embeddings_are_a_list() -> None:
     """Ollama's embeddings become a list, and input given as tokens is refused."""
-
-    async def test() -> None:
-        document = {"embeddings": [[0.5], [1.0]], "prompt_eval_count": 4}
-        async with ollama(Wire((document,))) as made:
-            asked = request({"input": ["a", "b"], "dimensions": 1}, Operation.EMBEDDING)
-            reply = await made.ask(asked)
-            assert made.server.asked[0].path == "/api/embed"
-            assert made.server.asked[0].body == {
-                "model": "theirs",
-                "input": ["a", "b"],
-                "truncate": False,
-                "dimensions": 1,
-            }
-            assert reply.data is not None
-            assert [each["embedding"] for each in reply.data["data"]] == [[0.5], [1.0]]
-            assert reply.usage.prompt == 4
-            tokens = request({"input": [[1, 2]]}, Operation.EMBEDDING)
-            assert (await made.failure(tokens)).kind is FailureKind.REQUEST
-
-    asyncio.run(test())
+    document = {"embeddings": [[0.5], [1.0]], "prompt_eval_count": 4}
+    async with ollama(Wire((document,))) as made:
+        asked = request({"input": ["a", "b"], "dimensions": 1}, Operation.EMBEDDING)
+        reply = await made.ask(asked)
+        assert made.server.asked[0].path == "/api/embed"
+        assert made.server.asked[0].body == {
+            "model": "theirs",
+            "input": ["a", "b"],
+            "truncate": False,
+            "dimensions": 1,
+        }
+        assert reply.data is not None
+        assert [each["embedding"] for each in reply.data["data"]] == [[0.5], [1.0]]
+        assert reply.usage.prompt == 4
+        tokens = request({"input": [[1, 2]]}, Operation.EMBEDDING)
+        assert (await made.failure(tokens)).kind is FailureKind.REQUEST
 
 
-def test_a_completion_is_a_chat_of_one_message() -> None:
+async def test_a_completion_is_a_chat_of_one_message() -> None:
     """A completion is put to Ollama as a chat of one message and comes back as text."""
-
-    async def test() -> None:
-        async with ollama(PLAIN) as made:
-            reply = await made.ask(request({"prompt": "Hi"}, Operation.COMPLETION))
-            assert made.server.asked[0].body["messages"] == HI
-            assert reply.data is not None
-            assert reply.data["object"] == "text_completion"
-            assert reply.data["choices"][0]["text"] == "Hallo"
-
-    asyncio.run(test())
+    async with ollama(PLAIN) as made:
+        reply = await made.ask(request({"prompt": "Hi"}, Operation.COMPLETION))
+        assert made.server.asked[0].body["messages"] == HI
+        assert reply.data is not None
+        assert reply.data["object"] == "text_completion"
+        assert reply.data["choices"][0]["text"] == "Hallo"
 
 
-def test_what_ollama_does_not_do_is_refused() -> None:
+async def test_what_ollama_does_not_do_is_refused() -> None:
     """An operation that Ollama lacks, such as speech, is the request's fault."""
-
-    async def test() -> None:
-        async with ollama(PLAIN) as made:
-            failure = await made.failure(request({"input": "x"}, Operation.SPEECH))
-            assert failure.kind is FailureKind.REQUEST
-
-    asyncio.run(test())
+    async with ollama(PLAIN) as made:
+        failure = await made.failure(request({"input": "x"}, Operation.SPEECH))
+        assert failure.kind is FailureKind.REQUEST

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from gateway.config.deployment import Deployment, Models, Protocol
 from gateway.config.settings import load_settings
@@ -51,7 +51,7 @@ def test_secrets_of_the_proxy_reach_litellm_and_providers_keys_do_not(
 
 
 @pytest.mark.parametrize("version", [None, "0.0.1"], ids=["none", "older"])
-def test_models_are_taken_from_a_gateway_of_the_same_version_alone(
+async def test_models_are_taken_from_a_gateway_of_the_same_version_alone(
     monkeypatch: pytest.MonkeyPatch, version: str | None
 ) -> None:
     """LiteLLM waits until a gateway of its own version tells it the models."""
@@ -63,20 +63,12 @@ def test_models_are_taken_from_a_gateway_of_the_same_version_alone(
     async def answer(_: web.Request) -> web.Response:
         return web.json_response(answers.pop(0))
 
-    async def test() -> Models:
-        app = web.Application()
-        app.router.add_get("/v1/models", answer)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        try:
-            port = runner.addresses[0][1]
-            return await command._models(f"http://127.0.0.1:{port}/v1", b"secret")
-        finally:
-            await runner.cleanup()
+    app = web.Application()
+    app.router.add_get("/v1/models", answer)
+    async with TestServer(app) as server:
+        found = await command._models(f"http://127.0.0.1:{server.port}/v1", b"secret")
 
-    assert asyncio.run(test()).deployments[0].alias == "a"
+    assert found.deployments[0].alias == "a"
     assert answers == []
 
 

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from gateway.proxy.forward import Forward, ForwardSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator
 
 PATIENCE = 30.0  # seconds
 
@@ -124,112 +124,84 @@ async def _send(forward: Forward, caller: Caller) -> Caller:
     return caller
 
 
-def _run(scene: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scene, 2 * PATIENCE))
-
-
-def test_a_request_arrives_as_it_was_sent_but_for_what_only_the_gateway_says() -> None:
+async def test_a_request_arrives_as_it_was_sent_but_for_what_only_the_gateway_says() -> None:
     """A request reaches LiteLLM as it was sent, but for headers that only the gateway sets."""
-
-    async def scene() -> None:
-        async with _reached() as (forward, litellm):
-            caller = Caller(
-                "POST",
-                "/key/generate?a=1%2F2",
-                b'{"models": ["a"], "api_base": "kept"}',
-                authorization="Bearer sk-1",
-                content_type="application/json",
-                x_forwarded_for="1.2.3.4",
-                x_gateway_identity="forged",
-                x_litellm_api_base="http://evil",
-                connection="close, x-hop",
-                x_hop="1",
-            )
-            await _send(forward, caller)
-            assert (caller.status, caller.json()) == (200, {"ok": True})
-            request, body = litellm.requests[0]
-            assert body == b'{"models": ["a"], "api_base": "kept"}'
-            assert request.raw_path == "/key/generate?a=1%2F2"
-            assert request.headers["host"] == "gateway:4000"
-            assert request.headers["authorization"] == "Bearer sk-1"
-            assert request.headers.getall("x-forwarded-for") == ["203.0.113.7"]
-            for name in ("x-gateway-identity", "x-litellm-api-base", "x-hop", "user-agent"):
-                assert name not in request.headers
-
-    _run(scene())
+    async with _reached() as (forward, litellm):
+        caller = Caller(
+            "POST",
+            "/key/generate?a=1%2F2",
+            b'{"models": ["a"], "api_base": "kept"}',
+            authorization="Bearer sk-1",
+            content_type="application/json",
+            x_forwarded_for="1.2.3.4",
+            x_gateway_identity="forged",
+            x_litellm_api_base="http://evil",
+            connection="close, x-hop",
+            x_hop="1",
+        )
+        await _send(forward, caller)
+        assert (caller.status, caller.json()) == (200, {"ok": True})
+        request, body = litellm.requests[0]
+        assert body == b'{"models": ["a"], "api_base": "kept"}'
+        assert request.raw_path == "/key/generate?a=1%2F2"
+        assert request.headers["host"] == "gateway:4000"
+        assert request.headers["authorization"] == "Bearer sk-1"
+        assert request.headers.getall("x-forwarded-for") == ["203.0.113.7"]
+        for name in ("x-gateway-identity", "x-litellm-api-base", "x-hop", "user-agent"):
+            assert name not in request.headers
 
 
-def test_a_call_to_a_model_passes_field_by_field() -> None:
+async def test_a_call_to_a_model_passes_field_by_field() -> None:
     """A call to a model reaches LiteLLM with its allowed fields alone."""
-
-    async def scene() -> None:
-        async with _reached() as (forward, litellm):
-            sent = {"model": "a", "messages": [], "min_p": 0.1, "api_base": "http://evil"}
-            await _send(forward, Caller("POST", "/v1/messages", json.dumps(sent).encode()))
-            assert json.loads(litellm.requests[0][1]) == {
-                "model": "a",
-                "messages": [],
-                "extra_body": {"min_p": 0.1},
-            }
-
-    _run(scene())
+    async with _reached() as (forward, litellm):
+        sent = {"model": "a", "messages": [], "min_p": 0.1, "api_base": "http://evil"}
+        await _send(forward, Caller("POST", "/v1/messages", json.dumps(sent).encode()))
+        assert json.loads(litellm.requests[0][1]) == {
+            "model": "a",
+            "messages": [],
+            "extra_body": {"min_p": 0.1},
+        }
 
 
-def test_the_answer_tells_the_gateways_cost_and_nothing_of_the_inside() -> None:
+async def test_the_answer_tells_the_gateways_cost_and_nothing_of_the_inside() -> None:
     """LiteLLM's answer shows the gateway's cost and no header about the inside."""
-
-    async def scene() -> None:
-        async with _reached() as (forward, _):
-            caller = await _send(forward, Caller("GET", "/key/info"))
-            assert caller.headers["x-litellm-response-cost"] == "0.25"
-            assert caller.headers["set-cookie"] == "token=1"
-            for name in ("x-litellm-model-api-base", "llm_provider-date", "keep-alive", "server"):
-                assert name not in caller.headers
-
-    _run(scene())
+    async with _reached() as (forward, _):
+        caller = await _send(forward, Caller("GET", "/key/info"))
+        assert caller.headers["x-litellm-response-cost"] == "0.25"
+        assert caller.headers["set-cookie"] == "token=1"
+        for name in ("x-litellm-model-api-base", "llm_provider-date", "keep-alive", "server"):
+            assert name not in caller.headers
 
 
-def test_a_stream_passes_as_it_comes() -> None:
+async def test_a_stream_passes_as_it_comes() -> None:
     """A stream from LiteLLM reaches the caller as it comes."""
-
-    async def scene() -> None:
-        async with _reached() as (forward, litellm):
-            caller = Caller("POST", "/v1/messages?stream=1", b'{"model": "a"}')
-            task = asyncio.ensure_future(_send(forward, caller))
-            assert await asyncio.wait_for(caller.chunks.get(), PATIENCE) == b"first"
-            litellm.release.set()
-            await task
-            assert caller.body == b"firstlast"
-
-    _run(scene())
+    async with _reached() as (forward, litellm):
+        caller = Caller("POST", "/v1/messages?stream=1", b'{"model": "a"}')
+        task = asyncio.ensure_future(_send(forward, caller))
+        assert await asyncio.wait_for(caller.chunks.get(), PATIENCE) == b"first"
+        litellm.release.set()
+        await task
+        assert caller.body == b"firstlast"
 
 
-def test_a_caller_who_leaves_takes_the_call_along() -> None:
+async def test_a_caller_who_leaves_takes_the_call_along() -> None:
     """A caller that leaves a stream ends the call to LiteLLM."""
-
-    async def scene() -> None:
-        async with _reached() as (forward, litellm):
-            caller = Caller("POST", "/v1/messages?stream=1", b'{"model": "a"}')
-            task = asyncio.ensure_future(_send(forward, caller))
-            await asyncio.wait_for(caller.chunks.get(), PATIENCE)
-            caller.leave.set()
-            await task
-            await asyncio.wait_for(litellm.cut.wait(), PATIENCE)
-
-    _run(scene())
+    async with _reached() as (forward, litellm):
+        caller = Caller("POST", "/v1/messages?stream=1", b'{"model": "a"}')
+        task = asyncio.ensure_future(_send(forward, caller))
+        await asyncio.wait_for(caller.chunks.get(), PATIENCE)
+        caller.leave.set()
+        await task
+        await asyncio.wait_for(litellm.cut.wait(), PATIENCE)
 
 
-def test_a_long_upload_is_streamed() -> None:
+async def test_a_long_upload_is_streamed() -> None:
     """An upload longer than the limit for bodies is streamed to LiteLLM whole."""
-
-    async def scene() -> None:
-        async with _reached(max_body_bytes=10) as (forward, litellm):
-            body = b"x" * 200_000
-            caller = Caller("POST", "/v1/images/edits", body, content_type="multipart/form-data")
-            assert (await _send(forward, caller)).status == 200
-            assert litellm.requests[0][1] == body
-
-    _run(scene())
+    async with _reached(max_body_bytes=10) as (forward, litellm):
+        body = b"x" * 200_000
+        caller = Caller("POST", "/v1/images/edits", body, content_type="multipart/form-data")
+        assert (await _send(forward, caller)).status == 200
+        assert litellm.requests[0][1] == body
 
 
 @pytest.mark.parametrize(
@@ -241,115 +213,81 @@ def test_a_long_upload_is_streamed() -> None:
         (b'{"model": "' + b"a" * 2000 + b'"}', 413, None),
     ],
 )
-def test_a_wrong_body_is_refused_before_litellm_is_asked(
+async def test_a_wrong_body_is_refused_before_litellm_is_asked(
     body: bytes, status: int, param: str | None
 ) -> None:
     """A wrong or oversized body is refused with the caller's id before LiteLLM is asked."""
-
-    async def scene() -> None:
-        async with _reached(max_body_bytes=1000) as (forward, litellm):
-            sent = Caller("POST", "/v1/responses", body, x_litellm_call_id="job-7")
-            caller = await _send(forward, sent)
-            assert caller.status == status
-            assert caller.headers["x-litellm-call-id"] == "job-7"
-            assert caller.json()["error"]["param"] == param
-            assert litellm.requests == []
-
-    _run(scene())
+    async with _reached(max_body_bytes=1000) as (forward, litellm):
+        sent = Caller("POST", "/v1/responses", body, x_litellm_call_id="job-7")
+        caller = await _send(forward, sent)
+        assert caller.status == status
+        assert caller.headers["x-litellm-call-id"] == "job-7"
+        assert caller.json()["error"]["param"] == param
+        assert litellm.requests == []
 
 
-def test_a_route_past_the_gateway_is_refused_with_its_reason() -> None:
+async def test_a_route_past_the_gateway_is_refused_with_its_reason() -> None:
     """A route that would lead to a provider past the gateway is refused with that reason."""
-
-    async def scene() -> None:
-        async with _reached() as (forward, litellm):
-            caller = await _send(forward, Caller("POST", "/openai/v1/files"))
-            assert caller.status == 403
-            assert "provider" in caller.json()["error"]["message"]
-            assert litellm.requests == []
-
-    _run(scene())
+    async with _reached() as (forward, litellm):
+        caller = await _send(forward, Caller("POST", "/openai/v1/files"))
+        assert caller.status == 403
+        assert "provider" in caller.json()["error"]["message"]
+        assert litellm.requests == []
 
 
-def test_where_callers_need_no_key_litellm_gets_the_gateways_own() -> None:
+async def test_where_callers_need_no_key_litellm_gets_the_gateways_own() -> None:
     """Where callers need no key, LiteLLM gets the gateway's own, whatever they sent."""
-
-    async def scene() -> None:
-        async with _reached(key="sk-of-this-start") as (forward, litellm):
-            sent = {"authorization": "Bearer anything", "x-api-key": "other"}
-            await _send(forward, Caller("GET", "/key/info", b"", **sent))
-            got = litellm.requests[0][0].headers
-            assert got.getall("authorization") == ["Bearer sk-of-this-start"]
-            assert "x-api-key" not in got
-
-    _run(scene())
+    async with _reached(key="sk-of-this-start") as (forward, litellm):
+        sent = {"authorization": "Bearer anything", "x-api-key": "other"}
+        await _send(forward, Caller("GET", "/key/info", b"", **sent))
+        got = litellm.requests[0][0].headers
+        assert got.getall("authorization") == ["Bearer sk-of-this-start"]
+        assert "x-api-key" not in got
 
 
-def test_without_litellm_a_caller_is_told_to_come_again() -> None:
+async def test_without_litellm_a_caller_is_told_to_come_again() -> None:
     """While LiteLLM cannot be reached, its routes are 503 with a Retry-After."""
-
-    async def scene() -> None:
-        forward = Forward(ForwardSettings("http://127.0.0.1:9"), lambda _: "")
-        caller = await _send(forward, Caller("GET", "/key/info"))
-        await forward.close()
-        assert caller.status == 503
-        assert caller.headers["retry-after"] == "5"
-        assert caller.json()["error"]["type"] == "service_unavailable"
-
-    _run(scene())
+    forward = Forward(ForwardSettings("http://127.0.0.1:9"), lambda _: "")
+    caller = await _send(forward, Caller("GET", "/key/info"))
+    await forward.close()
+    assert caller.status == 503
+    assert caller.headers["retry-after"] == "5"
+    assert caller.json()["error"]["type"] == "service_unavailable"
 
 
-def test_the_admin_page_may_load_from_its_own_gateway_alone() -> None:
+async def test_the_admin_page_may_load_from_its_own_gateway_alone() -> None:
     """The admin page may load content from its own gateway alone."""
-
-    async def scene() -> None:
-        async with _reached() as (forward, _):
-            page = await _send(forward, Caller("GET", "/ui/"))
-            assert "default-src 'self'" in page.headers["content-security-policy"]
-            api = await _send(forward, Caller("GET", "/key/info"))
-            assert "content-security-policy" not in api.headers
-
-    _run(scene())
+    async with _reached() as (forward, _):
+        page = await _send(forward, Caller("GET", "/ui/"))
+        assert "default-src 'self'" in page.headers["content-security-policy"]
+        api = await _send(forward, Caller("GET", "/key/info"))
+        assert "content-security-policy" not in api.headers
 
 
-def test_the_latest_release_is_asked_of_nobody() -> None:
+async def test_the_latest_release_is_asked_of_nobody() -> None:
     """The admin page's question for the latest release gets null, and nobody is asked."""
-
-    async def scene() -> None:
-        async with _reached() as (forward, litellm):
-            caller = await _send(forward, Caller("GET", "/get/latest_release_info"))
-            assert (caller.status, caller.body) == (200, b"null")
-            assert litellm.requests == []
-
-    _run(scene())
+    async with _reached() as (forward, litellm):
+        caller = await _send(forward, Caller("GET", "/get/latest_release_info"))
+        assert (caller.status, caller.body) == (200, b"null")
+        assert litellm.requests == []
 
 
 @pytest.mark.parametrize("path", ["/ui", "/ui/x", "/login", "/v2/login", "/sso/key/generate"])
-def test_a_page_that_is_switched_off_cannot_be_signed_in_to(path: str) -> None:
+async def test_a_page_that_is_switched_off_cannot_be_signed_in_to(path: str) -> None:
     """Pages that are switched off, and every way to sign in to them, are 404."""
-
-    async def scene() -> None:
-        async with _reached(pages_off="switched off") as (forward, litellm):
-            caller = await _send(forward, Caller("POST", path))
-            assert (caller.status, caller.json()["error"]["message"]) == (404, "switched off")
-            assert litellm.requests == []
-
-    _run(scene())
+    async with _reached(pages_off="switched off") as (forward, litellm):
+        caller = await _send(forward, Caller("POST", path))
+        assert (caller.status, caller.json()["error"]["message"]) == (404, "switched off")
+        assert litellm.requests == []
 
 
-def test_a_websocket_is_closed() -> None:
+async def test_a_websocket_is_closed() -> None:
     """A websocket to LiteLLM is closed with the code 1008."""
+    sent: list[Any] = []
 
-    async def scene() -> None:
-        sent: list[Any] = []
+    async def send(message: Any) -> None:
+        sent.append(message)
 
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        forward = Forward(ForwardSettings("http://127.0.0.1:9"), lambda _: "")
-        await forward(
-            {"type": "websocket", "path": "/v1/realtime"}, Caller("GET", "/").receive, send
-        )
-        assert sent == [{"type": "websocket.close", "code": 1008}]
-
-    _run(scene())
+    forward = Forward(ForwardSettings("http://127.0.0.1:9"), lambda _: "")
+    await forward({"type": "websocket", "path": "/v1/realtime"}, Caller("GET", "/").receive, send)
+    assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import sys
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from aiohttp.test_utils import unused_port
+
 from gateway.proxy.front import HEALTH, Front
 from gateway.proxy.supervisor import Mode, Options, State, Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     import pytest
@@ -43,12 +44,6 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 """
 
 
-def _port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def _nothing() -> None:
     """Prepare nothing."""
 
@@ -60,7 +55,7 @@ async def _running(
     **more: Any,
 ) -> AsyncIterator[tuple[Supervisor, int]]:
     """Give a supervisor that was started, and the port of its front."""
-    backend, port = _port(), _port()
+    backend, port = unused_port(), unused_port()
     given = command if command is not None else [sys.executable, "-S", "-c", FAKE, str(backend)]
     supervisor = Supervisor(Options(_nothing, given, {}, backend, stop_seconds=5, **more))
     server = await Front(supervisor, backend, hold).serve("127.0.0.1", port)
@@ -96,115 +91,83 @@ async def _until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-def _run(scene: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scene, 2 * PATIENCE))
-
-
-def test_on_demand_nothing_runs_until_a_request_comes_which_is_then_answered() -> None:
+async def test_on_demand_nothing_runs_until_a_request_comes_which_is_then_answered() -> None:
     """On demand, LiteLLM does not run until a request comes, which is then answered."""
-
-    async def scene() -> None:
-        async with _running(mode=Mode.ON_DEMAND) as (supervisor, port):
-            status, _, body = await _ask(port, HEALTH)
-            assert (status, json.loads(body)["state"]) == (200, "idle")
-            status, _, body = await _ask(port, "/echo", b"x" * 300_000)
-            assert (status, body) == (200, b"x" * 300_000)
-            assert supervisor.state is State.READY
-
-    _run(scene())
+    async with _running(mode=Mode.ON_DEMAND) as (supervisor, port):
+        status, _, body = await _ask(port, HEALTH)
+        assert (status, json.loads(body)["state"]) == (200, "idle")
+        status, _, body = await _ask(port, "/echo", b"x" * 300_000)
+        assert (status, body) == (200, b"x" * 300_000)
+        assert supervisor.state is State.READY
 
 
-def test_a_connection_that_says_nothing_wakes_nobody() -> None:
+async def test_a_connection_that_says_nothing_wakes_nobody() -> None:
     """On demand, a connection that sends nothing does not start LiteLLM."""
-
-    async def scene() -> None:
-        async with _running(mode=Mode.ON_DEMAND) as (supervisor, port):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            await _ask(port, HEALTH)
-            writer.close()
-            assert supervisor.state is State.IDLE
-
-    _run(scene())
+    async with _running(mode=Mode.ON_DEMAND) as (supervisor, port):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        await _ask(port, HEALTH)
+        writer.close()
+        assert supervisor.state is State.IDLE
 
 
-def test_on_demand_it_is_stopped_when_nobody_uses_it_and_started_again() -> None:
+async def test_on_demand_it_is_stopped_when_nobody_uses_it_and_started_again() -> None:
     """On demand, LiteLLM is stopped when nobody uses it, and a request starts it again."""
-
-    async def scene() -> None:
-        async with _running(mode=Mode.ON_DEMAND, idle_seconds=0.3) as (supervisor, port):
-            assert (await _ask(port, "/"))[0] == 200
-            await _until(lambda: supervisor.state is State.IDLE)
-            assert supervisor.why == "nobody needs it"
-            assert (await _ask(port, "/"))[0] == 200
-
-    _run(scene())
+    async with _running(mode=Mode.ON_DEMAND, idle_seconds=0.3) as (supervisor, port):
+        assert (await _ask(port, "/"))[0] == 200
+        await _until(lambda: supervisor.state is State.IDLE)
+        assert supervisor.why == "nobody needs it"
+        assert (await _ask(port, "/"))[0] == 200
 
 
-def test_always_it_starts_by_itself_and_again_when_it_died() -> None:
+async def test_always_it_starts_by_itself_and_again_when_it_died() -> None:
     """In the mode `always`, LiteLLM starts by itself, and again after it has died."""
-
-    async def scene() -> None:
-        async with _running(mode=Mode.ALWAYS) as (supervisor, port):
-            await _until(lambda: supervisor.state is State.READY)
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"GET /die HTTP/1.1\r\nhost: x\r\n\r\n")
-            assert await reader.read() == b""  # cut off, not held for ever
-            writer.close()
-            await _until(lambda: supervisor.state is State.FAILED)
-            assert supervisor.why == "ended with status 7"
-            status, _, body = await _ask(port, HEALTH)
-            assert (status, json.loads(body)["why"]) == (503, "ended with status 7")
-            await _until(lambda: supervisor.state is State.READY)
-
-    _run(scene())
+    async with _running(mode=Mode.ALWAYS) as (supervisor, port):
+        await _until(lambda: supervisor.state is State.READY)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /die HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert await reader.read() == b""  # cut off, not held for ever
+        writer.close()
+        await _until(lambda: supervisor.state is State.FAILED)
+        assert supervisor.why == "ended with status 7"
+        status, _, body = await _ask(port, HEALTH)
+        assert (status, json.loads(body)["why"]) == (503, "ended with status 7")
+        await _until(lambda: supervisor.state is State.READY)
 
 
-def test_a_request_is_told_to_come_again_when_litellm_takes_too_long() -> None:
+async def test_a_request_is_told_to_come_again_when_litellm_takes_too_long() -> None:
     """A request gets 503 with a Retry-After when LiteLLM takes too long to start."""
-
-    async def scene() -> None:
-        sleeper = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
-        async with _running(sleeper, hold=0.2, mode=Mode.ON_DEMAND) as (_, port):
-            status, headers, body = await _ask(port, "/echo", b"x" * 100_000)
-            assert status == 503
-            assert headers["retry-after"] == "5"
-            assert "is starting" in json.loads(body)["error"]["message"]
-
-    _run(scene())
+    sleeper = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
+    async with _running(sleeper, hold=0.2, mode=Mode.ON_DEMAND) as (_, port):
+        status, headers, body = await _ask(port, "/echo", b"x" * 100_000)
+        assert status == 503
+        assert headers["retry-after"] == "5"
+        assert "is starting" in json.loads(body)["error"]["message"]
 
 
-def test_a_command_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -> None:
+async def test_a_command_that_is_not_there_is_a_failure_with_a_reason(tmp_path: Path) -> None:
     """A command that does not exist is a failure with a reason, and requests get 503."""
-
-    async def scene() -> None:
-        async with _running([str(tmp_path / "missing")], hold=0.1) as (supervisor, port):
-            await _until(lambda: supervisor.state is State.FAILED)
-            assert "cannot be started" in supervisor.why
-            assert (await _ask(port, "/"))[0] == 503
-
-    _run(scene())
+    async with _running([str(tmp_path / "missing")], hold=0.1) as (supervisor, port):
+        await _until(lambda: supervisor.state is State.FAILED)
+        assert "cannot be started" in supervisor.why
+        assert (await _ask(port, "/"))[0] == 503
 
 
-def test_what_hangs_while_it_starts_is_ended_and_its_children_with_it(tmp_path: Path) -> None:
+async def test_what_hangs_while_it_starts_is_ended_and_its_children_with_it(tmp_path: Path) -> None:
     """A LiteLLM that hangs while it starts is ended together with its child processes."""
-
-    async def scene() -> None:
-        mark = tmp_path / "child"
-        # It hears no SIGTERM, and its parent does: only killing the group ends it.
-        child_command = ["sh", "-c", 'trap "" TERM; exec sleep 600']
-        script = (
-            "import subprocess, sys, time; "
-            f"child = subprocess.Popen({child_command!r}); "
-            f"open({str(mark)!r}, 'w').write(str(child.pid)); time.sleep(600)"
-        )
-        command = [sys.executable, "-S", "-c", script]
-        async with _running(command, start_seconds=3.0) as (supervisor, _):
-            await _until(lambda: mark.exists() and mark.read_text() != "")
-            await _until(lambda: "not ready within" in supervisor.why)
-            child = int(mark.read_text())
-            await _until(lambda: not _is_running(child))
-
-    _run(scene())
+    mark = tmp_path / "child"
+    # It hears no SIGTERM, and its parent does: only killing the group ends it.
+    child_command = ["sh", "-c", 'trap "" TERM; exec sleep 600']
+    script = (
+        "import subprocess, sys, time; "
+        f"child = subprocess.Popen({child_command!r}); "
+        f"open({str(mark)!r}, 'w').write(str(child.pid)); time.sleep(600)"
+    )
+    command = [sys.executable, "-S", "-c", script]
+    async with _running(command, start_seconds=3.0) as (supervisor, _):
+        await _until(lambda: mark.exists() and mark.read_text() != "")
+        await _until(lambda: "not ready within" in supervisor.why)
+        child = int(mark.read_text())
+        await _until(lambda: not _is_running(child))
 
 
 def _is_running(pid: int) -> bool:
@@ -224,15 +187,13 @@ os.write(1, b"x" * 300_000 + b"\n[1]\nthe last \xff words")
 """
 
 
-def test_every_line_is_json_where_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_every_line_is_json_where_that_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """With JSON logs, whatever LiteLLM's process prints becomes JSON events."""
-
-    async def scene() -> None:
-        command = [sys.executable, "-S", "-c", NOISY]
-        async with _running(command, hold=1, json_logs=True) as (supervisor, _):
-            await _until(lambda: supervisor.state is State.FAILED)
-
-    _run(scene())
+    command = [sys.executable, "-S", "-c", NOISY]
+    async with _running(command, hold=1, json_logs=True) as (supervisor, _):
+        await _until(lambda: supervisor.state is State.FAILED)
     events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     long = [each for each in events if each["message"].startswith("xx")]
     assert "".join(each["message"] for each in long) == "x" * 300_000

@@ -98,56 +98,41 @@ def test_a_requests_own_fallbacks_win_and_can_be_refused(failure: Failure) -> No
     assert asked_by({"first": failure}, none, fallbacks=GENERAL) == ["first"]
 
 
-def test_a_requests_own_fallbacks_give_access_to_nothing() -> None:
+async def test_a_requests_own_fallbacks_give_access_to_nothing() -> None:
     """A request does not fall back to an alias that its key may not use."""
-
-    async def test() -> None:
-        async with routing(*ALIASES, num_retries=0) as made:
-            made.provider.default["first"] = fakes.DEAD
-            caller = Caller(models=frozenset({"first", "third"}))
-            controls = Controls(fallbacks=("second", "third"))
-            await made.ask(caller=caller, controls=controls)
-            assert made.outcomes()[-1] == ("third", "answered")
-            assert made.provider.calls("second") == 0
-
-    run(test())
+    async with routing(*ALIASES, num_retries=0) as made:
+        made.provider.default["first"] = fakes.DEAD
+        caller = Caller(models=frozenset({"first", "third"}))
+        controls = Controls(fallbacks=("second", "third"))
+        await made.ask(caller=caller, controls=controls)
+        assert made.outcomes()[-1] == ("third", "answered")
+        assert made.provider.calls("second") == 0
 
 
-def test_a_name_may_stand_for_an_alias() -> None:
+async def test_a_name_may_stand_for_an_alias() -> None:
     """A name in `model_group_alias` leads to the deployments of another alias."""
-
-    async def test() -> None:
-        async with routing(*ALIASES, group_aliases={"other": ("first", False)}) as made:
-            await made.ask("other")
-            assert made.outcomes() == [("first", "answered")]
-
-    run(test())
+    async with routing(*ALIASES, group_aliases={"other": ("first", False)}) as made:
+        await made.ask("other")
+        assert made.outcomes() == [("first", "answered")]
 
 
-def test_an_unknown_model_is_the_callers_mistake() -> None:
+async def test_an_unknown_model_is_the_callers_mistake() -> None:
     """An unknown model gets 400 with the field `model`, and its name comes back shortened."""
-
-    async def test() -> None:
-        async with routing() as made:
-            with pytest.raises(GatewayError) as told:
-                await made.ask("x" * 5000)
-            assert (told.value.status, told.value.param) == (400, "model")
-            assert len(told.value.message) < 400
-
-    run(test())
+    async with routing() as made:
+        with pytest.raises(GatewayError) as told:
+            await made.ask("x" * 5000)
+        assert (told.value.status, told.value.param) == (400, "model")
+        assert len(told.value.message) < 400
 
 
-def test_a_deployment_is_asked_by_its_id() -> None:
+async def test_a_deployment_is_asked_by_its_id() -> None:
     """A request for a deployment's id asks it alone, without the fallbacks of its alias."""
     asked: list[str] = []
 
-    async def test() -> None:
-        pair = [deployment("first", name) for name in ("one", "two")]
-        async with routing(*pair, *ALIASES[1:], num_retries=0, fallbacks=GENERAL) as made:
-            made.provider.default["two"] = fakes.DEAD
-            with suppress(GatewayError):
-                await made.ask("two")
-            asked.extend(name for name, _, _ in made.provider.asked)
-
-    run(test())
+    pair = [deployment("first", name) for name in ("one", "two")]
+    async with routing(*pair, *ALIASES[1:], num_retries=0, fallbacks=GENERAL) as made:
+        made.provider.default["two"] = fakes.DEAD
+        with suppress(GatewayError):
+            await made.ask("two")
+        asked.extend(name for name, _, _ in made.provider.asked)
     assert asked == ["two"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 
 from gateway.config.deployment import Protocol
 from gateway.routing.canary import AT_ONCE, takes_canary_requests
@@ -38,14 +39,8 @@ async def server(status: int, text: str = "{}") -> AsyncIterator[tuple[str, list
         asked.append(request)  # type: ignore[arg-type] # as much of it as is looked at
         return web.Response(status=status, text=text, content_type="application/json")
 
-    runner = web.ServerRunner(web.Server(answer))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", asked
-    finally:
-        await runner.cleanup()
+    async with RawTestServer(answer) as serving:
+        yield f"http://127.0.0.1:{serving.port}", asked
 
 
 def found(
@@ -124,91 +119,74 @@ def test_what_is_not_looked_at_is_asked_nothing() -> None:
 
 @pytest.mark.parametrize("base", ["http://127.0.0.1:1", "http://[", "nonsense"])
 @pytest.mark.parametrize("protocol", Protocol)
-def test_no_answer_is_no_good(base: str, protocol: Protocol) -> None:
+async def test_no_answer_is_no_good(base: str, protocol: Protocol) -> None:
     """A health check that gets no answer, whatever the reason, does not end a cooldown."""
-
-    async def test() -> None:
-        checker = HealthChecker(10.0)
-        checked = deployment("first", base=base, protocol=protocol)
-        assert not await checker.is_healthy(checked, FailureKind.UNREACHABLE)
-        await checker.close()
-
-    run(test())
+    checker = HealthChecker(10.0)
+    checked = deployment("first", base=base, protocol=protocol)
+    assert not await checker.is_healthy(checked, FailureKind.UNREACHABLE)
+    await checker.close()
 
 
-def test_it_is_back_in_use_by_itself_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+async def test_it_is_back_in_use_by_itself_and_the_log_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """A free health check brings a recovered deployment back, and the log says so."""
     caplog.set_level(logging.INFO, "gateway.routing")
 
-    async def test() -> None:
-        async with routing() as made:
-            made.provider.script["first"] = [fakes.DEAD]
-            await made.text()
-            await made.until("first")
-            await made.text()
-            assert made.outcomes() == [("first", "answered")]
-            assert made.canaries == []
-
-    run(test())
+    async with routing() as made:
+        made.provider.script["first"] = [fakes.DEAD]
+        await made.text()
+        await made.until("first")
+        await made.text()
+        assert made.outcomes() == [("first", "answered")]
+        assert made.canaries == []
     assert [record.message for record in caplog.records] == [
         "first (openai/model-of-first) is in cooldown: unreachable",
         "first (openai/model-of-first) is back in use",
     ]
 
 
-def test_what_cannot_be_reached_is_in_cooldown_for_every_alias_there() -> None:
+async def test_what_cannot_be_reached_is_in_cooldown_for_every_alias_there() -> None:
     """When an address cannot be reached, every alias's deployments there are in cooldown."""
-
-    async def test() -> None:
-        pair = [deployment(alias, base="http://127.0.0.1:1") for alias in ("first", "second")]
-        async with routing(*pair, deployment("third"), fallbacks={"first": ("third",)}) as made:
-            made.provider.script["first"] = [fakes.DEAD]
-            await made.text()
-            assert made.condition("second") == "down"
-            assert made.condition("third") == "up"
-
-    run(test())
+    pair = [deployment(alias, base="http://127.0.0.1:1") for alias in ("first", "second")]
+    async with routing(*pair, deployment("third"), fallbacks={"first": ("third",)}) as made:
+        made.provider.script["first"] = [fakes.DEAD]
+        await made.text()
+        assert made.condition("second") == "down"
+        assert made.condition("third") == "up"
 
 
 @pytest.mark.parametrize("failure", [fakes.SILENT, fakes.ERROR, fakes.MISSING])
-def test_a_canary_request_finds_out_and_no_callers(failure: Failure) -> None:
+async def test_a_canary_request_finds_out_and_no_callers(failure: Failure) -> None:
     """Canary requests, which are billed, find a recovery while callers get the fallback alone."""
-
-    async def test() -> None:
-        async with routing(num_retries=3) as made:
-            made.provider.default["first"] = failure
-            await made.text()
-            seen = made.provider.calls("first")
-            await until(lambda: made.provider.calls("first") >= seen + 2)
-            await made.text()
-            assert made.outcomes() == [("second", "answered")]
-            assert made.canaries == []
-            made.provider.default["first"] = "fine"
-            await made.until("first")
-            await until(lambda: bool(made.canaries))
-            canary = made.canaries[0]
-            assert canary.is_canary
-            assert canary.body["max_tokens"] == 1
-            assert canary.last is not None
-            assert canary.last.bill is not None
-            assert canary.last.bill.cost > 0
-
-    run(test())
+    async with routing(num_retries=3) as made:
+        made.provider.default["first"] = failure
+        await made.text()
+        seen = made.provider.calls("first")
+        await until(lambda: made.provider.calls("first") >= seen + 2)
+        await made.text()
+        assert made.outcomes() == [("second", "answered")]
+        assert made.canaries == []
+        made.provider.default["first"] = "fine"
+        await made.until("first")
+        await until(lambda: bool(made.canaries))
+        canary = made.canaries[0]
+        assert canary.is_canary
+        assert canary.body["max_tokens"] == 1
+        assert canary.last is not None
+        assert canary.last.bill is not None
+        assert canary.last.bill.cost > 0
 
 
-def test_a_canary_request_that_hangs_does_not_keep_it_out() -> None:
+async def test_a_canary_request_that_hangs_does_not_keep_it_out() -> None:
     """A canary request that hangs does not delay the next, which ends the cooldown."""
-
-    async def test() -> None:
-        async with routing(settings=replace(FAST, cooldown=0.01)) as made:
-            made.provider.script["first"] = [fakes.SILENT, *[Hang()] * 3]
-            await made.text()
-            await made.until("first")
-
-    run(test())
+    async with routing(settings=replace(FAST, cooldown=0.01)) as made:
+        made.provider.script["first"] = [fakes.SILENT, *[Hang()] * 3]
+        await made.text()
+        await made.until("first")
 
 
-def test_canary_requests_that_hang_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_canary_requests_that_hang_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more than six canary requests of a deployment are under way at once."""
     checks: list[str] = []
 
@@ -218,75 +196,61 @@ def test_canary_requests_that_hang_do_not_pile_up(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(HealthChecker, "is_healthy", is_healthy)
 
-    async def test() -> None:
-        async with routing(settings=replace(FAST, cooldown=0.01)) as made:
-            made.provider.script["first"] = [fakes.SILENT]
-            made.provider.default["first"] = Hang()
-            await made.text()
-            await until(lambda: made.provider.calls("first") == 1 + AT_ONCE)
-            seen = len(checks)
-            await until(lambda: len(checks) >= seen + 4)
-            assert made.provider.calls("first") == 1 + AT_ONCE
-
-    run(test())
+    async with routing(settings=replace(FAST, cooldown=0.01)) as made:
+        made.provider.script["first"] = [fakes.SILENT]
+        made.provider.default["first"] = Hang()
+        await made.text()
+        await until(lambda: made.provider.calls("first") == 1 + AT_ONCE)
+        seen = len(checks)
+        await until(lambda: len(checks) >= seen + 4)
+        assert made.provider.calls("first") == 1 + AT_ONCE
 
 
 @pytest.mark.parametrize(
     ("failure", "condition"),
     [(fakes.BAD, "up"), (fakes.LIMITED, "limited"), (fakes.UNAUTHORISED, "unauthorised")],
 )
-def test_what_a_canary_request_is_told_is_believed(failure: Failure, condition: str) -> None:
+async def test_what_a_canary_request_is_told_is_believed(failure: Failure, condition: str) -> None:
     """A canary request's 400 ends a cooldown; a rate limit or refused key is its new reason."""
-
-    async def test() -> None:
-        settings = replace(FAST, recheck_key=30)
-        async with routing(settings=settings) as made:
-            made.provider.script["first"] = [fakes.SILENT]
-            made.provider.default["first"] = failure
-            await made.text()
-            await made.until("first", condition)
-
-    run(test())
+    settings = replace(FAST, recheck_key=30)
+    async with routing(settings=settings) as made:
+        made.provider.script["first"] = [fakes.SILENT]
+        made.provider.default["first"] = failure
+        await made.text()
+        await made.until("first", condition)
 
 
-def test_without_canary_requests_one_caller_at_a_time_tries_what_hung() -> None:
+async def test_without_canary_requests_one_caller_at_a_time_tries_what_hung() -> None:
     """Without canary requests, one caller tries a deployment that hung, and others fall back."""
-
-    async def test() -> None:
-        settings = replace(FAST, canary_requests="off", cooldown=0.3)
-        async with routing(settings=settings) as made:
-            made.provider.script["first"] = [fakes.SILENT]
-            made.provider.default["first"] = Hang()
-            await made.text()
-            await made.until("first")
-            trial = asyncio.create_task(made.router.answer(fakes.request()))
-            await made.until("first", "down")
-            for _ in range(3):
-                assert await made.text() == "fine"
-                assert made.outcomes() == [("second", "answered")]
-            trial.cancel()
-            await asyncio.gather(trial, return_exceptions=True)
-
-    run(test())
+    settings = replace(FAST, canary_requests="off", cooldown=0.3)
+    async with routing(settings=settings) as made:
+        made.provider.script["first"] = [fakes.SILENT]
+        made.provider.default["first"] = Hang()
+        await made.text()
+        await made.until("first")
+        trial = asyncio.create_task(made.router.answer(fakes.request()))
+        await made.until("first", "down")
+        for _ in range(3):
+            assert await made.text() == "fine"
+            assert made.outcomes() == [("second", "answered")]
+        trial.cancel()
+        await asyncio.gather(trial, return_exceptions=True)
 
 
-def test_a_refused_key_is_told_once_by_its_variable(
+async def test_a_refused_key_is_told_once_by_its_variable(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A key that a provider refuses is logged once, by its variable's name and not its value."""
     monkeypatch.setenv("SOME_API_KEY", KEY)
 
-    async def test() -> None:
-        pair = (deployment("first", key=KEY), deployment("second"))
-        async with routing(*pair, fallbacks={"first": ("second",)}) as made:
-            made.provider.default["first"] = fakes.UNAUTHORISED
-            for _ in range(3):
-                await made.text()
-                await made.until("first")
-            assert made.router.status()[0]["key"] == "SOME_API_KEY"
-            assert KEY not in str(made.router.status())
-
-    run(test())
+    pair = (deployment("first", key=KEY), deployment("second"))
+    async with routing(*pair, fallbacks={"first": ("second",)}) as made:
+        made.provider.default["first"] = fakes.UNAUTHORISED
+        for _ in range(3):
+            await made.text()
+            await made.until("first")
+        assert made.router.status()[0]["key"] == "SOME_API_KEY"
+        assert KEY not in str(made.router.status())
     told = [record for record in caplog.records if "refused the key" in record.message]
     assert [record.levelname for record in told] == ["ERROR"]
     assert "SOME_API_KEY" in told[0].message

@@ -13,7 +13,7 @@ from gateway.request import Controls
 from gateway.routing.failure import Failure, FailureKind
 from gateway.routing.retries import JITTER, RetryRules
 from unit.routing import fakes
-from unit.routing.fakes import deployment, request, routing, run
+from unit.routing.fakes import deployment, request, routing
 
 
 def retries(failure: Failure, controls: Controls | None = None, **router: Any) -> int:
@@ -92,22 +92,19 @@ def test_the_pause_doubles_or_is_the_providers(failure: Failure, retry: int, lea
     assert least <= RetryRules(RouterSettings()).pause(failure, retry) <= least + JITTER
 
 
-def test_with_another_deployment_in_use_it_is_asked_at_once(
+async def test_with_another_deployment_in_use_it_is_asked_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With another deployment in use, a retry goes there at once, without a pause."""
     monkeypatch.delattr(RetryRules, "pause")
 
-    async def test() -> None:
-        twins = [deployment("first", name) for name in "ab"]
-        async with routing(*twins) as made:
-            made.provider.default["a"] = fakes.ERROR
-            for _ in range(10):
-                assert await made.text() == "fine"
-                assert [outcome for _, outcome in made.outcomes()][-1] == "answered"
-                assert made.outcomes().count(("a", "failing")) <= 1
-
-    run(test())
+    twins = [deployment("first", name) for name in "ab"]
+    async with routing(*twins) as made:
+        made.provider.default["a"] = fakes.ERROR
+        for _ in range(10):
+            assert await made.text() == "fine"
+            assert [outcome for _, outcome in made.outcomes()][-1] == "answered"
+            assert made.outcomes().count(("a", "failing")) <= 1
 
 
 @pytest.mark.parametrize(

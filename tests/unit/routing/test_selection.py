@@ -19,7 +19,7 @@ from gateway.routing.settings import FailoverSettings
 from gateway.routing.strategies import strategy_named
 from gateway.routing.tracked import TrackedDeployment
 from unit.routing import fakes
-from unit.routing.fakes import FakeProvider, Hang, deployment, request, routing, run, until
+from unit.routing.fakes import FakeProvider, Hang, deployment, request, routing, until
 
 
 def tracked(name: str, **changes: Any) -> TrackedDeployment:
@@ -103,22 +103,16 @@ def test_an_unknown_strategy_is_refused() -> None:
         strategy_named("fastest", {})
 
 
-def test_the_lowest_order_is_asked_first_and_the_next_after_it_failed() -> None:
+async def test_the_lowest_order_is_asked_first_and_the_next_after_it_failed() -> None:
     """Deployments are asked from the lowest order up, before any other alias."""
-
-    async def test() -> None:
-        ordered = [deployment("first", f"o{n}", order=n) for n in (2, 1, 3)]
-        fallbacks = {"first": ("second",)}
-        async with routing(
-            *ordered, deployment("second"), num_retries=0, fallbacks=fallbacks
-        ) as made:
-            await made.text()
-            assert made.outcomes() == [("o1", "answered")]
-            made.provider.default.update(o1=fakes.ERROR, o2=fakes.DEAD)
-            await made.text()
-            assert made.outcomes() == [("o1", "failing"), ("o2", "unreachable"), ("o3", "answered")]
-
-    run(test())
+    ordered = [deployment("first", f"o{n}", order=n) for n in (2, 1, 3)]
+    fallbacks = {"first": ("second",)}
+    async with routing(*ordered, deployment("second"), num_retries=0, fallbacks=fallbacks) as made:
+        await made.text()
+        assert made.outcomes() == [("o1", "answered")]
+        made.provider.default.update(o1=fakes.ERROR, o2=fakes.DEAD)
+        await made.text()
+        assert made.outcomes() == [("o1", "failing"), ("o2", "unreachable"), ("o3", "answered")]
 
 
 @pytest.mark.parametrize(
@@ -131,99 +125,79 @@ def test_the_lowest_order_is_asked_first_and_the_next_after_it_failed() -> None:
         (("unheard-of",), {"default"}),
     ],
 )
-def test_tags_choose_deployments(tags: tuple[str, ...], asked: set[str]) -> None:
+async def test_tags_choose_deployments(tags: tuple[str, ...], asked: set[str]) -> None:
     """Wanted, demanded and excluded tags choose deployments; those tagged default get the rest."""
-
-    async def test() -> None:
-        tagged = [
-            deployment("first", "default", tags=("default",)),
-            deployment("first", "free", tags=("free",)),
-            deployment("first", "both", tags=("free", "eu")),
-        ]
-        async with routing(*tagged, enable_tag_filtering=True) as made:
-            for _ in range(40):
-                await made.ask(controls=Controls(tags=tags))
-            assert {name for name, _, _ in made.provider.asked} == asked
-
-    run(test())
+    tagged = [
+        deployment("first", "default", tags=("default",)),
+        deployment("first", "free", tags=("free",)),
+        deployment("first", "both", tags=("free", "eu")),
+    ]
+    async with routing(*tagged, enable_tag_filtering=True) as made:
+        for _ in range(40):
+            await made.ask(controls=Controls(tags=tags))
+        assert {name for name, _, _ in made.provider.asked} == asked
 
 
-def test_tags_that_no_deployment_in_use_may_serve_are_an_error() -> None:
+async def test_tags_that_no_deployment_in_use_may_serve_are_an_error() -> None:
     """A request whose tags no deployment may serve gets 401, as in LiteLLM."""
-
-    async def test() -> None:
-        one = deployment("first", tags=("paid",))
-        async with routing(one, enable_tag_filtering=True) as made:
-            with pytest.raises(GatewayError) as told:
-                await made.ask(controls=Controls(tags=("&free",)))
-            assert told.value.status == 401
-
-    run(test())
+    one = deployment("first", tags=("paid",))
+    async with routing(one, enable_tag_filtering=True) as made:
+        with pytest.raises(GatewayError) as told:
+            await made.ask(controls=Controls(tags=("&free",)))
+        assert told.value.status == 401
 
 
 @pytest.mark.parametrize("strategy", ["usage-based-routing-v2", "latency-based-routing"])
-def test_a_deployment_takes_no_more_requests_a_minute_than_its_limit(
+async def test_a_deployment_takes_no_more_requests_a_minute_than_its_limit(
     strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Requests beyond a deployment's limit of a minute go to the fallback, or get 429."""
     monkeypatch.setattr("gateway.routing.load.MINUTE", 1e9)
 
-    async def test() -> None:
-        pair = (deployment("first", rpm=3), deployment("second"))
-        async with routing(*pair, strategy=strategy, fallbacks={"first": ("second",)}) as made:
-            for _ in range(5):
-                await made.text()
-            assert made.provider.calls("first") == 3
-            with pytest.raises(GatewayError, match="at its limit of requests") as told:
-                await made.ask(controls=Controls(disable_fallbacks=True))
-            assert told.value.status == 429
-            assert told.value.retry_after is not None
-
-    run(test())
+    pair = (deployment("first", rpm=3), deployment("second"))
+    async with routing(*pair, strategy=strategy, fallbacks={"first": ("second",)}) as made:
+        for _ in range(5):
+            await made.text()
+        assert made.provider.calls("first") == 3
+        with pytest.raises(GatewayError, match="at its limit of requests") as told:
+            await made.ask(controls=Controls(disable_fallbacks=True))
+        assert told.value.status == 429
+        assert told.value.retry_after is not None
 
 
-def test_a_deployment_answers_no_more_at_once_than_its_limit(
+async def test_a_deployment_answers_no_more_at_once_than_its_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Requests beyond a deployment's parallel limit go to the fallback, or get 429."""
     monkeypatch.setattr("gateway.routing.retries.RetryRules.pause_for_room", lambda *_: 0.0)
 
-    async def test() -> None:
-        pair = (deployment("first", max_parallel=1), deployment("second"))
-        async with routing(*pair, fallbacks={"first": ("second",)}) as made:
-            made.provider.script["first"] = [Hang()]
-            busy = asyncio.create_task(made.ask())
-            await until(lambda: made.provider.calls("first") == 1)
-            await made.text()
-            assert made.outcomes() == [("second", "answered")]
-            with pytest.raises(GatewayError, match="limit of parallel requests") as told:
-                await made.ask(controls=Controls(disable_fallbacks=True))
-            assert told.value.status == 429
-            busy.cancel()
-            await asyncio.gather(busy, return_exceptions=True)
-            await made.text()
-            assert made.outcomes() == [("first", "answered")]
-
-    run(test())
+    pair = (deployment("first", max_parallel=1), deployment("second"))
+    async with routing(*pair, fallbacks={"first": ("second",)}) as made:
+        made.provider.script["first"] = [Hang()]
+        busy = asyncio.create_task(made.ask())
+        await until(lambda: made.provider.calls("first") == 1)
+        await made.text()
+        assert made.outcomes() == [("second", "answered")]
+        with pytest.raises(GatewayError, match="limit of parallel requests") as told:
+            await made.ask(controls=Controls(disable_fallbacks=True))
+        assert told.value.status == 429
+        busy.cancel()
+        await asyncio.gather(busy, return_exceptions=True)
+        await made.text()
+        assert made.outcomes() == [("first", "answered")]
 
 
-def test_a_provider_over_its_budget_is_not_asked() -> None:
+async def test_a_provider_over_its_budget_is_not_asked() -> None:
     """When a provider is over its budget, another one answers, or the caller gets 429."""
-
-    async def test() -> None:
-        pair = (deployment("first", "a", provider="dear"), deployment("second", provider="other"))
-        budgets = {"dear": (0.02, 3600.0)}
-        async with routing(
-            *pair, provider_budgets=budgets, fallbacks={"first": ("second",)}
-        ) as made:
-            for _ in range(4):  # each costs 0.011
-                await made.text()
-            assert made.provider.calls("a") == 2
-            with pytest.raises(GatewayError, match="budget") as told:
-                await made.ask(controls=Controls(disable_fallbacks=True))
-            assert told.value.status == 429
-
-    run(test())
+    pair = (deployment("first", "a", provider="dear"), deployment("second", provider="other"))
+    budgets = {"dear": (0.02, 3600.0)}
+    async with routing(*pair, provider_budgets=budgets, fallbacks={"first": ("second",)}) as made:
+        for _ in range(4):  # each costs 0.011
+            await made.text()
+        assert made.provider.calls("a") == 2
+        with pytest.raises(GatewayError, match="budget") as told:
+            await made.ask(controls=Controls(disable_fallbacks=True))
+        assert told.value.status == 429
 
 
 def test_a_providers_budget_begins_anew_with_its_window() -> None:
@@ -238,39 +212,31 @@ def test_a_providers_budget_begins_anew_with_its_window() -> None:
     assert not budgets.is_spent("other", 201.0)
 
 
-def test_a_prompt_goes_to_a_deployment_with_room_for_it() -> None:
+async def test_a_prompt_goes_to_a_deployment_with_room_for_it() -> None:
     """With pre-call checks, a prompt goes where there is room for it, or else gets 400."""
-
-    async def test() -> None:
-        ones = (
-            deployment("first", "small", max_input_tokens=50),
-            deployment("first", "large", max_input_tokens=5000),
-            deployment("second", "huge"),
-        )
-        chains: dict[str, Any] = {"context_window_fallbacks": {"first": ("second",)}}
-        async with routing(*ones, enable_pre_call_checks=True, **chains) as made:
-            for words, asked in (("x " * 500, "large"), ("x " * 50_000, "huge")):
-                messages = [{"role": "user", "content": words}]
-                for _ in range(5):
-                    await made.text(messages=messages)
-                    assert made.outcomes() == [(asked, "answered")]
-            with pytest.raises(GatewayError) as told:
-                await made.ask(messages=messages, controls=Controls(disable_fallbacks=True))
-            assert (told.value.status, told.value.code) == (400, "context_length_exceeded")
-
-    run(test())
+    ones = (
+        deployment("first", "small", max_input_tokens=50),
+        deployment("first", "large", max_input_tokens=5000),
+        deployment("second", "huge"),
+    )
+    chains: dict[str, Any] = {"context_window_fallbacks": {"first": ("second",)}}
+    async with routing(*ones, enable_pre_call_checks=True, **chains) as made:
+        for words, asked in (("x " * 500, "large"), ("x " * 50_000, "huge")):
+            messages = [{"role": "user", "content": words}]
+            for _ in range(5):
+                await made.text(messages=messages)
+                assert made.outcomes() == [(asked, "answered")]
+        with pytest.raises(GatewayError) as told:
+            await made.ask(messages=messages, controls=Controls(disable_fallbacks=True))
+        assert (told.value.status, told.value.code) == (400, "context_length_exceeded")
 
 
-def test_a_twin_serves_while_the_other_is_in_cooldown() -> None:
+async def test_a_twin_serves_while_the_other_is_in_cooldown() -> None:
     """Of two deployments under one alias, only the one that is up is asked."""
-
-    async def test() -> None:
-        settings = FailoverSettings(health_check_interval=30)
-        twins = (deployment("first", "a"), deployment("first", "b"))
-        async with routing(*twins, settings=settings) as made:
-            made.provider.default["a"] = fakes.DEAD
-            for _ in range(20):
-                assert await made.text() == "fine"
-            assert made.provider.calls("a") == 1
-
-    run(test())
+    settings = FailoverSettings(health_check_interval=30)
+    twins = (deployment("first", "a"), deployment("first", "b"))
+    async with routing(*twins, settings=settings) as made:
+        made.provider.default["a"] = fakes.DEAD
+        for _ in range(20):
+            assert await made.text() == "fine"
+        assert made.provider.calls("a") == 1
