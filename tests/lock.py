@@ -1,9 +1,9 @@
 """Write the locks, each from the pyproject.toml beside it: `python tests/lock.py [UV OPTION…]`.
 
-Needs uv (`pip install uv`). Versions stay as they are where nothing asks for others; options such
-as `--upgrade-package NAME` go to `uv pip compile`. A lock names no index, so that a mirror works
-without an edit. It has the hashes of what a supported machine can install (Linux and macOS, x86-64
-and ARM, CPython): of a package in C an index has five times as many files.
+Needs Python 3.13 and uv (`pip install uv`). Versions stay as they are where nothing asks for
+others; options such as `--upgrade-package NAME` go to `uv pip compile`. A lock names no index, so
+that a mirror works without an edit. It has the hashes of what a supported machine can install
+(Linux and macOS, x86-64 and ARM, CPython): of a package in C an index has five times as many files.
 """
 
 from __future__ import annotations
