@@ -158,7 +158,7 @@ async def test_a_cooldown_and_its_end_are_known_to_all(database: Database) -> No
         assert another.first.reason is FailureKind.LIMITED
 
         another.first.state.not_before = 0.0
-        another.router.deployments.record_health_check(another.first, good=True)
+        another.router.deployments.record_health_check(another.first, healthy=True)
         await soon(lambda: not one.in_cooldown, "the first knows that it is back")
 
         another.fails(ERROR)
