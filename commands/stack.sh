@@ -118,13 +118,13 @@ _detail() {
   case $1 in
     ollama) _model_status ;;
     litellm) _said_by_health_check litellm ;; # whether it runs or waits until it is needed
-    gateway) _reason gateway && _missing_processes ;;
+    gateway) _reason gateway && _missing_process ;;
     *) _reason "$1" ;;
   esac
 }
 
-# _missing_processes: of GATEWAY_PROCESSES, those that do not serve; the others answer meanwhile.
-_missing_processes() { _said_by_health_check gateway | tr ';' '\n' | sed -n 's/^ degraded: \(process .*\)/\1/p'; }
+# _missing_process: one of GATEWAY_PROCESSES that does not serve while the others do.
+_missing_process() { _said_by_health_check gateway | sed -n 's/^healthy;.*degraded: \(process [^;]*\).*/\1/p'; }
 
 # _json_or_null TEXT: a JSON string of one line; null for an empty text.
 _json_or_null() {

@@ -236,7 +236,11 @@ def test_status_names_a_folder_that_waits(connection: Connection, key: str, tmp_
     gateway, _ = left_behind(tmp_path / "1", [record(key, endTime=late), record(key)])
     (tmp_path / "1" / "owner").write_text(gateway)
     left_behind(tmp_path / "2", [record(key)])
-    connection.execute("INSERT INTO gateway_data.replica (id, host) VALUES (%s, 'here')", [gateway])
+    connection.execute(
+        "INSERT INTO gateway_data.replica (id, host, beat_at)"
+        " VALUES (%s, 'here', now() - interval '1 hour')",
+        [gateway],
+    )
 
     (waiting,) = waiting_journals(connection, tmp_path)
 
