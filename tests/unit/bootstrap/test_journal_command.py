@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DOCKER = """#!/bin/sh
 case $* in
   "compose ps"*) echo container-of-gateway ;;
-  "compose exec"*"gateway gateway journal import") cat >"$ARRIVED" ;;
+  "exec --interactive container-of-gateway gateway journal import") cat >"$ARRIVED" ;;
 esac
 """
 
