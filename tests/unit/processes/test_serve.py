@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 import requests
@@ -27,9 +31,24 @@ SECONDS = 60
 CONFIG = """
 model_list:
   - model_name: nobody
-    litellm_params: { model: openai/nobody, api_base: "http://127.0.0.1:9", api_key: none }
+    litellm_params: { model: openai/nobody, api_base: "http://127.0.0.1:PORT/v1", api_key: none }
     model_info: { input_cost_per_token: 0, output_cost_per_token: 0 }
 """
+ANSWER = json.dumps(
+    {
+        "id": "answer",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "nobody",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "Hallo"},
+                "finish_reason": "stop",
+            }
+        ],
+    }
+).encode()
 
 
 class Served:
@@ -77,10 +96,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Served]:
-    """Run a gateway of two processes, until both serve."""
+def serving(folder: Path, upstream: int = 9) -> Iterator[Served]:
+    """Run a gateway of two processes, until both serve; nobody listens at the upstream's port 9."""
     config = folder / "config.yaml"
-    config.write_text(CONFIG)
+    config.write_text(CONFIG.replace("PORT", f"{upstream}"))
     port, metrics_port = free_port(), free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway", "serve"],
@@ -104,12 +123,17 @@ def serving(folder: Path) -> Iterator[Served]:
         process.wait()
 
 
+def ask(gateway: Served) -> int:
+    """Ask over a new connection; return the status of the answer."""
+    url = f"http://127.0.0.1:{gateway.port}/v1/chat/completions"
+    body = {"model": "nobody", "messages": [{"role": "user", "content": "Hallo"}]}
+    return requests.post(url, json=body, timeout=SECONDS).status_code
+
+
 def test_both_processes_answer_and_their_metrics_are_one(served: Served) -> None:
     """New connections reach both processes, and the metrics count each failed request once."""
-    url = f"http://127.0.0.1:{served.port}/v1/chat/completions"
-    body = {"model": "nobody", "messages": [{"role": "user", "content": "Hallo"}]}
     for _ in range(40):
-        assert requests.post(url, json=body, timeout=10).status_code >= 500
+        assert ask(served) >= 500
 
     counts = [served.failed(served.metrics_port + number) for number in (1, 2)]
     assert sum(counts) == served.failed(served.metrics_port) == 40
@@ -146,11 +170,62 @@ def test_health_tells_of_the_other_process(served: Served) -> None:
     assert served.failed(served.metrics_port) == counted, "what it had counted stays in the sum"
 
 
-def test_it_stops_as_a_whole(tmp_path: Path) -> None:
-    """A stop ends every process, with exit code 0."""
-    with serving(tmp_path) as gateway:
+class SlowUpstream(ThreadingHTTPServer):
+    """Answers every request as soon as it is told to.
+
+    Attributes:
+        asked: how many requests wait for their answer, or had it.
+        told: set to have all of them answered.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.asked = 0
+        self.told = threading.Event()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.server_address[1])
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.told.set()
+        self.shutdown()
+        self.server_close()
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: SlowUpstream
+
+    def do_POST(self) -> None:
+        """Answer when it is time."""
+        self.server.asked += 1
+        self.server.told.wait(SECONDS)
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", f"{len(ANSWER)}")
+        self.end_headers()
+        self.wfile.write(ANSWER)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+def test_a_stop_drains_all_processes_and_ends_them(tmp_path: Path) -> None:
+    """A stop lets the open requests of every process end; then all have ended, with exit code 0."""
+    with SlowUpstream() as upstream, serving(tmp_path, upstream.port) as gateway:
         pids = gateway.pids()
-        gateway.process.terminate()
+        with ThreadPoolExecutor(16) as pool:
+            asked = [pool.submit(ask, gateway) for _ in range(16)]
+            until(lambda: upstream.asked == 16, seconds=SECONDS, what="16 open requests")
+            gateway.process.terminate()
+            until(lambda: not gateway.health(), seconds=SECONDS, what="no new request to be taken")
+            upstream.told.set()
+            assert {each.result() for each in asked} == {200}
         assert gateway.process.wait(SECONDS) == 0
         for pid in pids:
             with pytest.raises(ProcessLookupError):
