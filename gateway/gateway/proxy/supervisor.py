@@ -219,20 +219,17 @@ class Supervisor:
         process, self._process = self._process, None
         if process is None:
             return
-        _signal_group(process.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()  # it alone: while it ends it writes to the database, by its engine
         try:
             await asyncio.wait_for(process.wait(), self._options.stop_seconds)
         except asyncio.TimeoutError:
             LOG.warning("LiteLLM did not end within %g s: killing it", self._options.stop_seconds)
-        _signal_group(process.pid, signal.SIGKILL)  # what it started, too
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it started, too
         await process.wait()
         if self._lines is not None:
             await self._lines.ended()
 
     def _set(self, state: State, why: str = "") -> None:
         self.state, self.why, self.changed_at = state, why, time.time()
-
-
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)

@@ -170,6 +170,34 @@ async def test_what_hangs_while_it_starts_is_ended_and_its_children_with_it(tmp_
         await _until(lambda: not _is_running(child))
 
 
+# Stands for LiteLLM and its engine: says whether that is still there when it is told to end.
+WITH_ENGINE = """
+import pathlib, signal, subprocess, sys
+engine = subprocess.Popen(["sleep", "600"])
+def end(*_):
+    try:
+        engine.wait(0.5)
+        found = "gone"
+    except subprocess.TimeoutExpired:
+        found = "there"
+    pathlib.Path(sys.argv[1]).write_text(found)
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+pathlib.Path(sys.argv[1]).write_text(str(engine.pid))
+signal.pause()
+"""
+
+
+async def test_its_engine_is_there_until_it_has_ended(tmp_path: Path) -> None:
+    """Told to end, LiteLLM can still write to the database; then its engine is ended, too."""
+    mark = tmp_path / "engine"
+    async with _running([sys.executable, "-S", "-c", WITH_ENGINE, str(mark)]):
+        await _until(lambda: mark.exists() and mark.read_text() != "")
+        engine = int(mark.read_text())
+    assert mark.read_text() == "there"
+    await _until(lambda: not _is_running(engine))
+
+
 def _is_running(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as stat:  # noqa: PTH123 -- the kernel's
