@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 BAD = "services: { gateway: { environment: { NUM_RETRIES: many } } }\n"
 """A setting with which a gateway does not start."""
 
-QUICK = "services: { gateway: { deploy: { update_config: { monitor: 3s } } } }\n"
-"""A new task is trusted sooner than usual, so that the test is over sooner."""
+QUICK = """
+services:
+  gateway: { deploy: { update_config: { monitor: 3s } } }
+  litellm: { deploy: { update_config: { monitor: 3s } } }
+"""
+"""New tasks are trusted sooner than usual, so that the tests are over sooner."""
 
 
 @pytest.fixture(scope="module")
