@@ -24,7 +24,7 @@ ANSWER_SECONDS = 600.0
 
 @dataclass
 class Summary:
-    """What is told after an answer.
+    """The line that follows an answer.
 
     Attributes:
         alias: that answered; its model; whether another alias was asked for.

@@ -69,7 +69,7 @@ class Gateway:
     Args:
         settings: of the gateway.
         models: everything that can be asked.
-        options: what litellm_config.yaml says beside the models.
+        options: what litellm_config.yaml sets besides the models.
         sibling: this process among several that share the ports; None for a single one.
 
     Attributes:
@@ -292,7 +292,7 @@ class Gateway:
 
 
 def _internal_key(settings: Settings) -> str | None:
-    """Return what stands in for a master key between the gateway and LiteLLM's proxy."""
+    """Return the key that the gateway and LiteLLM's proxy use where there is no master key."""
     key = settings.gateway_internal_key
     return None if key is None else key.get_secret_value()
 

@@ -65,7 +65,7 @@ WITHOUT_OPTIONS: dict[str, Callable[[], None]] = {
 
 
 def run(command: Callable[[], object]) -> None:
-    """Run a command; an expected error is told in lines, not in a traceback."""
+    """Run a command; print an expected error as lines, not as a traceback."""
     try:
         command()
     except ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""Errors that a caller is told of, in OpenAI's form.
+"""Errors that a caller gets, in OpenAI's form.
 
 https://platform.openai.com/docs/guides/error-codes
 """

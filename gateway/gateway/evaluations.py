@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.config.render import EffectiveConfig
 
 FORMAT = 1
-"""Of the records that are understood here; others are left alone."""
+"""The format of records that this version reads; others are ignored."""
 
 JUDGED_ALIAS = "extraction-model"
 """The alias that the evaluation is about, with its fallbacks."""

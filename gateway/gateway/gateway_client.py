@@ -1,4 +1,4 @@
-"""The gateway that runs beside this command, asked over HTTP with the master key."""
+"""A client of the running gateway, over HTTP and with the master key."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def get(gateway: httpx.Client, path: str, **parameters: str) -> dict[str, Any]:
 
 
 def unreachable(gateway: httpx.Client, error: Exception) -> GatewayAnswerError:
-    """Return what is told when nothing comes back."""
+    """Return the error for a gateway that does not answer."""
     reason = str(error) or type(error).__name__
     return GatewayAnswerError(
         f"the gateway at {gateway.base_url} does not answer: {reason}\n"

@@ -188,7 +188,7 @@ def _keep(base: Path, item: Resolved) -> list[str]:
 
 
 def _write(path: Path, value: str) -> None:
-    """Write atomically, and not at all when the file is as it should be."""
+    """Write atomically, unless the file has this content and mode already."""
     path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     if path.exists() and path.read_text(encoding="utf-8") == value:
         return

@@ -98,7 +98,7 @@ class Changes:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self, connection: Connection) -> None:
-        """Hand on changes until the connection breaks or falls silent."""
+        """Pass on changes until the connection breaks or falls silent."""
         await connection.execute(f"LISTEN {CHANNEL}".encode())
         self._heard_at = self._sent_at = 0.0
         passes = await self._passes(connection)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Rows = Mapping[str, Mapping[str, Any]]
-"""The rows that stand behind a caller, by their names in `columns.py`."""
+"""The rows behind a caller, by their names in `columns.py`."""
 
 
 @dataclass(frozen=True)

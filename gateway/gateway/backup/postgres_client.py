@@ -35,7 +35,7 @@ def dump(url: str, snapshot: str, schema: str | None, part_bytes: int) -> Iterat
     Args:
         url: of the database.
         snapshot: the exported one that is dumped.
-        schema: dump this schema alone; None for the whole database.
+        schema: dump only this schema; None for the whole database.
         part_bytes: the size of a part.
 
     Raises:

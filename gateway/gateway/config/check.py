@@ -1,6 +1,6 @@
 """What can be wrong in litellm_config.yaml as it is written, before any variable is looked at.
 
-LiteLLM takes most of these in silence, and fails at the first request or not at all.
+LiteLLM accepts most of these silently, and fails at the first request or not at all.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def checked_config(variables: Mapping[str, str]) -> tuple[Settings, EffectiveCon
 def _judged(
     settings: Settings, variables: Mapping[str, str]
 ) -> tuple[EffectiveConfig | None, list[Problem]]:
-    """Return the effective configuration, if there can be one, and all that is wrong."""
+    """Return the effective configuration, if there can be one, and every problem."""
     problems = [
         *_key_problems(settings),
         *database_problems(settings),

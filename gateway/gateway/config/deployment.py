@@ -11,7 +11,7 @@ from typing import Any
 class Protocol(Enum):
     """How a deployment is spoken to."""
 
-    OPENAI = "openai"  # OpenAI's own protocol, by whoever serves it
+    OPENAI = "openai"  # OpenAI's own protocol, whichever provider serves it
     OLLAMA = "ollama"  # Ollama's /api/chat and /api/embed
     WORKER = "worker"  # anything else, by LiteLLM's library in a process of its own
 
@@ -112,7 +112,7 @@ class RouterSettings:
         retry_policy: retries by LiteLLM's name of the error.
         alias_retry_policies: the same for one alias.
         allowed_fails: answers of 500 and above in a row that keep a deployment in use.
-        cooldown: seconds that a deployment which failed is left alone.
+        cooldown: seconds for which a failed deployment gets no requests.
         provider_budgets: provider → (USD, seconds), for provider-budget-routing.
         strategy_args: routing_strategy_args.
         group_aliases: model_group_alias: name → (alias, hidden).
@@ -164,7 +164,7 @@ class Models:
         router: how one of them is chosen.
         litellm_only: why every request goes to LiteLLM's proxy; empty when none has to.
         litellm_only_by_alias: the same for the requests of one alias.
-        store_prompts: whether prompts and answers stand in spend rows.
+        store_prompts: whether spend logs hold prompts and answers.
         disable_spend_logs: whether no spend rows are written, only totals.
         access_groups: group → aliases, from `model_info.access_groups`.
         max_body_bytes: the longest request body.

@@ -1,4 +1,4 @@
-"""Which keys LiteLLM 1.106.2 knows, where a misspelt one would be ignored in silence.
+"""Which keys LiteLLM 1.106.2 knows, where a misspelt one would be ignored silently.
 
 general_settings and litellm_settings are left to LiteLLM: it takes any attribute of its own there.
 `include` is missing on purpose: what it names would not be checked.

@@ -1,4 +1,4 @@
-"""What litellm_config.yaml says beside the models, where the gateway itself needs it."""
+"""What litellm_config.yaml sets besides the models, as far as the gateway needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The providers whose model id and base URL can be set by a variable alone."""
+"""The providers whose model id and base URL a variable can set."""
 
 from __future__ import annotations
 

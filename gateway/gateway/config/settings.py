@@ -1,4 +1,4 @@
-"""Every setting of the gateway itself, typed; all that is wrong is reported at once.
+"""Every setting of the gateway itself, typed; all mistakes are reported at once.
 
 What belongs to a provider (keys, model ids, base URLs) is in `providers.py`.
 """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gateway.request import Request
 
 REPAIR = 1024
-"""Tokens of what an answer that is sent back to its model is told (routing/schema_check.py)."""
+"""Tokens of the instruction to correct an answer (routing/schema_check.py)."""
 
 MAX_SEARCHES = 20
 """Searches in the web that one answer makes."""
@@ -49,7 +49,7 @@ class _Shape:
         answers: how many are asked for.
         max_tokens: of each answer; 0 when the request does not say so.
         max_completion_tokens: the same by OpenAI's newer name.
-        unused: tokens of a prediction, which are paid beside each answer.
+        unused: tokens of a prediction, which are paid in addition to each answer.
         searches: in the web, at most.
         may_repeat: whether an answer may be sent back for breaking its schema.
     """

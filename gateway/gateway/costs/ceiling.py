@@ -24,7 +24,7 @@ are to be called. A Modelfile's SYSTEM may have any number; a bill beyond the bo
 _PLAIN = re.compile(r"(^|[:/.])(gpt-\d|chatgpt-|o\d|gemini-)")
 """Models that add 3 tokens to a prompt, and tools as they are, which the braces of a body hold:
 https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken. The name decides, because a
-template belongs to a model, whoever serves it; gpt-oss is none of them."""
+template belongs to a model, whichever provider serves it; gpt-oss has none of these."""
 
 _PLAIN_WITHOUT_TOOLS = re.compile(r"(^|[:/.])claude")
 """Those that add 159 to 530 tokens to a request with tools, and nothing to others

@@ -1,4 +1,4 @@
-"""What is paid beside the tokens: searches in the web or in maps that a provider made.
+"""What is paid besides the tokens: a provider's searches in the web or in maps.
 
 As LiteLLM has it: litellm_core_utils/llm_cost_calc/tool_call_cost_tracking.py of 1.106.2, and the
 `cost_calculator.py` of gemini, anthropic, xai and groq.

@@ -18,7 +18,7 @@ QUOTES = "\"'"
 
 @dataclass(frozen=True)
 class Line:
-    """An assignment; `value` is without its quotes, `raw` as it stands there."""
+    """An assignment; `value` is without its quotes, `raw` as written."""
 
     number: int
     name: str

@@ -1,4 +1,4 @@
-"""What the checks judge, read once and then left alone; its pieces are in `seen.py`.
+"""What the checks judge, read once and never changed; its pieces are in `seen.py`.
 
 None and empty mean "not seen", so a check finds nothing in what could not be read.
 """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GIB = 1024**3
 OVERHEAD = 1.2
-"""What a model takes in memory beside its weights: the context and buffers."""
+"""The memory that a model takes besides its weights, for context and buffers."""
 BYTES_A_PARAMETER = 0.6
 """Of Ollama's usual quantisation to four bits."""
 TOKENS = 300

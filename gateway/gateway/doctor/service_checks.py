@@ -125,7 +125,7 @@ CHECKS = (
 
 
 def _trouble(container: Container, *, is_up: bool) -> str | None:
-    """Return what is wrong with it; `is_up` when the others have come up, and so should it."""
+    """Return what is wrong with a container; `is_up`: the others run, so it should run too."""
     if container.state == "restarting":
         return f"starts again and again (exit code {container.exit_code})"
     if container.state == "running":

@@ -66,7 +66,7 @@ class GatewayApp:
         self._stopped = stopped
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer a request, or hand it on."""
+        """Answer a request, or forward it to LiteLLM's proxy."""
         if scope["type"] == "http":
             if scope["method"] == "POST":
                 operation = OPERATIONS.get(scope["path"])

@@ -2,7 +2,7 @@
 
 LiteLLM asks every model through this endpoint, so that the gateway's limits, failover and costs
 apply. A signed identity says whose request it is (proxy/identity.py). No key is accepted, and
-nothing is handed on to LiteLLM from here. Block, models and budget are checked again.
+nothing is forwarded to LiteLLM from here. Block, models and budget are checked again.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Listener:
-    """Serves an application beside the gateway's own.
+    """Serves a second application in the gateway's process.
 
     Args:
         app: the application.

@@ -29,7 +29,7 @@ TIMEOUT = 90.0
 """Seconds for one answer: LiteLLM's proxy may be started for it, and is waited for 60 s."""
 
 STARTING_SECONDS = 300.0
-"""How long LiteLLM's proxy may take to start, answer by answer that says to come again."""
+"""How long LiteLLM's proxy may take to start, in all of its answers that say to retry."""
 
 PAGE = 100
 DASHBOARD_TEAM = "litellm-dashboard"
@@ -214,7 +214,7 @@ class KeyApi:
 
 
 def key_api(settings: Settings) -> KeyApi:
-    """Return the keys of the gateway that runs beside this command.
+    """Return the keys of the running gateway.
 
     Raises:
         ConfigurationError: the master key is not set.

@@ -125,7 +125,7 @@ def _report(name: str, what: str, *, as_json: bool) -> None:
 
 
 def _show(context: typer.Context, key: Key, secret: str, *, as_json: bool) -> None:
-    """Print a secret, beside the address that `--base-url` gave."""
+    """Print a secret, with the address that `--base-url` gave."""
     from gateway.config.settings import load_settings
     from gateway.keys.env_lines import api_url
     from gateway.keys.report import secret_as_json, secret_as_lines

@@ -26,7 +26,7 @@ class Access:
         return json.dumps({"base_url": self.base_url, "api_key": self.api_key}, indent=2)
 
     def as_shell(self) -> str:
-        """Return lines that a shell can evaluate; what follows from them stands in comments."""
+        """Return lines that a shell can evaluate, with comments on how to use them."""
         root = self.base_url.removesuffix("/v1")
         whose = "the master key: no budget limits it" if self.is_master else "the backend's key"
         return "\n".join(

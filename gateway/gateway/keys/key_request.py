@@ -1,4 +1,4 @@
-"""What a new key shall be, checked before LiteLLM sees it: LiteLLM takes almost anything."""
+"""The request for a new key, checked first because LiteLLM accepts almost anything."""
 
 from __future__ import annotations
 

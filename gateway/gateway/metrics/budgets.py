@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS = 10.0
 MAX_KEYS = 100
-"""So many keys are told of, those nearest to their budget; a label a key would have no bound."""
+"""The most keys reported, those nearest to their budget: a label for each key has no bound."""
 
 # The start of its hash stands for a key without a name, as in `./run status`; never a part of it.
 QUERY = """

@@ -1,4 +1,4 @@
-"""What is read when Prometheus asks; none of it costs a request anything."""
+"""What is read when Prometheus scrapes; no request pays for it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Sources:
 
 
 class StateCollector(Collector):
-    """Collects, in the thread of whoever asks.
+    """Collects, in the thread of the scrape.
 
     Args:
         sources: where it is read.

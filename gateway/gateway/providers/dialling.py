@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.providers.target import Target
 
 NEXT_ADDRESS = 0.25
-"""Seconds before another address of a name is tried beside the first (RFC 8305)."""
+"""Seconds before another address of a name is tried in parallel (RFC 8305)."""
 
 OK = 200
 

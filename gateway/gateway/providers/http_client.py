@@ -61,7 +61,7 @@ class HttpClient:
         Args:
             target: whom to ask.
             body: of the request.
-            headers: of this request, beside the target's own or in their place.
+            headers: of this request, in addition to the target's own or in their place.
             timeouts: `answer` bounds the time until the response's head.
 
         Raises:

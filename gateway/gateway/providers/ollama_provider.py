@@ -1,6 +1,6 @@
 """Ollama, by its own API: it keeps models loaded, takes schemas, and refuses what does not fit.
 
-Its OpenAI-compatible API would cut a prompt that is longer than the context, in silence.
+Its OpenAI-compatible API would silently cut a prompt that is longer than the context.
 """
 
 from __future__ import annotations

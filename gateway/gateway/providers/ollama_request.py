@@ -45,7 +45,7 @@ CONFIGURED_OPTIONS = frozenset(
     {"num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "num_predict"}
     | {"mirostat", "mirostat_eta", "mirostat_tau", "tfs_z"}
 )
-"""Taken from the configuration alone: a caller that changes one makes Ollama load the model again,
+"""Taken from the configuration only: a caller that changes one makes Ollama load the model again,
 for everybody."""
 
 EFFORTS = frozenset({"low", "medium", "high"})

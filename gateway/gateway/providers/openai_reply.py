@@ -91,7 +91,7 @@ def _normalise_message(message: dict[str, Any]) -> None:
 
 
 def split_thinking(message: dict[str, Any]) -> None:
-    """Move what stands between think tags at the start of a content to `reasoning_content`."""
+    """Move the text between think tags at the start of a content to `reasoning_content`."""
     found = THINKING.match(message["content"])
     if found is not None:
         message["reasoning_content"], message["content"] = found.groups()

@@ -52,7 +52,7 @@ DEVELOPER_IS_SYSTEM: Mapping[str, str] = {"developer": "system"}
 (llms/base_llm/chat/transformation.py, translate_developer_role_to_system_role)."""
 
 UNVALIDATED = frozenset({"user"})
-"""Left out in silence where it is not known, whatever drop_params says."""
+"""Left out silently where it is not known, whatever drop_params says."""
 
 _O_SERIES = re.compile(r"o\d")
 

@@ -64,7 +64,7 @@ class Response:
 
     @property
     def content_type(self) -> str:
-        """The media type alone, in lower case; "" for none."""
+        """The media type without parameters, in lower case; "" for none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property

@@ -84,7 +84,7 @@ class Target:
         return f"{head}{lines}Content-Length: {length}\r\n\r\n".encode()
 
     def moved_to(self, location: str) -> Target:
-        """Return where a server says the endpoint is now; keys go to their own host alone."""
+        """Return where a server says the endpoint is now; keys go only to their own host."""
         url = urljoin(self.url.geturl(), location)
         parsed = urlsplit(url)
         same = (parsed.scheme, parsed.netloc) == (self.url.scheme, self.url.netloc)

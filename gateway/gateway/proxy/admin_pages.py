@@ -32,7 +32,7 @@ OF_THE_PAGE = (
 LATEST_RELEASE = "/get/latest_release_info"
 """LiteLLM asks api.github.com for it each time the page is opened."""
 
-# Scripts stand in the page itself (Next.js), so that inline ones cannot be forbidden.
+# Scripts are in the page itself (Next.js), so inline ones cannot be forbidden.
 CONTENT_POLICY = (
     b"default-src 'self' data: blob: 'unsafe-inline'; "
     b"object-src 'none'; base-uri 'self'; form-action 'self'"

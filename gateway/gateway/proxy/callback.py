@@ -25,13 +25,13 @@ LOG = logging.getLogger(__name__)
 SECRET_VARIABLE = "GATEWAY_IDENTITY_SECRET"  # noqa: S105 -- a variable's name; hexadecimal digits
 
 MAX_TEXT = 200
-"""Characters of a header that is handed on, as of a request that comes to the gateway itself."""
+"""Characters of a header that is passed on, as for a request that comes to the gateway itself."""
 
 HEADERS_ELSEWHERE = {
     "agenerate_content": "extra_headers",
     "agenerate_content_stream": "extra_headers",
 }
-"""Kinds of call whose own headers stand in another field than `headers`."""
+"""Kinds of call that have their own headers in another field than `headers`."""
 
 
 class SignedIdentity(CustomLogger):  # type: ignore[misc]  # LiteLLM is not typed

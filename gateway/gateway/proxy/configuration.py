@@ -2,7 +2,7 @@
 
 Each switch stands with the place in LiteLLM 1.108.7 that reads it (proxy/… unless said otherwise).
 Whatever of the user's file is for LiteLLM (guardrails, callbacks, cache, prompts, MCP servers …) is
-handed on unchanged; its models are replaced by calls to the gateway.
+passed on unchanged; its models are replaced by calls to the gateway.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def environment(
 
     Args:
         given: of this process.
-        provider_variables: names of variables that hold providers' keys; none of them is handed on.
+        provider_variables: names of variables that hold providers' keys; none of them is passed on.
         secret: with which identities are signed.
     """
     kept = {

@@ -162,7 +162,7 @@ class Forward:
         if not isinstance(parsed, dict):
             raise InvalidRequestError("the body is not a JSON object")
         if parsed.get("previous_response_id") is not None:
-            # LiteLLM would forget it in silence on its way to chat completions.
+            # LiteLLM would silently drop it on the way to chat completions.
             message = "responses are not stored here; send the whole conversation as `input`"
             raise InvalidRequestError(message, param="previous_response_id")
         return orjson.dumps(let_through(parsed))

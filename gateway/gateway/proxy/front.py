@@ -35,7 +35,7 @@ class Front:
     Args:
         supervisor: of LiteLLM.
         port: LiteLLM's own.
-        hold_seconds: how long a request waits for LiteLLM's start, before it is told to come again.
+        hold_seconds: how long a request waits for LiteLLM's start, before its caller has to retry.
     """
 
     def __init__(self, supervisor: Supervisor, port: int, hold_seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What LiteLLM's container is told of the models: names and facts, and nothing that is secret.
+"""What LiteLLM's container learns about the models: names and facts, no secrets.
 
 The gateway answers it at its internal endpoint, so that only one of the two reads which providers
 are configured, and LiteLLM's container needs none of their variables.

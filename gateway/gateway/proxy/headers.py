@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 HOP_BY_HOP = frozenset(
     {
         "connection",
-        "expect",  # between the caller and the gateway alone
+        "expect",  # between the caller and the gateway only
         "keep-alive",
         "proxy-authenticate",
         "proxy-authorization",

@@ -1,4 +1,4 @@
-"""What LiteLLM's process writes, as lines of JSON alone: an event a line, for a log store.
+"""What LiteLLM's process writes, as lines of JSON only: one event per line, for a log store.
 
 LiteLLM's loggers write JSON when they are told to; its banner, prints of its libraries, uvicorn's
 lines and tracebacks are none. Each line becomes an event under the names that every service has.

@@ -111,7 +111,7 @@ FORWARDED: tuple[tuple[str, str], ...] = (
     ("/credentials", "provider keys that LiteLLM stores encrypted; no model here uses one"),
     ("/claude-code /v1/memory /v1/workflows /api/event_logging", "kept in the database alone"),
 )
-"""Handed on as they are."""
+"""Forwarded as they are."""
 
 READ_ONLY: tuple[tuple[str, str], ...] = (
     (
@@ -126,7 +126,7 @@ READ_ONLY: tuple[tuple[str, str], ...] = (
         "read by the pages; what changes any of it is refused",
     ),
 )
-"""GET alone."""
+"""GET only."""
 
 REFUSED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (

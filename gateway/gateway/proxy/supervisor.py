@@ -1,4 +1,4 @@
-"""Run LiteLLM's proxy: beside the gateway at low priority, or only while somebody needs it.
+"""Run LiteLLM's proxy: next to the gateway at low priority, or only while something needs it.
 
 What is started is LiteLLM's unmodified application, on loopback (`launcher.py`). The supervisor
 listens for the gateway in front of it and joins the two connections byte by byte, so that it costs

@@ -177,7 +177,7 @@ class DeploymentState:
         self.not_before = max(self.not_before, now + self._pause(failure))
 
     def _pause(self, failure: Failure) -> float:
-        """Return how many seconds a deployment is left alone after a failure."""
+        """Return for how many seconds a deployment gets no requests after a failure."""
         settings = self.settings
         kind = failure.kind
         if failure.retry_after is not None and kind is not FailureKind.UNAUTHORISED:

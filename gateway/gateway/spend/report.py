@@ -132,7 +132,7 @@ def sparkline(values: Sequence[Decimal]) -> str:
     highest = max(sums, default=Decimal(0))
     if highest == 0:
         return BARS[0] * len(sums)
-    # A cost above 0 is seen as one, however small beside the highest.
+    # A cost above 0 is visible, however small compared with the highest.
     top = len(BARS) - 1
     return "".join(BARS[math.ceil(value * top / highest)] for value in sums)
 

@@ -2,7 +2,7 @@
 
 Names and attributes are those of OpenTelemetry's conventions where they have one:
 https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/. A prompt, an answer, a provider's
-message or a key is in none of them: an error is told by its kind and its status.
+message or a key is in none of them: an error is described by its kind and its status.
 """
 
 from __future__ import annotations

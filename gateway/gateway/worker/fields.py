@@ -104,7 +104,7 @@ _OURS = frozenset({"model", "stream", "stream_options"})
 
 
 class WrongFieldError(Exception):
-    """A field that is not handed on."""
+    """A field that is not passed on."""
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"'{name[:100]}' {problem}")

@@ -1,4 +1,4 @@
-"""Streams of LiteLLM's, read so that none ends short in silence.
+"""Streams of LiteLLM's, read so that none ends early without an error.
 
 LiteLLM invents `finish_reason: stop` for a stream that its provider did not finish, so a cut answer
 looks like a whole one: https://github.com/BerriAI/litellm/issues/40404. It keeps the provider's own

@@ -31,7 +31,7 @@ def messages(param: str, value: Any) -> None:  # noqa: ANN401 -- JSON
             _parts(f"{param}[{index}].content", content)
         elif not isinstance(content, str):
             _no_content(f"{param}[{index}]", message, content)
-        if len(message) > 2:  # noqa: PLR2004 -- role and content alone need no more looking
+        if len(message) > 2:  # noqa: PLR2004 -- role and content need no further check
             _rest(f"{param}[{index}]", message)
 
 
