@@ -1,9 +1,8 @@
-"""What we run around LiteLLM's proxy: the part of the gateway that is ours.
+"""The gateway: the data plane on port 4000, and the commands that `./run` calls.
 
-Start reading at `cli.py`, the table of contents: each command is one function there. `serve.py`
-is the way of a start (check, render, import, serve); `front.py` is what a request passes first.
-Settings come in through `environment.py` (VAR or VAR_FILE) and `settings.py`; what a user edits,
-litellm_config.yaml, goes through `config_check.py` and `config_render.py` before LiteLLM sees it.
+Start reading at `assembly.py`, which creates the rooms that a request passes, and at
+`http/endpoint.py`, which takes a request through them. `cli.py` has a function for each command,
+and `serve.py` is a start. docs/architecture.md describes the rooms.
 """
 
 __version__ = "0.1.0"

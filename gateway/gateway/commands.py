@@ -1,6 +1,6 @@
 """The commands that containers start with, and how an error ends any command.
 
-Without a parser of command lines: its import costs as much processor time as `secrets` in all.
+There is no command-line parser: its import would cost as much processor time as all of `secrets`.
 """
 
 from __future__ import annotations

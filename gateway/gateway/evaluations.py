@@ -1,7 +1,7 @@
 """What `./run models evaluate` found out about models, kept in a volume by the backend.
 
-A model that was not measured, or is below the bar, is said at every start and in `./run status`.
-The records' shape: backend-stub/backend_stub/evaluation/report.py.
+Every start and `./run status` name the models that were not measured or are below the bar. The
+records' shape: backend-stub/backend_stub/evaluation/report.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Follow changes in LiteLLM's tables: by notification, or by polling where none arrives.
 
 A connection of its own listens. Every few seconds the gateway sends itself a notification through
-its other connections. Its arrival shows that both sides are alive and that notifications pass.
-Behind PgBouncer in transaction mode they do not pass.
+its other connections. Its arrival shows that both sides are alive and that notifications arrive.
+Behind PgBouncer in transaction mode they do not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The spend journal's files in a backup: costs that are not in the database yet.
 
-They are read before the database is: what is brought in meanwhile is then in both, which applying
-finds out; read afterwards, it could be in neither.
+They are read before the database. A cost that is applied in between is then in both, which does no
+harm; in the other order it could be in neither.
 """
 
 from __future__ import annotations

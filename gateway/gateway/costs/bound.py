@@ -3,10 +3,10 @@
 A token is at least one byte of text, so a prompt has no more tokens than its body has bytes. What a
 chat template puts around a message is in these bytes: `{"role":"user","content":""},` has 29, and
 no template more than 8 tokens (OpenAI 4, Llama 3 5, gpt-oss 6). What it puts around all of them is
-`ceiling.TEMPLATE`. Pictures, sound, files and searches are not held by that: they are bounded by
-what the model takes in at all. Prices are the highest of any length, kind and service tier, of the
-dearest deployment that may answer; where an answer may have to be repaired, each may answer twice
-(routing/schema_repair.py, MAX_PAID_ANSWERS).
+`ceiling.TEMPLATE`. That does not bound pictures, sound, files and searches: for them the bound is
+the most that the model takes in. Prices are the highest of any length, kind and service tier, of
+the dearest deployment that may answer; where an answer may have to be repaired, each may answer
+twice (routing/schema_repair.py, MAX_PAID_ANSWERS).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """LiteLLM's proxy for a gateway without a container: a child process starts it on demand.
 
-The gateway may take this process's place (`os.execve`), so nobody is sure to be left to end the
-child. It therefore reads a pipe whose other end lives in the gateway's process: that closes however
-the gateway ends, and so does LiteLLM.
+The gateway may take this process's place (`os.execve`), so no parent may be left to end the child.
+The child therefore reads a pipe that the gateway's process holds open. However the gateway ends,
+the pipe closes, and LiteLLM ends too.
 """
 
 from __future__ import annotations

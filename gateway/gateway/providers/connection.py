@@ -1,8 +1,8 @@
 """One connection to a server: HTTP/1.1 by httptools (Node's parser), on asyncio's transports.
 
-A request to a provider is the dearest thing that the gateway does for a request of its own, and a
-client for everything (aiohttp's) took a quarter of all. This one leaves out what is not needed
-here: cookies, requests in pieces, compression that was not asked for (gzip is understood).
+The call to a provider is the most expensive part of answering a request, and a general client
+(aiohttp's) took a quarter of all processor time. This one leaves out what is not needed here:
+cookies, requests in pieces, compression that was not asked for (gzip is understood).
 """
 
 from __future__ import annotations

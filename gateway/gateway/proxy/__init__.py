@@ -2,6 +2,6 @@
 
 Start reading at `routes.py`: what is answered by the gateway, what goes to LiteLLM, what is refused
 and why. `configuration.py` is what LiteLLM is started with, `supervisor.py` runs it, `forward.py`
-hands requests to it; its calls to models come back to the gateway's internal endpoint with a signed
+sends requests to it; its calls to models come back to the gateway's internal endpoint with a signed
 identity (`callback.py` signs inside LiteLLM, `identity.py` verifies here).
 """

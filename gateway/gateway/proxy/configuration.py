@@ -1,6 +1,6 @@
 """What LiteLLM's proxy is started with: its configuration file and its environment.
 
-Each switch stands with the place in LiteLLM 1.108.7 that reads it (proxy/… unless said otherwise).
+Each switch names the place in LiteLLM 1.108.7 that reads it (proxy/… unless said otherwise).
 Whatever of the user's file is for LiteLLM (guardrails, callbacks, cache, prompts, MCP servers …) is
 passed on unchanged; its models are replaced by calls to the gateway.
 """

@@ -1,6 +1,6 @@
 """Hand a request on to LiteLLM's proxy, and its answer back, byte by byte.
 
-What is handed on is an allow-list in three places: the route (`routes.py`), the headers and the
+What is forwarded is on allow-lists in three places: the route (`routes.py`), the headers and the
 fields of a body (`fields.py`). LiteLLM being down is a 503 with Retry-After, never more than that.
 """
 

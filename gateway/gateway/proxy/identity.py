@@ -1,8 +1,8 @@
 """Whose request LiteLLM makes at the gateway's internal endpoint: signed, short-lived, used seldom.
 
-LiteLLM's proxy calls every model through the gateway, with one key that says nothing. Its callback
-(`callback.py`) signs whose request it is; the endpoint believes nothing else. Both sides derive
-their secret from the master key, so that no further secret has to be handed round.
+LiteLLM's proxy calls every model through the gateway, with one key that identifies nobody. Its
+callback (`callback.py`) signs whose request it is; the endpoint believes nothing else. Both sides
+derive their secret from the master key, so that no further secret has to be distributed.
 
 A token is `base64url(JSON) . base64url(HMAC-SHA256)`, the two parts joined by a full stop.
 """

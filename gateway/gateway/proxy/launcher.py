@@ -2,8 +2,8 @@
 
 LiteLLM's own command (`litellm --config`) serves the same application by the same uvicorn. Before
 that it runs Prisma's command line to compare schemas, which `migrate` has done, and fails at that
-outside of its source folder (proxy_cli.py:1487 of 1.108.7); and it lets the collector go over a
-million objects again and again while it imports them.
+outside of its source folder (proxy_cli.py:1487 of 1.108.7); and while it imports, it lets the
+garbage collector scan a million objects again and again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What LiteLLM's process writes, as lines of JSON only: one event per line, for a log store.
 
-LiteLLM's loggers write JSON when they are told to; its banner, prints of its libraries, uvicorn's
-lines and tracebacks are none. Each line becomes an event under the names that every service has.
+LiteLLM's loggers can write JSON. Its banner, what its libraries print, uvicorn's lines and
+tracebacks are plain text. Each line becomes an event under the names that every service has.
 """
 
 from __future__ import annotations

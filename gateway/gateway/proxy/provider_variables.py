@@ -1,6 +1,7 @@
 """Which variables hold providers' keys: LiteLLM's proxy gets none of them.
 
-In its container there are none; started without one, it has the shell and .env of the gateway.
+Its container has none of them. Without a container, LiteLLM's proxy would inherit the gateway's
+shell and .env.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every route of LiteLLM 1.108.7, and what happens to it here: data, and one look-up.
 
-Found by trying each group of its OpenAPI against LiteLLM with a recording server behind it. The
-docs' table of features is made of this list; what is not in it is refused, so that a new LiteLLM
+It was found by trying each group of LiteLLM's OpenAPI with a recording server behind LiteLLM. The
+docs' table of features is generated from this list. Any other path is refused, so a new LiteLLM
 opens no way past the gateway.
 """
 

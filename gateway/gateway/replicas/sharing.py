@@ -1,7 +1,7 @@
 """When budgets are shared: from the moment in which a gateway knows about another one.
 
 A gateway that is alone holds all of each budget and does not ask the ledger. A gateway that starts
-that is not alone waits until the others have reported to the ledger what they hold.
+while others run waits until they have reported to the ledger what they hold.
 """
 
 from __future__ import annotations

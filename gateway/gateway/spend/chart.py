@@ -1,7 +1,7 @@
 """A chart of a report, as an SVG file: the cost of each day, stacked by who caused it.
 
-Drawn here, because the chart libraries for Python either bring megabytes or load scripts from the
-net when the picture is opened.
+It is drawn here, because the chart libraries for Python either bring megabytes or load scripts from
+the net when the picture is opened.
 """
 
 from __future__ import annotations

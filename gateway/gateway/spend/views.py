@@ -1,7 +1,8 @@
 """The views over LiteLLM's spend table, from LiteLLM's own SQL.
 
 It is read out of litellm/proxy/db/create_views.py by its syntax tree, because importing that module
-imports the whole proxy. LiteLLM creates the same views at its start; here they are there before.
+imports the whole proxy. LiteLLM creates the same views at its start; here they exist before it
+starts.
 """
 
 from __future__ import annotations

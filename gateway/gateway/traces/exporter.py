@@ -1,7 +1,7 @@
 """Sends spans to a collector, from a thread of its own and a queue that is bounded.
 
-A collector that is away costs no request anything: spans wait, the oldest are dropped first, and
-the log says so, once in a while. Importing this module imports OpenTelemetry.
+A collector that is away affects no request: spans wait, the oldest are dropped first, and the log
+says so from time to time. Importing this module imports OpenTelemetry.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The span of a request that LiteLLM's proxy answers, and its place in the trace for what follows.
 
-LiteLLM asks models by the gateway's internal endpoint, whose requests have spans of their own: they
-stand below this one, because its `traceparent` travels with the request (proxy/callback.py).
+LiteLLM asks models by the gateway's internal endpoint, whose requests have spans of their own.
+These are children of this one, because its `traceparent` travels with the request
+(proxy/callback.py).
 """
 
 from __future__ import annotations

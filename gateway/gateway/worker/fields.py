@@ -1,7 +1,7 @@
 """Which fields of a body reach LiteLLM's library, and of which type each has to be.
 
 The library takes its own controls (`api_base`, `api_key`, `callbacks`, `mock_response` …) by the
-same keyword arguments as OpenAI's fields, so only what is listed here is handed on. A wrong type
+same keyword arguments as OpenAI's fields, so only what is listed here is passed on. A wrong type
 makes LiteLLM fail somewhere inside, or the provider with a 500; it is refused before that.
 """
 

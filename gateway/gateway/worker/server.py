@@ -2,9 +2,9 @@
 
     python -m gateway.worker.server SOCKET
 
-It says that it is ready, and everything else, in lines of JSON on standard output, and ends when
-its standard input does: that is a pipe which the gateway holds, so a gateway that is killed takes
-its worker along. What LiteLLM prints itself may quote prompts, and is not read by anybody.
+It reports that it is ready, and everything else, in lines of JSON on standard output. It ends when
+its standard input ends: that is a pipe that the gateway holds open, so a killed gateway takes its
+worker with it. What LiteLLM prints itself may quote prompts, and is not read by anybody.
 """
 
 from __future__ import annotations
