@@ -1,4 +1,4 @@
-"""What a dead Ollama costs each request that its fallback answers, beside plain LiteLLM.
+"""What a dead Ollama costs each request that its fallback answers, compared with plain LiteLLM.
 
 Both gateways run at once, on the same engine and in front of the same upstream; every round asks
 each of them for the fallback itself and for the model that is dead. The difference is what failover

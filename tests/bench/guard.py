@@ -32,7 +32,7 @@ PLAIN = "plain-16"
 
 
 class Yardstick(Alternative):
-    """The program beside this."""
+    """The program next to this one."""
 
     name = "yardstick"
     title = "yardstick"

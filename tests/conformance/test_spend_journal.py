@@ -1,4 +1,4 @@
-"""The spend journal on a real Postgres with LiteLLM's tables, and beside LiteLLM's own SQL."""
+"""The spend journal on a real Postgres with LiteLLM's tables, compared with LiteLLM's own SQL."""
 
 from __future__ import annotations
 
@@ -404,7 +404,7 @@ async def test_no_kill_loses_or_doubles_a_cost(
 def test_whose_costs_were_brought_in_is_told(
     spending: Database, connection: Connection, key: str, tmp_path: Path
 ) -> None:
-    """A gateway is told of a dead one once the dead one's costs are in the database."""
+    """A gateway learns of a dead one once the dead one's costs are in the database."""
     told: list[tuple[str, float]] = []
 
     def dies(journal: SpendJournal, cost: float) -> None:

@@ -272,7 +272,7 @@ def test_a_backup_that_cannot_be_used_touches_nothing(
 
 
 def test_a_killed_backup_leaves_no_file(priced_stack: Stack, tmp_path: Path) -> None:
-    """SIGKILL in the middle: nothing stands under the final name, and the next one succeeds."""
+    """SIGKILL in the middle: no file has the final name, and the next backup succeeds."""
     file = tmp_path / "stack.backup"
     running = subprocess.Popen(
         ["./run", "backup", str(file)],

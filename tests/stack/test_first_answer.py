@@ -1,4 +1,4 @@
-"""The main job: a German sentence goes in, items come out, their cost lies in Postgres."""
+"""The main job: a German sentence goes in, items come out, their cost is in Postgres."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_an_unhealthy_gateway_raises_the_alarm(asked: Stack) -> None:
 
 
 def test_status_lists_prometheus_with_the_page(observed: Stack) -> None:
-    """Beside the stack's own services, for people and for scripts; the page is there."""
+    """They are listed with the stack's services, for people and scripts; the page answers."""
     lines = {line.split()[0]: line for line in observed.run("status").stdout.splitlines() if line}
     services = json.loads(observed.run("status", "--json").stdout)["services"]
     page = f"{url(observed)}/user/"
@@ -180,7 +180,7 @@ def test_status_lists_prometheus_with_the_page(observed: Stack) -> None:
 
 
 def test_metrics_are_not_on_the_published_port(observed: Stack) -> None:
-    """Whoever reaches the gateway's port gets none, with a key or without."""
+    """The gateway's own port serves no metrics, with a key or without."""
     key = observed.secret("litellm_master_key")
     for headers in ({}, {"Authorization": f"Bearer {key}"}):
         answer = requests.get(f"{observed.gateway_url}/metrics", headers=headers, timeout=30)

@@ -43,7 +43,7 @@ WHERE t.key_alias = %s AND l.spend > 0 AND t.spend = l.spend
 
 @dataclass
 class OwnDatabase:
-    """A stack, and the server beside it that belongs to no compose project."""
+    """A stack, and a server outside of any compose project."""
 
     stack: Stack
     name: str

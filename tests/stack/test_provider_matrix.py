@@ -176,7 +176,7 @@ def test_an_answer_that_was_too_long_says_so(boot: Boot, *, stream: bool) -> Non
 
 @plain_and_streamed
 def test_a_json_schema_leaves_in_the_providers_form(boot: Boot, *, stream: bool) -> None:
-    """The provider itself is told the schema, and the answer keeps it."""
+    """The provider itself gets the schema, and the answer keeps to it."""
     boot.play()
 
     wanted = {"name": "word", "strict": True, "schema": SCHEMA}

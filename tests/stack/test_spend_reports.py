@@ -76,7 +76,7 @@ def test_totals_equal_the_sum_of_the_rows(booked: Stack, by: str) -> None:
 
 
 def test_a_request_is_in_the_report_with_its_cost(booked: Stack) -> None:
-    """What a key's request cost stands under the key's name, also once the key is deleted."""
+    """What a key's request cost is listed under the key's name, even when the key is deleted."""
     made = booked.run("key", "create", "reporter", "--budget", "1", "--json").stdout
     assert ask(booked, json.loads(made)["api_key"]).ok
 

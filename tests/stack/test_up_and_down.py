@@ -146,7 +146,7 @@ def volumes(stack: Stack) -> list[str]:
 def test_plain_compose_fails_a_model_pull_loudly_and_the_gateway_is_healthy(
     make_stack: Callable[..., Stack],
 ) -> None:
-    """A model that cannot be had: status says what is wrong, the gateway does not care."""
+    """If a model cannot be downloaded, status says why, and the gateway is not affected."""
     stack = make_stack(OLLAMA_MODEL="no-such-model")
 
     stack.compose("up", "--detach", "--no-build")

@@ -22,7 +22,7 @@ SERVER = os.environ.get("TEST_DATABASE_URL", "")
 
 
 def package_folder(name: str) -> Path:
-    """Return where an installed package lies, without importing it."""
+    """Return the folder of an installed package, without importing it."""
     spec = importlib.util.find_spec(name)
     assert spec is not None
     assert spec.origin is not None, f"{name} is not installed"
@@ -74,7 +74,7 @@ def create_litellm_database() -> Database:
 
 
 def drop_database(database: Database) -> None:
-    """Remove it, whoever is still connected."""
+    """Remove it, even if clients are still connected."""
     with psycopg.connect(SERVER, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {database.name} WITH (FORCE)".encode())
 

@@ -75,7 +75,7 @@ def test_a_budget_that_is_no_finite_number_is_none(nonsense: Any) -> None:
 
 
 def test_everybody_behind_a_key_is_charged() -> None:
-    """A key's team, user, organization and memberships are each charged beside the key."""
+    """A key's team, user, organization and memberships are each charged, as well as the key."""
     what = found(
         key=key(team_id="t", user_id="u/1"),
         team={**TEAM, "organization_id": "o", "max_budget": 10.0, "rpm_limit": 1, "tpm_limit": 2},

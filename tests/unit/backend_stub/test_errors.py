@@ -258,7 +258,7 @@ def test_gateway_errors(
 def test_rate_limit(
     client: httpx.Client, gateway: FakeGateway, headers: dict[str, str], wait: str
 ) -> None:
-    """A 429 is handed on with its Retry-After, or with 5 seconds where it has none."""
+    """A 429 is passed on with its Retry-After, or with 5 seconds where it has none."""
     gateway.will(error(429, "litellm.RateLimitError", "throttling_error", headers))
 
     response = ask(client)
@@ -269,7 +269,7 @@ def test_rate_limit(
 
 
 def test_refused_key(client: httpx.Client, gateway: FakeGateway) -> None:
-    """A refused key is told with what to set, and never with the key or the gateway's own words."""
+    """A refused key is reported with what to set, never with the key or the gateway's words."""
     gateway.will(error(401, "Received API Key = sk-...-key, Key Hash = 1a2b", "auth_error"))
 
     message = shape(ask(client))["message"]

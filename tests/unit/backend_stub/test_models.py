@@ -22,7 +22,7 @@ def deployment(name: str, model: str) -> dict[str, Any]:
 
 
 def test_models(client: httpx.Client, gateway: FakeGateway) -> None:
-    """Each name has the models behind it, each once; the defaults are told as well."""
+    """Each name has the models behind it, each once; the defaults are reported as well."""
     deployments = [
         deployment("extraction-model", "ollama_chat/llama3.2"),
         deployment("extraction-model", "ollama_chat/llama3.2"),
@@ -69,7 +69,7 @@ def test_providers_not_told(client: httpx.Client, gateway: FakeGateway, answer: 
 
 
 def test_gateway_down(client: httpx.Client, gateway: FakeGateway) -> None:
-    """A gateway that cannot be reached is told as with every other request."""
+    """A gateway that cannot be reached is reported as with every other request."""
     gateway.will(httpx.ConnectError("refused"))
 
     response = client.get("/models")

@@ -166,7 +166,7 @@ def test_unusable_value(
 
 
 def test_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All problems are told at once, a line each."""
+    """All problems are reported at once, a line each."""
     monkeypatch.delenv("LITELLM_API_KEY")
     monkeypatch.setenv("PORT", "x")
 

@@ -67,7 +67,7 @@ def test_a_commands_help_holds_all_its_comment(tmp_path: Path) -> None:
 
 
 def test_it_works_from_any_folder(tmp_path: Path) -> None:
-    """The command finds its project wherever the user stands."""
+    """The command finds its project from any folder."""
     assert run("help", home=tmp_path, cwd=tmp_path).returncode == 0
 
 

@@ -39,7 +39,7 @@ def test_every_line_is_commented_out() -> None:
 
 @pytest.mark.parametrize("name", sorted(described()))
 def test_every_variable_has_its_why(name: str) -> None:
-    """Above each variable, or above the group it closes, stands a comment in words."""
+    """Above each variable, or above its group, there is a comment in words."""
     at = next(index for index, line in enumerate(LINES) if line.startswith(f"#{name}="))
     above = next(line for line in reversed(LINES[:at]) if not re.match(r"#\w+=", line))
 

@@ -224,7 +224,7 @@ def test_litellms_proxy_has_no_way_out() -> None:
 
 
 def test_litellms_proxy_holds_no_providers_key() -> None:
-    """Of all that the gateway knows of providers, it is told nothing."""
+    """LiteLLM's container gets nothing that the gateway knows of providers."""
     known = SERVICES["litellm"]["environment"].keys()
     keys = {f"{provider.name}{suffix}" for provider in PROVIDERS for suffix in OF_A_PROVIDER}
 

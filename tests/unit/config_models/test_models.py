@@ -224,7 +224,7 @@ def test_sections_that_change_requests_send_them_to_litellm() -> None:
 
 
 def test_every_key_that_is_known_has_one_place_in_the_lists() -> None:
-    """So that none is decided by accident."""
+    """No setting's handling is accidental."""
     lists = {"": known_keys.TOP_LEVEL, "router_settings": known_keys.ROUTER}
     for section, known in lists.items():
         places = (

@@ -1,4 +1,4 @@
-"""Tokens are counted offline, beside the event loop, and guessed where they cannot be counted."""
+"""Tokens are counted offline, in a thread, and estimated where they cannot be counted."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_quotes_that_become_part_of_a_value_are_found(line: str, seen: str) -> N
 
 
 def test_composes_own_complaint_is_passed_on() -> None:
-    """A .env that compose cannot read is told in its words, which name the line."""
+    """A .env that compose cannot read is reported in its words, which name the line."""
     complaint = "failed to read .env: line 6: key cannot contain a space"
 
     assert only("compose_reads_files", replace(HEALTHY, compose_error=complaint)).evidence == (
@@ -94,7 +94,7 @@ def test_a_shell_variable_that_hides_env_is_found() -> None:
 
 
 def test_a_database_url_that_only_the_shell_has_is_found() -> None:
-    """Another application's DATABASE_URL, exported in the shell, is told without its password."""
+    """Another application's exported DATABASE_URL is reported without its password."""
     url = "postgresql://app:hidden@db.example.org:5432/shop"
     finding = only("database_of_another", replace(HEALTHY, exported={"DATABASE_URL": url}))
 

@@ -26,7 +26,7 @@ def test_an_engine_that_does_not_answer_is_told_with_its_reason(engine: Engine, 
 
 
 def test_an_old_engine_is_found() -> None:
-    """Engine 24 is told which version is needed."""
+    """An engine 24 is reported with the version that is needed."""
     facts = replace(HEALTHY, engine=replace(HEALTHY.engine, version="24.0.7"))
 
     assert "24.0.7" in only("engine_version", facts).evidence
@@ -50,7 +50,7 @@ def test_plugins_that_are_old_or_missing_are_found(
 
 
 def test_a_taken_port_names_the_process() -> None:
-    """Who listens is told with process id and command, and how to stop it or go elsewhere."""
+    """The listener is named by process id and command, with how to stop it or use another port."""
     listener = Listener("127.0.0.1", "pid 77 (python3 -m http.server 4000)")
     finding = only("ports_free", replace(HEALTHY, ports=(Port("LITELLM_PORT", 4000, (listener,)),)))
 
@@ -83,7 +83,7 @@ def test_a_nearly_full_disk_is_found_once() -> None:
 
 
 def test_an_engine_whose_clock_stood_still_is_found() -> None:
-    """A virtual machine's clock that lags behind the host's is told."""
+    """A virtual machine's clock that lags behind the host's is reported."""
     facts = replace(HEALTHY, engine=replace(HEALTHY.engine, clock=999_000.0))
 
     assert "1000 s behind" in only("clock", facts).evidence

@@ -23,7 +23,7 @@ ELSEWHERE = "http://gpu.example.org:11434"
 
 
 def test_an_ollama_that_does_not_answer_is_found() -> None:
-    """Another Ollama than the bundled one that is down is told with its address."""
+    """Another Ollama than the bundled one that is down is reported with its address."""
     facts = given("gateway", OLLAMA_API_BASE=ELSEWHERE)
     silent = replace(OLLAMA, url=ELSEWHERE, error="connection refused")
     finding = only("ollama_answers", replace(facts, observed=replace(OBSERVED, ollamas=(silent,))))
@@ -133,7 +133,7 @@ def test_one_small_timeout_is_named_alone() -> None:
 
 
 def test_an_ollama_that_cuts_long_prompts_is_found() -> None:
-    """A version that does not know `truncate: false` is told; a newer or unknown one is not."""
+    """A version that does not know `truncate: false` is reported; a newer or unknown one is not."""
     old = replace(OLLAMA, version="0.12.5")
     finding = only("long_prompts_are_refused", seen(ollamas=(old,)))
 

@@ -28,7 +28,7 @@ def test_an_alias_without_a_key_names_the_variable() -> None:
 
 
 def test_a_misspelt_alias_is_offered_the_nearest() -> None:
-    """An alias that nobody has is told, with the one that was meant."""
+    """An alias that nobody has is reported, with the one that was meant."""
     facts = given("backend-stub", LITELLM_EXTRACTION_MODEL="extraction-modle")
 
     assert "LITELLM_EXTRACTION_MODEL=extraction-model " in only("aliases_exist", facts).fix
@@ -44,7 +44,7 @@ def test_a_misspelt_alias_is_offered_the_nearest() -> None:
     ],
 )
 def test_a_key_that_cannot_be_one_is_found(key: str, seen_in_it: str) -> None:
-    """An example, a slip of the clipboard and another provider's key are told, never shown."""
+    """An example, a slip of the clipboard and another provider's key are reported, never shown."""
     finding = only("keys_look_right", given("gateway", OPENAI_API_KEY=key))
 
     assert seen_in_it in finding.evidence
@@ -97,7 +97,7 @@ def test_an_unreachable_provider_in_use_is_found() -> None:
 
 
 def test_behind_a_proxy_the_fix_is_dockers_own_setting() -> None:
-    """Who has a proxy in the shell is told where containers take theirs from."""
+    """A user with a proxy in the shell is told where containers get theirs from."""
     deployments = (replace(OPENAI, reachable="no"),)
     exported = {"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "localhost,127.0.0.1"}
     facts = replace(HEALTHY, exported=exported, observed=replace(OBSERVED, deployments=deployments))

@@ -83,14 +83,14 @@ def test_a_service_that_waits_for_another_is_no_finding() -> None:
 
 
 def test_a_service_that_nobody_started_is_found() -> None:
-    """Once the rest is up, a container that is only made is told."""
+    """Once the rest is up, a container that was only created is reported."""
     facts = container(HEALTHY, "backend-stub", state="created", health="")
 
     assert "backend-stub does not run" in only("services_healthy", facts).what
 
 
 def test_a_container_without_memory_is_found() -> None:
-    """The kernel's kill at the memory limit is told, with the variable that raises it."""
+    """The kernel's kill at the memory limit is reported, with the variable that raises it."""
     assert (
         "OLLAMA_MEMORY"
         in only("memory_limits", container(HEALTHY, "ollama", out_of_memory=True)).fix

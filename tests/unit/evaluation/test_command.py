@@ -200,7 +200,7 @@ def test_record_that_cannot_be_written(
 
 
 def test_prompt_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another prompt has another fingerprint, so that an old record can be told from a new one."""
+    """Another prompt has another fingerprint, which distinguishes an old record from a new one."""
     before = prompt_fingerprint()
     monkeypatch.setattr("backend_stub.prompts._EXTRACT", "Du bist Bäcker.")
 

@@ -39,7 +39,7 @@ def test_sentence(entry: Entry) -> None:
 
 @every_entry
 def test_items_come_from_the_sentence(entry: Entry) -> None:
-    """An expected item stands in its sentence, or its forms do, in their order."""
+    """An expected item, or its forms in order, occurs in its sentence."""
     sentence = normalise.words(entry.sentence)
     for item in entry.expected:
         bare = normalise.words(item.text)

@@ -119,7 +119,7 @@ def test_model_may_be_written_with_or_without_provider(
 
 
 def test_a_model_without_a_price_stops_the_start(complaint: Complaint) -> None:
-    """Nobody's costs are booked at 0 in silence: the line and what to set are named."""
+    """Nobody's costs are booked at 0 silently: the line and what to set are named."""
     keys = {"OPENAI_API_KEY": "k", "OPENAI_MODEL": "made-up"}
     message = complaint(**keys)
     assert f"litellm_config.yaml:{line_of('extraction-model-openai')}: no price" in message
@@ -242,7 +242,7 @@ def test_circle_of_fallbacks_is_shown(complaint: Complaint) -> None:
 def test_what_is_wrong_in_the_file_is_named_by_line(
     complaint: Complaint, old: str, new: str, line: str, words: str
 ) -> None:
-    """Each mistake is told by file and line, with what may stand there."""
+    """Each mistake is reported by file and line, with what may stand there."""
     text = complaint((old, new))
     assert f"{NAME}:{line_of(line)}: " in text
     assert words in text
@@ -257,7 +257,7 @@ def test_same_deployment_twice_is_refused(complaint: Complaint) -> None:
 
 
 def test_repeated_key_is_refused() -> None:
-    """YAML would drop the first of two equal keys in silence."""
+    """YAML would drop the first of two equal keys silently."""
     with pytest.raises(ConfigurationError, match=r"f.yaml:3: 'a' is set here and in line 1"):
         parse_config(Path("f.yaml"), "a: 1\nb: 2\na: 3\n")
 
@@ -277,7 +277,7 @@ def test_folder_in_place_of_the_file_is_explained(tmp_path: Path) -> None:
 
 
 def test_unset_reference_of_the_users_own_is_named(complaint: Complaint) -> None:
-    """A variable that only the user knows, and that is unset, is told by line."""
+    """A variable that only the user knows, and that is unset, is reported by line."""
     text = complaint(("os.environ/OPENAI_API_BASE", "os.environ/MY_BASE"), OPENAI_API_KEY="k")
     assert f"{NAME}:{line_of('OPENAI_API_BASE')}: MY_BASE is unset" in text
 

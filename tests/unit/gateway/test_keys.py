@@ -186,7 +186,7 @@ def test_a_gateway_that_is_away_is_said_in_a_line() -> None:
 
 
 def test_litellms_start_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    """A 503 that says when to come again is not a refusal; why it takes long is said."""
+    """A 503 that says when to retry is not a refusal; the reason for the wait is printed."""
     body = {"error": {"message": "LiteLLM's proxy is starting"}}
     starting = httpx.Response(503, json=body, headers={"retry-after": "0"})
     answers = [starting, starting, httpx.Response(200, json={"keys": [key("ada")]})]
@@ -222,7 +222,7 @@ def test_an_empty_list_says_how_to_make_a_key(capsys: pytest.CaptureFixture[str]
 
 
 def test_litellm_is_waited_for_while_it_starts() -> None:
-    """An answer that says to come again is not the last word: `key create` works right after up."""
+    """After an answer that says to retry, `key create` retries: it works right after up."""
     litellm = FakeLiteLLM()
     litellm.starting = 2
 

@@ -143,7 +143,7 @@ def test_a_missing_model_is_named_with_its_like_and_the_command(
 def test_a_missing_model_is_pulled_when_asked(
     rendered: Callable[..., EffectiveConfig], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With --pull the model is downloaded; a failure is told in Ollama's words."""
+    """With --pull the model is downloaded; a failure is reported in Ollama's words."""
     with FakeOllama(pulls=[[], [{"error": "no such model"}]]) as ollama:
         for model in ("qwen3", "nothing"):
             effective = rendered(OLLAMA_API_BASE=ollama.url, OLLAMA_MODEL=model)
@@ -172,7 +172,7 @@ def test_what_is_not_ollama_is_said(
 def test_an_embedded_postgres_that_could_not_run_is_refused(
     monkeypatch: pytest.MonkeyPatch, uid: int, depth: int, found: str
 ) -> None:
-    """Root, a nameless user and too long a path are told before anything is installed."""
+    """Root, a nameless user and too long a path are reported before anything is installed."""
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     folders = Folders(data=Path("/") / ("d" * depth))
 

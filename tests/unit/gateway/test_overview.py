@@ -17,7 +17,7 @@ BAD = Overview(
 
 
 def test_a_quiet_day_has_all_its_lines() -> None:
-    """Nothing blocked and nothing failed is said, so that one sees that it was looked at."""
+    """That nothing is blocked and nothing failed is said, to show that it was checked."""
     assert QUIET.lines() == [
         "today     3 requests, 0 failed, 0.00012 USD",
         "database  13 MB; keys: 0 blocked",

@@ -64,7 +64,7 @@ async def test_who_ends_ends_both_sides() -> None:
 
 
 async def test_a_database_that_is_away_hangs_up_and_the_relay_goes_on() -> None:
-    """Whoever connects again when it is back is served."""
+    """A client that connects again when it is back is served."""
     database = unused_port()
     async with relay_to(database) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

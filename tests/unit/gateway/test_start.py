@@ -18,7 +18,7 @@ OPEN = {**BASE, "HOST": "0.0.0.0"}
 
 
 def test_loopback_without_key_is_allowed() -> None:
-    """A quick start on one's own machine needs no key."""
+    """A quick start on a user's own machine needs no key."""
     settings, _ = checked_config(BASE)
     assert settings.litellm_master_key is None
 

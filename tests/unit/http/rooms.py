@@ -242,7 +242,7 @@ class Observed:
 
 @dataclass
 class Made:
-    """A gateway's endpoint, and what stands around it."""
+    """A gateway's endpoint, and what it works with."""
 
     endpoint: Endpoint
     provider: FakeProvider

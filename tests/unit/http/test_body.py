@@ -76,7 +76,7 @@ def test_the_error_names_the_field_that_is_wrong() -> None:
     ],
 )
 def test_what_a_provider_may_take_is_passed_on(more: dict[str, Any]) -> None:
-    """Fields that a provider may take are handed on as they are; only nulls are left out."""
+    """Fields that a provider may take are passed on as they are; only nulls are left out."""
     body = {**CHAT, **more}
 
     fields = read(json.dumps(body).encode())

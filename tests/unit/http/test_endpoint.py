@@ -378,7 +378,7 @@ async def test_an_answer_tells_of_the_callers_limits() -> None:
 
 
 async def test_what_only_litellm_does_is_handed_on_whole() -> None:
-    """A request that only LiteLLM can serve is handed on as it came, or gets 503 without it."""
+    """A request that only LiteLLM can serve is passed on as it came, or gets 503 without it."""
     litellm_only = (LiteLLMOnly("guardrails", "only LiteLLM has them"),)
     async with gateway(caller=Caller(key_hash="a" * 64, litellm_only=litellm_only)) as made:
         raw = b'{"model": "first",  "messages": "whatever"}'

@@ -36,7 +36,7 @@ async def _listens(port: int) -> bool:
 
 @pytest.fixture
 def name_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that says for which addresses every name stands."""
+    """Return a function that gives every name the same addresses."""
 
     def stands_for(*addresses: str) -> None:
         async def getaddrinfo(_: object, __: str, port: int, **___: object) -> list[Any]:

@@ -288,7 +288,7 @@ def test_a_page_of_another_origin_may_read_an_answer() -> None:
 
 
 def lived(life: Life) -> list[str]:
-    """Return what the server is told from a start to a stop."""
+    """Return the messages that the server gets from a start to a stop."""
     incoming: Iterator[Message] = iter(
         [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     )

@@ -1,4 +1,4 @@
-"""When budgets start again, beside LiteLLM's own functions."""
+"""When budgets are reset, compared with LiteLLM's own functions."""
 
 from __future__ import annotations
 

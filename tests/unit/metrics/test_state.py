@@ -128,7 +128,7 @@ def test_an_unhealthy_gateway_says_why(gateway: Gateway, value: Value) -> None:
 
 
 def test_without_a_database_there_is_nothing_to_say_of_it(gateway: Gateway, value: Value) -> None:
-    """No series claims that a database is down that nobody has."""
+    """Without a database, no series says that one is down."""
     gateway.report = Report((), 2)
 
     assert value("gateway_healthy") == 1
@@ -138,7 +138,7 @@ def test_without_a_database_there_is_nothing_to_say_of_it(gateway: Gateway, valu
 def test_a_gateway_that_hangs_is_unhealthy(
     gateway: Gateway, value: Value, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Metrics are served while the event loop stands still, and tell that it does."""
+    """Metrics are served while the event loop is blocked, and report that."""
     monkeypatch.setattr(state_module, "HEALTH_SECONDS", 0.2)
     let_go = threading.Event()
     gateway.loop.call_soon_threadsafe(let_go.wait)
@@ -202,7 +202,7 @@ def test_the_database_is_not_asked_while_it_is_away(gateway: Gateway, value: Val
 
 
 def test_the_database_is_asked_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often metrics are read; what was known is told while it does not answer."""
+    """The database is asked at most now and then; while it is away, what was known is reported."""
     now = 0.0
     answers: list[Any] = [[KeyBudget("anna", 1, 5, None)], psycopg.OperationalError("away")]
     asked: list[float] = []

@@ -119,7 +119,7 @@ def test_a_file_that_is_no_gguf_is_named(tmp_path: Path, fake: FakeOllama, serve
 def test_a_file_that_ollama_refuses_is_named(
     tmp_path: Path, fake: FakeOllama, server: Ollama
 ) -> None:
-    """Ollama's own words about the file are handed on."""
+    """Ollama's own words about the file are passed on."""
     fake.errors["/api/create"] = "unsupported architecture"
 
     with pytest.raises(

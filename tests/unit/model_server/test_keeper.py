@@ -203,7 +203,7 @@ def test_a_bad_file_is_not_imported_over_and_over(
 def test_a_model_that_does_not_fit_into_memory_fails_with_advice(
     fake: FakeOllama, run: Callable[..., Run]
 ) -> None:
-    """What Ollama says about memory is handed on with the variables that help."""
+    """What Ollama says about memory is passed on with the variables that help."""
     fake.errors["/api/generate"] = "model requires more system memory than is available"
 
     last = run().go()

@@ -39,7 +39,7 @@ def test_a_quick_download_gets_a_line_each_5_percent() -> None:
 
 
 def test_a_slow_download_gets_a_line_each_10_seconds() -> None:
-    """100 seconds within one percent, told of twice a second, give 11 lines."""
+    """100 seconds within one percent, reported twice a second, give 11 lines."""
     assert len(lines([(step / 2, step / 250) for step in range(201)])) == 11
 
 

@@ -1,4 +1,4 @@
-"""What people are told about a failed pull: Ollama 0.17.4's own words, as seen, and our answer."""
+"""What people read about a failed pull: Ollama 0.17.4's own words, as seen, and our advice."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def test_an_orphan_is_not_taken_for_the_command() -> None:
 def test_the_command_ends_with_what_runs_beside_it(
     start: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    """Should the part beside it fail, the command is ended and the exit code is not 0."""
+    """If the other part fails, the command is ended and the exit code is not 0."""
     process = start("exec sleep 60", "raise RuntimeError('broken')")
     printed, _ = process.communicate(timeout=SECONDS)
 

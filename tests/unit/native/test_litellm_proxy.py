@@ -1,4 +1,4 @@
-"""LiteLLM's proxy beside a native gateway: both find each other, and it never outlives it."""
+"""LiteLLM's proxy with a native gateway: both find each other, and the proxy never outlives it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_two_find_each_other() -> None:
 
 
 def test_without_a_master_key_each_start_makes_one() -> None:
-    """It is another each time; with a master key there is none."""
+    """It differs each time; with a master key there is none."""
     first, second = (litellm_proxy.connected({})["GATEWAY_INTERNAL_KEY"] for _ in range(2))
 
     assert first != second

@@ -136,7 +136,7 @@ def test_a_process_that_never_served_ends_them_all(
 
 
 def test_a_stop_reaches_every_process(tmp_path: Path) -> None:
-    """SIGTERM to the supervisor is handed on, and it ends once all processes have drained."""
+    """SIGTERM to the supervisor is passed on, and it ends once all processes have drained."""
     with supervised(tmp_path, "serves", "serves") as running:
         running.pids(1), running.pids(2)
         running.process.terminate()

@@ -78,7 +78,7 @@ def test_no_providers_key_and_no_routing_is_passed_on() -> None:
 
 
 def test_what_is_for_litellm_is_passed_on_unchanged() -> None:
-    """Guardrails, MCP servers and other settings for LiteLLM are handed on unchanged."""
+    """Guardrails, MCP servers and other settings for LiteLLM are passed on unchanged."""
     document = {
         "guardrails": [{"guardrail_name": "pii", "litellm_params": {"guardrail": "presidio"}}],
         "mcp_servers": {"docs": {"url": "http://docs/mcp"}},

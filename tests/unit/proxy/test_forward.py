@@ -1,4 +1,4 @@
-"""The way to LiteLLM: what is handed on, what comes back, and what a caller hears without it."""
+"""The way to LiteLLM: what is forwarded, what comes back, and what a caller gets without it."""
 
 from __future__ import annotations
 

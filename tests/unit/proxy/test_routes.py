@@ -75,6 +75,6 @@ def test_every_route_says_why_and_is_found_by_its_own_pattern() -> None:
 
 
 def test_no_pattern_stands_twice_for_the_same_methods() -> None:
-    """No pattern stands twice in the list of routes for the same methods."""
+    """No pattern is listed twice for the same methods."""
     seen = [(route.pattern, route.methods) for route in ROUTES]
     assert len(seen) == len(set(seen))

@@ -198,7 +198,7 @@ def bill(of: Deployment, asked: Request, usage: Usage) -> Bill:
 
 @dataclass
 class Made:
-    """A router, and what stands around it.
+    """A router, and what it works with.
 
     Attributes:
         canaries: that were answered.

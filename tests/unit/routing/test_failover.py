@@ -136,7 +136,7 @@ async def test_a_bad_request_is_the_callers_and_leaves_every_deployment_in_use(
 
 
 async def test_the_fallbacks_refusal_is_told_rather_than_the_first_ones_absence() -> None:
-    """If the fallback finds a request wrong, the caller is told so, not that the first is down."""
+    """If the fallback refuses the request itself, the caller gets that error."""
     async with routing() as made:
         made.provider.default.update(first=fakes.DEAD, second=fakes.BAD)
         with pytest.raises(GatewayError, match="no such parameter") as told:

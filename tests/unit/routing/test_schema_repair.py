@@ -97,7 +97,7 @@ async def test_no_deployment_is_paid_more_than_twice(*, stream: bool) -> None:
 
 
 async def test_repair_can_be_switched_off() -> None:
-    """With schema repair switched off, a broken answer is handed on as it came."""
+    """With schema repair switched off, a broken answer is passed on as it came."""
     async with routing(settings=replace(FAST, schema_repair=False)) as made:
         made.provider.default["first"] = "eins"
         assert await made.text(response_format=IN_SCHEMA) == "eins"

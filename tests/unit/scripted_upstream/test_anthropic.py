@@ -37,7 +37,7 @@ def events(answer: httpx.Response) -> list[dict[str, Any]]:
 
 
 def test_answers(upstream: Running) -> None:
-    """A message has one text block, a stop reason, and cached tokens counted beside the input."""
+    """A message has a text block and a stop reason; cached tokens are not part of the input."""
     upstream.script("answer: {input_tokens: 100, cached_tokens: 60}")
 
     answer = ask(upstream).json()

@@ -8,7 +8,7 @@ from scripted_upstream.blackhole import blackhole
 
 
 def test_connecting_is_neither_taken_nor_refused() -> None:
-    """Whoever connects waits until its own patience ends."""
+    """A client that connects waits until its own timeout."""
     with blackhole("127.0.0.1", 0) as port, pytest.raises(TimeoutError):
         socket.create_connection(("127.0.0.1", port), timeout=0.3)
 

@@ -64,7 +64,7 @@ def test_answers(upstream: Running, prefix: str) -> None:
 
 
 def test_usage_takes_tokens_apart(upstream: Running) -> None:
-    """Thoughts are counted beside the candidates, cached tokens as a part of the prompt."""
+    """Thoughts are counted apart from the candidates, cached tokens as a part of the prompt."""
     upstream.script(
         "answer: {input_tokens: 100, cached_tokens: 60, output_tokens: 50, reasoning_tokens: 30}"
     )

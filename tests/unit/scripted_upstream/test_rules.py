@@ -118,7 +118,7 @@ def test_the_first_rule_that_holds_wins(upstream: Running) -> None:
 
 
 def test_answers_lie_over_each_other(upstream: Running) -> None:
-    """A rule's answer lies over its upstream's, and that over the script's."""
+    """A rule's answer overrides its upstream's, and that the script's."""
     upstream.script("""
         answer: {text: script, input_tokens: 1, output_tokens: 2}
         upstreams: {one: {answer: {text: upstream, input_tokens: 10}}}

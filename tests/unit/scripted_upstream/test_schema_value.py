@@ -87,6 +87,6 @@ def test_comes_to_an_end() -> None:
     ],
 )
 def test_wrong_value_does_not_fit(schema: Json) -> None:
-    """One type is wrong, however deep the first member lies."""
+    """One type is wrong, however deep the first member is."""
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(wrong_value(value_for(schema)), schema)

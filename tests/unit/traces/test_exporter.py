@@ -198,7 +198,7 @@ def test_a_caller_that_keeps_no_trace_gets_none(traces: Start) -> None:
 
 
 def test_a_canary_request_has_no_trace(traces: Start) -> None:
-    """Nobody asked for it."""
+    """No caller asked for it."""
     canary = request()
     canary.is_canary = True
     with Collector() as collector:

@@ -119,7 +119,7 @@ def test_the_request_id_reaches_the_provider(ask: Asking, provider: str) -> None
 
 @BOTH
 def test_a_body_cannot_turn_the_call_elsewhere(ask: Asking, provider: str) -> None:
-    """LiteLLM's controls are keyword arguments beside OpenAI's fields."""
+    """LiteLLM's controls are keyword arguments next to OpenAI's fields."""
     theft = {"api_base": "http://127.0.0.1:1", "api_key": "theirs", "mock_response": "no"}
     more = {"extra_headers": {"x-a": "b"}, "extra_body": {"model": "dear"}, "fallbacks": ["x"]}
     ask.plain(provider, {"messages": [{"role": "user", "content": "x"}], **theft, **more})
