@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 READER = "read"
 """Under this name a field of a dataclass has its reader, in its metadata."""
 
-MOST_PROCESSES = 32
+MAX_PROCESSES = 32
 """Half of the journal folders that a volume holds, so that an update has the other half."""
 
 _YES = frozenset({"1", "on", "t", "true", "y", "yes"})
@@ -92,7 +92,7 @@ def processes(text: str) -> int:
 
         return processes_for(usable_cores())
     try:
-        found: int = whole(1, MOST_PROCESSES)(text)
+        found: int = whole(1, MAX_PROCESSES)(text)
     except WrongValueError as error:
         raise WrongValueError(f"{error}, or auto") from None
     return found

@@ -80,7 +80,7 @@ class FakeDatabase:
         self.answered_at = 0.0
 
 
-class FakeLookUps:
+class FakeLookups:
     """Answers from a dictionary, and counts."""
 
     def __init__(self, database: FakeDatabase) -> None:
@@ -103,8 +103,8 @@ class FakeReader:
     """Reads nothing from anywhere."""
 
     def __init__(self, database: FakeDatabase) -> None:
-        self.callers = FakeLookUps(database)
-        self.end_users = FakeLookUps(database)
+        self.callers = FakeLookups(database)
+        self.end_users = FakeLookups(database)
         self.common = Common()
 
     async def read_common(self) -> Common:

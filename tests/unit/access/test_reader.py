@@ -37,8 +37,8 @@ class Slow:
 async def test_who_waits_for_the_same_shares_one_look_up() -> None:
     """A hundred requests with the same new key share one look-up."""
     slow = Slow()
-    look_ups: BatchedLookups[str] = BatchedLookups(slow)
-    tasks = [asyncio.create_task(look_ups.get("a")) for _ in range(100)]
+    lookups: BatchedLookups[str] = BatchedLookups(slow)
+    tasks = [asyncio.create_task(lookups.get("a")) for _ in range(100)]
     await asyncio.sleep(0)
     slow.go.set()
     found = await asyncio.gather(*tasks)
@@ -49,8 +49,8 @@ async def test_who_waits_for_the_same_shares_one_look_up() -> None:
 async def test_who_comes_while_others_are_read_is_read_together() -> None:
     """Five hundred new keys that arrive together are read in at most four statements."""
     slow = Slow()
-    look_ups: BatchedLookups[str] = BatchedLookups(slow)
-    tasks = [asyncio.create_task(look_ups.get(f"{number}")) for number in range(500)]
+    lookups: BatchedLookups[str] = BatchedLookups(slow)
+    tasks = [asyncio.create_task(lookups.get(f"{number}")) for number in range(500)]
     await asyncio.sleep(0.01)
     slow.go.set()
     found = await asyncio.gather(*tasks)
@@ -62,15 +62,15 @@ async def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -
     """A look-up is refused at once when too many are waiting already."""
     monkeypatch.setattr(reader, "MAX_WAITING", 3)
 
-    look_ups: BatchedLookups[str] = BatchedLookups(Slow())
+    lookups: BatchedLookups[str] = BatchedLookups(Slow())
     tasks = []
     for number in range(reader.RUNNING + 3):  # each of the first is under way by itself
-        tasks.append(asyncio.create_task(look_ups.get(f"{number}")))
+        tasks.append(asyncio.create_task(lookups.get(f"{number}")))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     with pytest.raises(UnavailableError):
-        await look_ups.get("one more")
-    await look_ups.close()
+        await lookups.get("one more")
+    await lookups.close()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -78,19 +78,19 @@ async def test_an_error_is_for_all_who_wait_and_for_nobody_after_them() -> None:
     """A look-up that failed is not remembered: the next one reads again."""
     slow = Slow(DatabaseAwayError("gone"))
     slow.go.set()
-    look_ups: BatchedLookups[str] = BatchedLookups(slow)
+    lookups: BatchedLookups[str] = BatchedLookups(slow)
     with pytest.raises(DatabaseAwayError):
-        await look_ups.get("a")
+        await lookups.get("a")
     slow.error = None
-    assert (await look_ups.get("a"))["key"]["token"] == "a"
+    assert (await lookups.get("a"))["key"]["token"] == "a"
 
 
 async def test_one_who_leaves_takes_the_answer_from_nobody() -> None:
     """A client that disconnects does not end the look-up that others wait for."""
     slow = Slow()
-    look_ups: BatchedLookups[str] = BatchedLookups(slow)
-    leaves = asyncio.create_task(look_ups.get("a"))
-    stays = asyncio.create_task(look_ups.get("a"))
+    lookups: BatchedLookups[str] = BatchedLookups(slow)
+    leaves = asyncio.create_task(lookups.get("a"))
+    stays = asyncio.create_task(lookups.get("a"))
     await asyncio.sleep(0)
     leaves.cancel()
     slow.go.set()
