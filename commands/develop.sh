@@ -3,7 +3,7 @@
 
 # test [--long] [PART|FILE...] [-- OPTIONS] — run the linters and the tests, on a stack of their own
 # Parts: lint, unit, node, stack, swarm, faults, browser; all of them by default. A file: tests/stack/test_keys.py
-# --long: repeats more often what is short otherwise: 52 kills, 20 rounds of each fault, 20 fresh volumes, 3,000
+# --long repeats short tests more often: 52 kills, 20 rounds of each fault, 20 fresh volumes, 3,000
 # requests to compare; and upgrades a stack of the real 0.1, which takes 12 minutes. OPTIONS are pytest's.
 # TEST_PROJECT names the compose project of a running stack to use instead of a new one.
 test() { _in_test_image tests/run "$@"; }
@@ -75,8 +75,8 @@ _dev_wait() {
 }
 
 # lock [VERSION] — lock the dependencies of every image; with a VERSION of LiteLLM, move to it
-# After a change in a pyproject.toml: tests/lock.py, with its uv. With a version, the reference is regenerated and all
-# tests run, too: docs/litellm-versions.md says what they prove, and what is left to read.
+# Use it after a change in a pyproject.toml. With a VERSION it also regenerates the reference and runs all tests:
+# docs/litellm-versions.md says what they prove, and what you have to read yourself.
 lock() {
   # shellcheck disable=SC2016 # the image's shell expands it
   _in_test_image bash -c '

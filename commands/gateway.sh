@@ -78,8 +78,8 @@ models() {
 }
 
 # journal import FILE... — bring the journal of a lost machine into the database; nothing is counted twice
-#   FILE is a .journal file or a folder with some: the volume gateway-journal of the machine, or what a disk or a
-#   backup still has of it. Name all files of a gateway, under their own names: they are applied in their order.
+#   FILE is a .journal file, or a folder of them: the machine's volume gateway-journal, or what a disk or a backup still
+#   has of it. Name all files of a gateway, and do not rename them: their names give the order.
 # The exit code is 1 if lines are damaged; everything else is imported, and file and line are named.
 journal() {
   local file files

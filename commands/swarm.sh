@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The commands for Docker Swarm: what calls docker. What is decided is decided by gateway/gateway/swarm, in the gateway's
-# image. docs/scaling.md says what is different on a swarm.
+# The commands for Docker Swarm: this file calls docker, and gateway/gateway/swarm, in the gateway's image, decides what to
+# do. docs/scaling.md says what is different on a swarm.
 
 SWARM_OVERLAY=docker-compose.swarm.yml
 STACK_LABEL=com.docker.stack.namespace
@@ -11,7 +11,7 @@ STACK_LABEL=com.docker.stack.namespace
 #   update            deploy what has changed, one task after another; if that fails, everything is rolled back and
 #                     the exit code is 1
 #   down              remove the services and their secrets; the volumes, with keys and data, stay
-#   render            print the stack file, to deploy it by a pipeline of your own
+#   render            print the stack file, to deploy it with your own pipeline
 # SWARM_PORT is the port that each node with a gateway publishes; nodes are chosen by labels. See docs/scaling.md.
 swarm() {
   local verb=${1:-} dry='' project
@@ -188,7 +188,7 @@ _swarm_secret() {
     printf '%s' "$2" | docker secret create --label "$STACK_LABEL=$project" "$1" - >/dev/null
 }
 
-# _swarm_stack FILE: nodes look for images themselves; a registry's account is handed on to them.
+# _swarm_stack FILE: nodes look for images themselves; they get the registry's login.
 _swarm_stack() {
   printf '%s\n' "$1" | docker stack deploy --compose-file - --detach --resolve-image never --with-registry-auth "$project" >/dev/null
 }
