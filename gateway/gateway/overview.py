@@ -78,7 +78,7 @@ class Overview:
     journals: tuple[WaitingJournal, ...] = ()
 
     def lines(self) -> list[str]:
-        """Returns the lines for people, in the same order; of journals only those that wait."""
+        """Return the lines for people, in the same order; of journals only those that wait."""
         blocked = f"{len(self.blocked)} blocked"
         if self.blocked:
             blocked += f" ({', '.join(self.blocked)})"
@@ -110,7 +110,7 @@ class Overview:
 
 
 def overview(connection: Connection, journals: Path) -> Overview:
-    """Returns what a migrated database says of itself and of today.
+    """Return what a migrated database says of itself and of today.
 
     Args:
         connection: a connection to it.

@@ -136,7 +136,7 @@ def answers_in_time(facts: Facts) -> Iterator[Finding]:
 
 
 def long_prompts_are_refused(facts: Facts) -> Iterator[Finding]:
-    """An Ollama that does not know `truncate`, and so cuts what does not fit its context."""
+    """Find an Ollama that does not know `truncate`, and so cuts what does not fit its context."""
     for seen in facts.observed.ollamas:
         numbers = tuple(int(each) for each in re.findall(r"\d+", seen.version)[:3])
         if numbers and numbers < REFUSES_LONG_PROMPTS:

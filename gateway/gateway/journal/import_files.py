@@ -84,12 +84,12 @@ def journal_files(archive: BinaryIO) -> Iterator[tuple[str, bytes]]:
                     continue
                 if _NAME.fullmatch(PurePosixPath(member.name).name) is None:
                     raise JournalImportError(
-                        f"{member.name} has not the name of a journal file, 000000000001.journal\n"
+                        f"{member.name} is not named like a journal file, 000000000001.journal\n"
                         "    keep the names: they say in which order the files were written"
                     )
                 yield member.name, content.read()
     except tarfile.TarError as error:
-        raise JournalImportError(f"the files did not arrive whole: {error}") from error
+        raise JournalImportError(f"the files arrived incomplete: {error}") from error
 
 
 class Importer:

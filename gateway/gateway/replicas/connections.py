@@ -63,7 +63,7 @@ def check_connections(connection: Connection, settings: Settings, url: str) -> N
                 "DB_POOL_SIZE",
                 f"PostgreSQL allows {room} connections, {needed} are needed: {sum_of}",
                 "raise max_connections, lower DB_POOL_SIZE or GATEWAY_PROCESSES, or run fewer "
-                "gateways; where PgBouncer stands between, add pgbouncer=true to DATABASE_URL",
+                "gateways; behind PgBouncer, add pgbouncer=true to DATABASE_URL",
             )
         ]
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="swarm",
-    help="From compose's configuration to Docker Swarm's, and what a swarm makes of it.",
+    help="Convert compose's configuration for Docker Swarm, and watch what the swarm does.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 @app.command()
 def render() -> None:
-    """Print the stack file; what it needs beside itself is said on standard error."""
+    """Print the stack file; list the swarm secrets that it needs on standard error."""
     from gateway.swarm.records import asked
 
     stack = asked(sys.stdin.buffer.read()).stack
@@ -37,7 +37,7 @@ def render() -> None:
 
 @app.command()
 def plan(
-    *, dry_run: Annotated[bool, typer.Option(help="Only say what would run where.")] = False
+    *, dry_run: Annotated[bool, typer.Option(help="Only print what would run where.")] = False
 ) -> None:
     """Print what to create and deploy, in this order, as records: name, NUL, value, NUL."""
     from gateway.config.problems import ConfigurationError

@@ -1,4 +1,4 @@
-"""Whether each service of a stack runs as it should, and what keeps it from that."""
+"""Judge whether each service of a stack runs, and if not, why."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Outcome:
     """How it ended.
 
     Attributes:
-        problem: what went wrong; empty when all is as it should be.
+        problem: what went wrong; empty when nothing did.
         look: the last one; None when there was none.
     """
 
@@ -39,7 +39,7 @@ class Watch:
 
     Attributes:
         only: the services that are waited for; all when empty.
-        taken_back: whether a service that was rolled back is as it should be.
+        taken_back: whether a service that was rolled back counts as done.
         say: takes a line for the user.
         clock: seconds.
     """
@@ -78,7 +78,7 @@ class Watch:
             stopped = [each.name for each in verdicts if each.update.endswith("stopped")]
             return f"the rollback of {', '.join(stopped)} stopped" if stopped else ""
         undone = [each.name for each in verdicts if each.undone]
-        return f"the swarm took back the update of {', '.join(undone)}" if undone else ""
+        return f"the swarm rolled back the update of {', '.join(undone)}" if undone else ""
 
     def _tell(self, verdicts: Iterable[Verdict], said: dict[str, str]) -> None:
         """Say what has changed since the last look."""

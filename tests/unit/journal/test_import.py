@@ -37,14 +37,14 @@ def test_files_come_in_the_archives_order() -> None:
 
 def test_a_file_under_another_name_is_refused() -> None:
     """A renamed file cannot be put in order, so it is refused and the message says why."""
-    with pytest.raises(JournalImportError, match=r"renamed\.journal has not the name"):
+    with pytest.raises(JournalImportError, match=r"renamed\.journal is not named like"):
         list(journal_files(tar({"renamed.journal": b""})))
 
 
 @pytest.mark.parametrize("data", [b"no archive", tar({FIRST: b"a" * 4000}).getvalue()[:2000]])
 def test_an_archive_that_breaks_off_is_an_error(data: bytes) -> None:
-    """What did not arrive whole is an error and not the end of the files."""
-    with pytest.raises(JournalImportError, match="did not arrive whole"):
+    """What arrived incomplete is an error and not the end of the files."""
+    with pytest.raises(JournalImportError, match="arrived incomplete"):
         list(journal_files(io.BytesIO(data)))
 
 

@@ -57,7 +57,7 @@ def test_a_service_that_was_rolled_back_is_named(monkeypatch: pytest.MonkeyPatch
     """An update that the engine rolled back has failed, whether the rollback is over or not."""
     for update in ("rolling back", "rolled back"):
         problem = follow(monkeypatch, [verdict("failed", update=update)])
-        assert problem == "the swarm took back the update of gateway"
+        assert problem == "the swarm rolled back the update of gateway"
 
 
 def test_a_rollback_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
