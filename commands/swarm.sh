@@ -44,7 +44,7 @@ _swarm_up() {
   _swarm_alone
   _swarm_images
   if _swarm_deploy; then return; fi
-  [ -z "$deployed" ] || _swarm_take_back
+  [ -z "$deployed" ] || _swarm_roll_back
   die "the stack did not start" "the lines above say why, docker service logs ${project}_SERVICE says more"
 }
 
@@ -55,7 +55,7 @@ _swarm_update() {
 
 _swarm_status() {
   [ -n "$(_swarm_services)" ] || die "stack $project is not deployed" "./run swarm up"
-  _swarm_look | _swarm_python status
+  _swarm_snapshot | _swarm_python status
 }
 
 # _swarm_down: removes what carries the stack's label: services, networks, configs, secrets.
@@ -188,7 +188,7 @@ _swarm_secret() {
     printf '%s' "$2" | docker secret create --label "$STACK_LABEL=$project" "$1" - >/dev/null
 }
 
-# _swarm_stack FILE: nodes look for images themselves; they get the registry's login.
+# _swarm_stack FILE: nodes find images themselves; they get the registry's login.
 _swarm_stack() {
   printf '%s\n' "$1" | docker stack deploy --compose-file - --detach --resolve-image never --with-registry-auth "$project" >/dev/null
 }
@@ -197,7 +197,7 @@ _swarm_stack() {
 _swarm_watch() {
   local said code=0
   say "waiting for the services"
-  said=$(_swarm_python watch "$@" < <(_swarm_looks)) || code=$?
+  said=$(_swarm_python watch "$@" < <(_swarm_snapshots)) || code=$?
   if [ "$code" = 0 ]; then
     [ -z "$said" ] || printf '%s\n' "$said"
   else
@@ -206,12 +206,12 @@ _swarm_watch() {
   return "$code"
 }
 
-# _swarm_take_back: what the engine has not rolled back itself, so that all services are of one version again.
-_swarm_take_back() {
+# _swarm_roll_back: what the engine has not rolled back itself, so that all services are of one version again.
+_swarm_roll_back() {
   local service
   say "rolling back the rest of the update"
   for service in ${changed:-}; do docker service rollback --detach "$service" >/dev/null || true; done
-  _swarm_watch --taken-back || die "the rollback failed too" "./run swarm status says what does not run"
+  _swarm_watch --rolled-back || die "the rollback failed too" "./run swarm status says what does not run"
   die "the update failed and was rolled back" "what ran before runs again; docker service logs ${project}_SERVICE says why"
 }
 
@@ -222,11 +222,11 @@ _swarm_gateway() {
 
 _swarm_services() { docker service ls --quiet --filter "label=$STACK_LABEL=$project"; }
 
-_swarm_looks() { while _swarm_look; do sleep 1; done; }
+_swarm_snapshots() { while _swarm_snapshot; do sleep 1; done; }
 
-# _swarm_look: one line of JSON: nodes, services and tasks. A task may vanish between two of these questions.
+# _swarm_snapshot: one line of JSON: nodes, services and tasks. A task may vanish between two of these questions.
 # shellcheck disable=SC2046,SC2086 # one word for each id
-_swarm_look() {
+_swarm_snapshot() {
   local services
   services=$(_swarm_services) || return
   printf '{"nodes": [%s], "services": [%s], "tasks": [%s]}\n' \

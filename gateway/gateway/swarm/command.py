@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gateway.swarm.seen import Look
+    from gateway.swarm.snapshot import Snapshot
     from gateway.swarm.stack import Stack
 
 app = typer.Typer(
@@ -68,9 +68,9 @@ def plan(
 def watch(
     *,
     first: Annotated[bool, typer.Option(help="Wait only for what is deployed first.")] = False,
-    taken_back: Annotated[bool, typer.Option(help="Wait for rollbacks to end.")] = False,
+    rolled_back: Annotated[bool, typer.Option(help="Wait for rollbacks to end.")] = False,
 ) -> None:
-    """Wait for a stack, given a line of JSON for each look at it.
+    """Wait for a stack, given a line of JSON for each snapshot of it.
 
     Prints the services' states at the end; after a failure, the services to roll back.
     """
@@ -78,15 +78,17 @@ def watch(
     from gateway.swarm.watch import NEEDED_FIRST, Watch
 
     only = NEEDED_FIRST if first else ()
-    outcome = Watch(only, taken_back, say=lambda line: typer.echo(line, err=True)).follow(_looks())
+    outcome = Watch(only, rolled_back, say=lambda line: typer.echo(line, err=True)).follow(
+        _snapshots()
+    )
     if outcome.problem:
         typer.echo(f"{outcome.problem}:", err=True)
-        if outcome.look:
-            _table(outcome.look, err=True)
-            typer.echo("\n".join(changed(outcome.look, only)))
+        if outcome.snapshot:
+            _table(outcome.snapshot, err=True)
+            typer.echo("\n".join(changed(outcome.snapshot, only)))
         raise typer.Exit(1)
-    if outcome.look and not (first or taken_back):
-        _table(outcome.look)
+    if outcome.snapshot and not (first or rolled_back):
+        _table(outcome.snapshot)
 
 
 @app.command()
@@ -95,28 +97,28 @@ def status() -> None:
 
     Exit code 1 unless every service has all its tasks.
     """
-    look = next(_looks())
-    if not _table(look):
+    snapshot = next(_snapshots())
+    if not _table(snapshot):
         raise typer.Exit(1)
 
 
-def _table(look: Look, *, err: bool = False) -> bool:
+def _table(snapshot: Snapshot, *, err: bool = False) -> bool:
     """Print a line for each service; return whether all of them are as they should be."""
     from gateway.swarm.judge import judge
 
     row = "{:<18} {:<6} {:<16} {}".format
     typer.echo(row("SERVICE", "TASKS", "UPDATE", "DETAIL"), err=err)
-    verdicts = judge(look)
+    verdicts = judge(snapshot)
     for each in verdicts:
         typer.echo(row(each.name, each.tasks, each.update, each.detail).rstrip(), err=err)
     return all(each.condition in ("ready", "loading") for each in verdicts)
 
 
-def _looks() -> Iterator[Look]:
-    from gateway.swarm.seen import read_look
+def _snapshots() -> Iterator[Snapshot]:
+    from gateway.swarm.snapshot import read_snapshot
 
     for line in sys.stdin:
-        yield read_look(json.loads(line))
+        yield read_snapshot(json.loads(line))
 
 
 def _notes(stack: Stack) -> None:

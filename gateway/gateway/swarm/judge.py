@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gateway.swarm.seen import fits
+from gateway.swarm.snapshot import fits
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from gateway.swarm.seen import Look, Node, Service, Task
+    from gateway.swarm.snapshot import Node, Service, Snapshot, Task
 
 Condition = Literal["ready", "loading", "busy", "failed"]
 
@@ -57,29 +57,31 @@ class Verdict:
         return f"{self.running}/{self.wanted}"
 
 
-def judge(look: Look) -> list[Verdict]:
+def judge(snapshot: Snapshot) -> list[Verdict]:
     """Return a verdict on each service."""
-    return [_job(each) if each.mode == "job" else _service(each, look) for each in look.services]
+    return [
+        _job(each) if each.mode == "job" else _service(each, snapshot) for each in snapshot.services
+    ]
 
 
-def changed(look: Look, only: Collection[str] = ()) -> list[str]:
+def changed(snapshot: Snapshot, only: Collection[str] = ()) -> list[str]:
     """Return those services whose last update went forward, or does; of all when `only` is empty.
 
     The engine forgets an update as soon as the service is deployed again, changed or not.
     """
     return [
         each.full_name
-        for each in look.services
+        for each in snapshot.services
         if each.mode != "job"
         and each.update in ("updating", "completed")
         and (not only or each.name in only)
     ]
 
 
-def _service(service: Service, look: Look) -> Verdict:
+def _service(service: Service, snapshot: Snapshot) -> Verdict:
     wanted = service.count
     if service.mode == "global":
-        nodes = look.nodes.values()
+        nodes = snapshot.nodes.values()
         wanted = sum(node.usable and fits(service.constraints, node) for node in nodes)
     kept = [task for task in service.tasks if task.desired in ("running", "ready")]
     current = [task for task in kept if task.spec == service.spec]
@@ -91,7 +93,7 @@ def _service(service: Service, look: Look) -> Verdict:
         condition = "ready"
     elif service.name == MAY_LOAD and current and _all_load(current):
         condition = "loading"
-    where = _hostnames(current, look.nodes)
+    where = _hostnames(current, snapshot.nodes)
     wrong = "" if condition == "ready" and not service.message else _what_failed(service)
     return Verdict(
         service.name,

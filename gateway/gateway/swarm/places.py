@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.config.problems import Problem
 from gateway.swarm.judge import MAY_LOAD
-from gateway.swarm.seen import fits
+from gateway.swarm.snapshot import fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from gateway.swarm.seen import Node
+    from gateway.swarm.snapshot import Node
 
 ONE_NODE_ONLY = "postgres"
 """The service whose data are in a volume of one node."""

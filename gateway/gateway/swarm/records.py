@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.config.problems import ConfigurationError, Problem
-from gateway.swarm.seen import Node, read_nodes
+from gateway.swarm.snapshot import Node, read_nodes
 from gateway.swarm.stack import Stack, convert
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from gateway.swarm.judge import Verdict, judge
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from gateway.swarm.seen import Look
+    from gateway.swarm.snapshot import Snapshot
 
 SILENCE = 300.0
 """Seconds without progress after which nothing more is waited for."""
@@ -26,62 +26,62 @@ class Outcome:
 
     Attributes:
         problem: what went wrong; empty when nothing did.
-        look: the last one; None when there was none.
+        snapshot: the last one; None when there was none.
     """
 
     problem: str
-    look: Look | None
+    snapshot: Snapshot | None
 
 
 @dataclass
 class Watch:
-    """Judges looks one after another.
+    """Judges snapshots one after another.
 
     Attributes:
         only: the services that are waited for; all when empty.
-        taken_back: whether a service that was rolled back counts as done.
+        rolled_back: whether a service that was rolled back counts as done.
         say: takes a line for the user.
         clock: seconds.
     """
 
     only: Collection[str] = ()
-    taken_back: bool = False
+    rolled_back: bool = False
     silence: float = SILENCE
     say: Callable[[str], None] = print
     clock: Callable[[], float] = time.monotonic
 
-    def follow(self, looks: Iterable[Look]) -> Outcome:
+    def follow(self, snapshots: Iterable[Snapshot]) -> Outcome:
         """Return as soon as all services are as they should be, or will not be."""
-        best, said, look = -1, dict[str, str](), None
+        best, said, snapshot = -1, dict[str, str](), None
         since = self.clock()
-        for look in looks:
-            verdicts = [each for each in judge(look) if self._is_waited_for(each)]
+        for snapshot in snapshots:
+            verdicts = [each for each in judge(snapshot) if self._is_waited_for(each)]
             self._tell(verdicts, said)
             if problem := self._problem(verdicts):
-                return Outcome(problem, look)
+                return Outcome(problem, snapshot)
             if verdicts and all(each.condition in ("ready", "loading") for each in verdicts):
-                return Outcome("", look)
+                return Outcome("", snapshot)
             progress = _progress(verdicts)
             if progress > best:
                 best, since = progress, self.clock()
             elif self.clock() - since > self.silence:
-                return Outcome(f"no progress for {self.silence:.0f} s", look)
-        return Outcome("the swarm's manager no longer answers", look)
+                return Outcome(f"no progress for {self.silence:.0f} s", snapshot)
+        return Outcome("the swarm's manager no longer answers", snapshot)
 
     def _is_waited_for(self, verdict: Verdict) -> bool:
-        if self.taken_back and verdict.is_job:
+        if self.rolled_back and verdict.is_job:
             return False
         return not self.only or verdict.name in self.only
 
     def _problem(self, verdicts: Iterable[Verdict]) -> str:
-        if self.taken_back:
+        if self.rolled_back:
             stopped = [each.name for each in verdicts if each.update.endswith("stopped")]
             return f"the rollback of {', '.join(stopped)} stopped" if stopped else ""
         undone = [each.name for each in verdicts if each.undone]
         return f"the swarm rolled back the update of {', '.join(undone)}" if undone else ""
 
     def _tell(self, verdicts: Iterable[Verdict], said: dict[str, str]) -> None:
-        """Say what has changed since the last look."""
+        """Say what has changed since the last snapshot."""
         for each in verdicts:
             line = f"{each.name}: {each.tasks} {each.update} {each.detail}".rstrip()
             if said.get(each.name) != line:

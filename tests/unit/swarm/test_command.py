@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SPEC = {"ContainerSpec": {"Image": "gateway:2"}, "Placement": {}}
 
 
-def look(state: str, update: str = "") -> str:
+def snapshot(state: str, update: str = "") -> str:
     """Return a line of JSON about one gateway, as ./run swarm prints it."""
     service = {
         "ID": "s",
@@ -32,14 +32,14 @@ def look(state: str, update: str = "") -> str:
     return json.dumps({"nodes": [], "services": [service], "tasks": [task]}) + "\n"
 
 
-def run(command: str, *looks: str) -> Result:
-    """Call a command with these looks on its standard input."""
-    return CliRunner().invoke(app, [command], input="".join(looks))
+def run(command: str, *snapshots: str) -> Result:
+    """Call a command with these snapshots on its standard input."""
+    return CliRunner().invoke(app, [command], input="".join(snapshots))
 
 
 def test_status_is_0_only_when_all_tasks_run() -> None:
     """A script can rely on the exit code; the table says what does not run."""
-    running, starting = run("status", look("running")), run("status", look("starting"))
+    running, starting = run("status", snapshot("running")), run("status", snapshot("starting"))
 
     assert (running.exit_code, starting.exit_code) == (0, 1)
     assert [line.split()[:2] for line in starting.stdout.splitlines()] == [
@@ -50,7 +50,7 @@ def test_status_is_0_only_when_all_tasks_run() -> None:
 
 def test_watch_ends_with_a_table() -> None:
     """When all services run, their states are the result."""
-    done = run("watch", look("starting"), look("running", "completed"))
+    done = run("watch", snapshot("starting"), snapshot("running", "completed"))
 
     assert done.exit_code == 0
     assert done.stdout.splitlines()[-1].split() == ["gateway", "1/1", "updated"]
@@ -58,9 +58,9 @@ def test_watch_ends_with_a_table() -> None:
 
 def test_watch_names_what_is_still_to_be_rolled_back() -> None:
     """./run swarm rolls back the services that standard output names, and nothing else."""
-    done = run("watch", look("starting", "updating"))
+    done = run("watch", snapshot("starting", "updating"))
 
     assert done.exit_code == 1
     assert done.stdout == "p_gateway\n"
     assert "no longer answers" in done.stderr
-    assert run("watch", look("running", "rollback_started")).stdout.strip() == ""
+    assert run("watch", snapshot("running", "rollback_started")).stdout.strip() == ""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.swarm.judge import Verdict, changed, judge
-from gateway.swarm.seen import Look, read_look
+from gateway.swarm.snapshot import Snapshot, read_snapshot
 
 OLD: dict[str, Any] = {"ContainerSpec": {"Image": "gateway:1"}, "ForceUpdate": 0}
 NEW: dict[str, Any] = {"ContainerSpec": {"Image": "gateway:2"}, "ForceUpdate": 0}
@@ -47,15 +47,15 @@ def task(
     }
 
 
-def look(
+def snapshot(
     *tasks: dict[str, Any],
     mode: dict[str, Any] | None = None,
     update: str = "",
     name: str = "gateway",
     nodes: tuple[dict[str, Any], ...] = (),
     run: int = 0,
-) -> Look:
-    """Return a look at one service, which should run NEW."""
+) -> Snapshot:
+    """Return a snapshot of one service, which should run NEW."""
     made_from = {**NEW["ContainerSpec"], **ADDED}
     template = {**NEW, "ContainerSpec": made_from, "Placement": {"Constraints": [LABELLED]}}
     service = {
@@ -70,12 +70,14 @@ def look(
         "JobStatus": {"JobIteration": {"Index": run}},
     }
     labelled = (node("a", **{"litellm.gateway": "true"}),)
-    return read_look({"nodes": [*(nodes or labelled)], "services": [service], "tasks": [*tasks]})
+    return read_snapshot(
+        {"nodes": [*(nodes or labelled)], "services": [service], "tasks": [*tasks]}
+    )
 
 
 def verdict(*tasks: dict[str, Any], **options: Any) -> Verdict:
     """Return the verdict on that service."""
-    (found,) = judge(look(*tasks, **options))
+    (found,) = judge(snapshot(*tasks, **options))
     return found
 
 
@@ -161,8 +163,8 @@ def test_a_job_is_done_when_its_latest_run_is() -> None:
 
 def test_what_is_rolled_back_is_what_went_forward() -> None:
     """Not what the engine rolled back itself, nor what an earlier deployment changed."""
-    assert changed(look(update="completed")) == ["p_gateway"]
-    assert changed(look(update="updating")) == ["p_gateway"]
-    assert changed(look(update="rollback_completed")) == []
-    assert changed(look(update="completed"), only=("postgres",)) == []
-    assert changed(look(update="completed", mode=JOB)) == []
+    assert changed(snapshot(update="completed")) == ["p_gateway"]
+    assert changed(snapshot(update="updating")) == ["p_gateway"]
+    assert changed(snapshot(update="rollback_completed")) == []
+    assert changed(snapshot(update="completed"), only=("postgres",)) == []
+    assert changed(snapshot(update="completed", mode=JOB)) == []

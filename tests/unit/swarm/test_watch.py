@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.swarm.judge import Verdict
-from gateway.swarm.seen import Look
+from gateway.swarm.snapshot import Snapshot
 from gateway.swarm.watch import Watch
 
 if TYPE_CHECKING:
@@ -26,31 +26,31 @@ def verdict(
 
 def follow(
     monkeypatch: pytest.MonkeyPatch,
-    *looks: list[Verdict],
+    *snapshots: list[Verdict],
     say: Callable[[str], None] = lambda _: None,
     **options: bool | tuple[str, ...],
 ) -> str:
-    """Return the problem, if any, after looks 100 s apart."""
-    told = iter(looks)
+    """Return the problem, if any, after snapshots 100 s apart."""
+    told = iter(snapshots)
     monkeypatch.setattr("gateway.swarm.watch.judge", lambda _: next(told))
     times = iter(range(0, 100_000, 100))
     watch = Watch(say=say, clock=lambda: next(times), **options)  # type: ignore[arg-type]
-    return watch.follow(Look({}, ()) for _ in looks).problem
+    return watch.follow(Snapshot({}, ()) for _ in snapshots).problem
 
 
 def test_it_ends_when_all_services_are_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that is still being downloaded is not waited for."""
     loading = verdict("loading", name="ollama")
-    looks = [verdict(), loading], [verdict("ready", 3), loading]
+    snapshots = [verdict(), loading], [verdict("ready", 3), loading]
 
-    assert follow(monkeypatch, *looks) == ""
+    assert follow(monkeypatch, *snapshots) == ""
 
 
 def test_other_services_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is deployed first must be ready before the others are deployed."""
-    looks = [verdict(), verdict("ready", 3, name="postgres")]
+    snapshots = [verdict(), verdict("ready", 3, name="postgres")]
 
-    assert follow(monkeypatch, looks, only=("postgres",)) == ""
+    assert follow(monkeypatch, snapshots, only=("postgres",)) == ""
 
 
 def test_a_service_that_was_rolled_back_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,11 +62,11 @@ def test_a_service_that_was_rolled_back_is_named(monkeypatch: pytest.MonkeyPatch
 
 def test_a_rollback_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Services that were rolled back are then ready; a rollback that stops is an error."""
-    looks = [verdict(update="rolling back")], [verdict("ready", 3, update="rolled back")]
+    snapshots = [verdict(update="rolling back")], [verdict("ready", 3, update="rolled back")]
     stopped = [verdict("failed", update="rollback stopped")]
 
-    assert follow(monkeypatch, *looks, taken_back=True) == ""
-    assert follow(monkeypatch, stopped, taken_back=True) == "the rollback of gateway stopped"
+    assert follow(monkeypatch, *snapshots, rolled_back=True) == ""
+    assert follow(monkeypatch, stopped, rolled_back=True) == "the rollback of gateway stopped"
 
 
 def test_a_failed_migration_does_not_hold_up_the_rollback(
@@ -75,7 +75,7 @@ def test_a_failed_migration_does_not_hold_up_the_rollback(
     """A job is never rolled back, so it is not waited for."""
     job = Verdict("migrate", "busy", 0, 1, "", undone=False, detail="", is_job=True)
 
-    assert follow(monkeypatch, [job, verdict("ready", 3)], taken_back=True) == ""
+    assert follow(monkeypatch, [job, verdict("ready", 3)], rolled_back=True) == ""
     assert follow(monkeypatch, [job, verdict("ready", 3)]) != ""
 
 
@@ -90,9 +90,9 @@ def test_a_task_that_starts_again_and_again_is_no_progress(
 
 def test_progress_may_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many nodes, one after another: each new task is waited for."""
-    looks = [[verdict(running=number // 3)] for number in range(30)]
+    snapshots = [[verdict(running=number // 3)] for number in range(30)]
 
-    assert follow(monkeypatch, *looks, [verdict("ready", 30)]) == ""
+    assert follow(monkeypatch, *snapshots, [verdict("ready", 30)]) == ""
 
 
 def test_a_manager_that_falls_silent_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_a_manager_that_falls_silent_is_an_error(monkeypatch: pytest.MonkeyPatch
 
 
 def test_only_changes_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line for each change of a service, not for each look."""
+    """A line for each change of a service, not for each snapshot."""
     said: list[str] = []
     follow(monkeypatch, [verdict()], [verdict()], [verdict("ready", 3)], say=said.append)
 

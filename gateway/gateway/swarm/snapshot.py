@@ -76,7 +76,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Look:
+class Snapshot:
     """Everything at one moment."""
 
     nodes: Mapping[str, Node]
@@ -98,7 +98,7 @@ def read_nodes(nodes: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
     return {node["ID"]: _node(node) for node in nodes}
 
 
-def read_look(document: Mapping[str, Sequence[Mapping[str, Any]]]) -> Look:
+def read_snapshot(document: Mapping[str, Sequence[Mapping[str, Any]]]) -> Snapshot:
     """Return what `docker inspect` printed of nodes, services and tasks.
 
     The fields are those of Docker's API 1.44, of objects Node, Service and Task.
@@ -107,7 +107,9 @@ def read_look(document: Mapping[str, Sequence[Mapping[str, Any]]]) -> Look:
     for task in document["tasks"]:
         tasks.setdefault(task["ServiceID"], []).append(_task(task))
     services = [_service(each, tasks.get(each["ID"], [])) for each in document["services"]]
-    return Look(read_nodes(document["nodes"]), tuple(sorted(services, key=lambda each: each.name)))
+    return Snapshot(
+        read_nodes(document["nodes"]), tuple(sorted(services, key=lambda each: each.name))
+    )
 
 
 def _node(node: Mapping[str, Any]) -> Node:
