@@ -38,7 +38,7 @@ function element(name, text, attributes = {}) {
  * @param {Defaults} defaults
  * @returns {{ text: string, tone: string }}
  */
-function told(value, defaults) {
+function format(value, defaults) {
   const mapped = defaults.mappings?.[0]?.options[`${value}`];
   if (mapped) return { text: mapped.text, tone: mapped.color };
   const reached = (defaults.thresholds?.steps ?? []).filter((step) => value >= (step.value ?? -Infinity));
@@ -56,7 +56,7 @@ function rows(panel, series) {
   const named = [...series].sort((one, other) => one.name.localeCompare(other.name));
   for (const { name, points } of named) {
     const value = points[points.length - 1][1];
-    const { text, tone } = told(value, panel.fieldConfig.defaults);
+    const { text, tone } = format(value, panel.fieldConfig.defaults);
     const item = element("li", "");
     item.append(element("span", name), element("b", text, { "data-tone": tone }));
     if (panel.type === "bargauge") {
@@ -92,7 +92,7 @@ function drawn(panel, series, range, now, width) {
     return chart(series, frame, panel.title);
   }
   if (panel.type === "stat" && !panel.targets[0].legendFormat) {
-    const { text, tone } = told(series[0].points[0][1], defaults);
+    const { text, tone } = format(series[0].points[0][1], defaults);
     return [element("p", text, { class: "value", "data-tone": tone })];
   }
   return [rows(panel, series)];
@@ -124,7 +124,7 @@ function showAlarms({ alerts }) {
     .sort((one, other) => order.indexOf(one.labels.severity) - order.indexOf(other.labels.severity));
   const pending = alerts.length - firing.length;
   const raised = firing.length === 0 ? "none is raised" : `${firing.length} raised`;
-  const waiting = pending ? `; ${pending} will be if what they see goes on` : "";
+  const waiting = pending ? `; ${pending} pending` : "";
   byId("alarms-none").textContent = raised + waiting;
   byId("alarms").replaceChildren(
     ...firing.map(({ labels, annotations, activeAt }) => {

@@ -118,7 +118,7 @@ def test_a_refusal_tells_who_was_asked(page: Page, stack: Stack) -> None:
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("content_refused")
     expect(alert).to_contain_text("request id")
-    expect(latest(page)).to_contain_text("Nobody answered, in 1 attempt.")
+    expect(latest(page)).to_contain_text("No deployment answered, in 1 attempt.")
     first = page.get_by_role("list", name="Last requests").get_by_role("listitem").first
     expect(first).to_contain_text("400 content_refused")
 

@@ -60,6 +60,6 @@ test("a sentence says why this deployment answered", () => {
 });
 
 test("or that none did, and how many were asked", () => {
-  assert.equal(sentence({ outcomes: ["limited"] }), "Nobody answered, in 1 attempt.");
+  assert.equal(sentence({ outcomes: ["limited"] }), "No deployment answered, in 1 attempt.");
   assert.equal(sentence({}), "Nobody was asked: no deployment of small is in use just now.");
 });

@@ -113,7 +113,7 @@ function way(route) {
 export function reason(route) {
   const { alias, attempts, fallback_from: asked, outcomes } = route;
   if (attempts === 0) return `Nobody was asked: no deployment of ${alias} is in use just now.`;
-  if (outcomes.at(-1) !== "answered") return `Nobody answered, in ${count(attempts, "attempt")}.`;
+  if (outcomes.at(-1) !== "answered") return `No deployment answered, in ${count(attempts, "attempt")}.`;
   if (asked) return `${asked} gave no answer, so the gateway fell back to ${alias}.`;
   if (attempts === 1) return `${alias} was asked for, and answered at once.`;
   return `${alias} was asked for, and answered at the ${ordinal(attempts)} attempt.`;

@@ -108,11 +108,11 @@ async function send(path, { body, headers, signal } = {}) {
     : {};
   const response = await fetch(path, { ...request, signal }).catch((error) => {
     if (signal?.aborted) throw error;
-    const message = "the backend cannot be reached: see that it runs";
+    const message = "the backend cannot be reached: check that it runs";
     throw new RequestFailed({ code: "backend_unreachable", message });
   });
   if (response.ok) return response;
   const answer = await response.json().catch(() => null);
-  const unknown = { code: `http_${response.status}`, message: "the answer says no more" };
+  const unknown = { code: `http_${response.status}`, message: "the answer gives no reason" };
   throw new RequestFailed(answer?.error ?? unknown, response.headers.get("retry-after"));
 }

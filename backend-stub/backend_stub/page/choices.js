@@ -41,5 +41,5 @@ export function offer(select, serves, models, byDefault) {
 function providerOf({ served_by: models }) {
   const providers = new Set(models.map((model) => splitModel(model).provider));
   if (providers.size > 1) return "several providers";
-  return [...providers][0] || "provider not told";
+  return [...providers][0] || "unknown provider";
 }
