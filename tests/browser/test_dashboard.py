@@ -132,7 +132,7 @@ def test_an_alarm_says_what_was_seen_and_what_to_do(
     page.screenshot(path=pictures / "desktop-light-dashboard-alarm.png")
 
 
-def test_a_prometheus_that_is_gone_is_told(
+def test_a_prometheus_that_is_gone_is_reported(
     measured: Stack, open_page: Callable[[Screen], Page]
 ) -> None:
     """The page says so and keeps what it has."""

@@ -94,7 +94,7 @@ def test_a_real_model_answers(page: Page, stack: Stack, pictures: Path) -> None:
     assert set(asked) == {"backend-stub:8000"}
 
 
-def test_each_name_stands_with_its_provider(page: Page) -> None:
+def test_each_name_is_listed_with_its_provider(page: Page) -> None:
     """The gateway's names are offered, grouped by who serves them; one is the default."""
     choice = page.get_by_label("Extract with")
 
@@ -173,7 +173,7 @@ def test_an_extraction_can_be_stopped(page: Page) -> None:
     assert len(held) == 1
 
 
-def test_a_missing_backend_is_told(page: Page) -> None:
+def test_a_missing_backend_is_reported(page: Page) -> None:
     """When the backend is gone, the page says so and keeps the text."""
     expect(page.get_by_label("Extract with")).to_have_value("extraction-model")
     page.route("**/extract", lambda route: route.abort())

@@ -104,7 +104,7 @@ def test_every_column_that_is_named_exists(migrated: Database) -> None:
     assert {(table, column) for table, columns in named for column in columns} <= there
 
 
-def test_keys_start_anew_when_they_are_due(tables: Database) -> None:
+def test_keys_are_reset_when_they_are_due(tables: Database) -> None:
     """Keys that are due start again; expired ones and those without a valid period do not."""
     key(tables, "month", budget_duration="30d", budget_reset_at=PAST)
     key(tables, "week", budget_duration="7d", budget_reset_at=PAST)
@@ -127,7 +127,7 @@ def test_keys_start_anew_when_they_are_due(tables: Database) -> None:
     assert reset(tables) == 0
 
 
-def test_any_number_of_keys_starts_anew(tables: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_number_of_keys_is_reset(tables: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any number of due keys starts again, in batches, past those without a valid period."""
     monkeypatch.setattr(budget_resets, "BATCH", 3)
     for number in range(10):

@@ -154,9 +154,7 @@ def test_a_migration_killed_midway_is_undone_and_reported(
     assert "`20240101000000_slow`" in again.stdout
 
 
-def test_a_lock_held_by_another_is_told_as_p1002(
-    own_migrations: Prisma, database: Database
-) -> None:
+def test_a_lock_held_by_another_is_p1002(own_migrations: Prisma, database: Database) -> None:
     """Waiting for another migration's lock ends with P1002, in words on which LiteLLM retries."""
     own_migrations.add("20240101000000_first", "CREATE TABLE a (i int);")
     with psycopg.connect(database.url) as other:

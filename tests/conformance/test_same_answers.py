@@ -88,7 +88,7 @@ def test_a_difference_shows(sides: Sides, difference: Difference) -> None:
     assert not unlike, "\n".join(unlike)
 
 
-def test_what_was_booked_is_what_stands_in_the_database(sides: Sides, database: Database) -> None:
+def test_what_was_booked_is_in_the_database(sides: Sides, database: Database) -> None:
     """The costs that were compared are those that reach the database."""
     booked = sides.booked()
     assert booked

@@ -401,7 +401,7 @@ async def test_no_kill_loses_or_doubles_a_cost(
         assert len(answered) <= costs[0] <= len(answered) + 6, f"KILL_SEED={SEED}"
 
 
-def test_whose_costs_were_brought_in_is_told(
+def test_whose_costs_were_brought_in_is_reported(
     spending: Database, connection: Connection, key: str, tmp_path: Path
 ) -> None:
     """A gateway learns of a dead one once the dead one's costs are in the database."""

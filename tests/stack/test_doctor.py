@@ -42,7 +42,7 @@ def findings(stack: Stack, *, exit_code: int = 1) -> dict[str, dict[str, Any]]:
     return {each["check"]: each for each in json.loads(done.stdout)["findings"]}
 
 
-def test_a_stack_that_is_down_is_told(broken: Stack) -> None:
+def test_a_stack_that_is_down_is_reported(broken: Stack) -> None:
     """Before the first start, doctor says so, and what is wrong with .env already."""
     found = findings(broken)
 
@@ -68,7 +68,7 @@ def test_a_half_started_stack_with_three_faults_is_told_all_of_them(broken: Stac
     assert found["stack_runs"]["what"].endswith("is not running")
 
 
-def test_fix_cleans_env_and_starts_the_model_server_anew(broken: Stack, env_file: Path) -> None:
+def test_fix_cleans_env_and_restarts_the_model_server(broken: Stack, env_file: Path) -> None:
     """After --fix --yes the lines are clean, a copy is there, and ollama tries its pull again."""
     before = broken.inspect("ollama")["State"]["StartedAt"]
 

@@ -125,7 +125,7 @@ def test_the_gateway_logs_each_call_at_level_info(stack: Stack, key: str) -> Non
     assert key not in stack.compose("logs").stdout
 
 
-def test_the_pages_are_there_beside_litellms_prometheus_callback(stack: Stack, key: str) -> None:
+def test_the_pages_work_with_litellms_prometheus_callback(stack: Stack, key: str) -> None:
     """Chat stays the gateway's own; LiteLLM's metrics are on no port that is published."""
     url = f"{stack.gateway_url}/ui/"
     until(lambda: requests.get(url, timeout=90).ok, seconds=LITELLM_SECONDS, what="the page")

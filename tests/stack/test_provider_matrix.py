@@ -112,7 +112,7 @@ def test_every_file_has_its_wire_described() -> None:
     assert WIRES.keys() == PROVIDER_FILES.keys()
 
 
-def test_a_switch_makes_only_gateway_and_backend_anew(
+def test_a_switch_recreates_only_gateway_and_backend(
     boot: Boot, counted: Callable[[str], None]
 ) -> None:
     """`docker compose up -d` with another file leaves database and local model alone."""

@@ -143,7 +143,7 @@ def test_while_the_database_is_away_known_keys_are_served_for_a_day() -> None:
         world.read()
 
 
-def test_who_would_rather_stop_serves_nobody_from_memory() -> None:
+def test_with_refuse_no_caller_is_served_from_memory() -> None:
     """With the policy `refuse`, a stale key gets 503 while the database is away."""
     world = World(serves_old=False)
     world.read()

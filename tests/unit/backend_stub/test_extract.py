@@ -154,7 +154,7 @@ def test_repair(client: httpx.Client, gateway: FakeGateway, answer: str, problem
     assert problem in sent[-1]["content"]
 
 
-def test_repair_is_booked_beside(client: httpx.Client, gateway: FakeGateway) -> None:
+def test_a_repair_is_booked_too(client: httpx.Client, gateway: FakeGateway) -> None:
     """A repair has a row of its own, whose id begins with the request's."""
     gateway.will(completion("no"), completion(items(HUND)))
 

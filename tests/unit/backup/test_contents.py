@@ -54,7 +54,7 @@ def test_no_journal_is_no_files(tmp_path: Path) -> None:
     assert not list(read_files(tmp_path / "missing"))
 
 
-def test_a_restored_journal_is_beside_what_is_there(journal: Path, tmp_path: Path) -> None:
+def test_a_restored_journal_is_added_to_what_is_there(journal: Path, tmp_path: Path) -> None:
     """Records that wait already stay; the backup's come into a folder of their own."""
     target = tmp_path / "target"
     (target / "1").mkdir(parents=True)

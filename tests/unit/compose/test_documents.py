@@ -39,7 +39,7 @@ def test_no_link_is_dead(document: Path) -> None:
     assert not dead
 
 
-def test_every_difference_from_litellm_is_told_of() -> None:
+def test_every_difference_from_litellm_is_documented() -> None:
     """The headings are the differences that tests/conformance/test_same_answers.py shows."""
     page = text_of(Path("docs/differences-from-litellm.md"))
     told = re.findall(r"^### (.+)$", page, re.MULTILINE)

@@ -200,7 +200,7 @@ def test_the_migration_waits_for_a_healthy_database() -> None:
     }
 
 
-def test_litellms_container_starts_beside_the_migration() -> None:
+def test_litellms_container_starts_during_the_migration() -> None:
     """The gateway's start would wait for it; LiteLLM itself waits for the gateway."""
     assert SERVICES["litellm"]["depends_on"] == {
         "secrets": {"condition": "service_completed_successfully", "required": True}

@@ -36,7 +36,7 @@ def test_a_page_is_what_would_be_written(name: str) -> None:
     assert GENERATE.undated(written) == GENERATE.PAGES[name]()
 
 
-def test_nothing_else_stands_among_the_generated_pages() -> None:
+def test_no_other_page_is_among_the_generated_ones() -> None:
     """A page that is no longer generated is not left behind."""
     found = {path.name for path in (REPOSITORY / "docs/reference").iterdir()}
 

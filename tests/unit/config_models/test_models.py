@@ -173,7 +173,7 @@ def test_access_groups_name_their_aliases_once() -> None:
     assert models_of(first, second).access_groups == {"beta": ("a",)}
 
 
-def test_the_way_of_an_alias_is_told_with_its_reason() -> None:
+def test_the_route_of_an_alias_is_printed_with_its_reason() -> None:
     """For `./run check` and `./run models`."""
     models = models_of(
         entry("a"), entry("b", "gemini/gemini-2.5-pro"), entry("c", guardrails=["pii"])

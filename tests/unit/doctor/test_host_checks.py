@@ -20,7 +20,9 @@ from unit.doctor.healthy import GIB, HEALTHY, given, only, seen
         (Engine(error="Cannot connect to the Docker daemon"), "systemctl start docker"),
     ],
 )
-def test_an_engine_that_does_not_answer_is_told_with_its_reason(engine: Engine, fix: str) -> None:
+def test_an_engine_that_does_not_answer_is_reported_with_its_reason(
+    engine: Engine, fix: str
+) -> None:
     """Not installed, not allowed and not started want three different things."""
     assert fix in only("engine_answers", Facts(engine=engine)).fix
 

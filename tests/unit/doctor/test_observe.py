@@ -108,7 +108,7 @@ def test_a_refused_key_and_one_that_is_unset_are_seen() -> None:
     assert (claude.key, claude.condition) == ("ANTHROPIC_API_KEY", "left out")
 
 
-def test_wrong_settings_are_told_and_nothing_is_asked() -> None:
+def test_wrong_settings_are_reported_and_nothing_is_asked() -> None:
     """A setting that stops the start, a weak master key and a broken URL are findings."""
     given = facts(9, REQUEST_TIMEOUT="soon")
     secrets = Service("i", {"LITELLM_MASTER_KEY": "sk-1234"})
@@ -118,7 +118,7 @@ def test_wrong_settings_are_told_and_nothing_is_asked() -> None:
     assert "settings above" in seen.not_checked[0]
 
 
-def test_a_database_url_of_another_kind_is_told() -> None:
+def test_a_database_url_of_another_kind_is_reported() -> None:
     """MySQL's URL, an async driver's, a file: only PostgreSQL's form is taken."""
     seen = observe(facts(9, DATABASE_URL="mysql://u:hidden@h/d"), {})
 

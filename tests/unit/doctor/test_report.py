@@ -38,6 +38,6 @@ def test_programs_get_an_object() -> None:
     assert document["not_checked"] == ["the moon"]
 
 
-def test_a_repair_is_a_line_and_told_once() -> None:
+def test_a_repair_is_one_line_reported_once() -> None:
     """./run reads action, target, lines and question, with tabs between."""
     assert report.repairs([*FOUND, FOUND[0]]) == "clean-env\t.env\t1,3\tclean .env\n"

@@ -49,9 +49,7 @@ def test_a_model_server_that_was_left_out_is_not_missed() -> None:
         ({"state": "restarting", "exit_code": 2, "log": "no price"}, "gateway starts again"),
     ],
 )
-def test_a_service_in_trouble_is_told_in_its_own_words(
-    changes: dict[str, object], what: str
-) -> None:
+def test_a_service_in_trouble_is_quoted(changes: dict[str, object], what: str) -> None:
     """Health check or log say why; where to look further follows."""
     facts = container(HEALTHY, "gateway", **changes)
     found = dict(examine(facts))
@@ -127,7 +125,7 @@ def test_a_volume_of_another_postgres_is_found() -> None:
     assert "version 16" in only("volume_of_this_version", replace(HEALTHY, cluster="16")).evidence
 
 
-def test_litellms_proxy_has_to_run_beside_the_gateway() -> None:
+def test_litellms_proxy_needs_a_running_gateway() -> None:
     """Its pages and other APIs are missed, though chat goes on without it."""
     finding = only("stack_runs", without("litellm"))
     assert finding.what == "litellm is not running"

@@ -98,7 +98,7 @@ def test_an_unknown_cost_is_not_called_zero(gateway: Gateway) -> None:
     assert "? + ? tokens, cost unknown" in str(answer(gateway)[-1])
 
 
-def test_a_refusal_is_told_in_the_gateways_words(gateway: Gateway) -> None:
+def test_a_refusal_quotes_the_gateway(gateway: Gateway) -> None:
     """Status and message, not a traceback."""
     gateway.status, gateway.body = 403, {"error": {"message": "no such\nmodel"}}
     with pytest.raises(GatewayAnswerError, match=r"no answer: no such model \(403\)"):

@@ -36,7 +36,7 @@ def test_litellms_package_finds_a_socket(url: str, for_libpq: str) -> None:
     assert socket_in_host(url) == for_libpq
 
 
-def test_failed_migration_is_told_in_the_databases_words() -> None:
+def test_a_failed_migration_quotes_the_database() -> None:
     """Of Prisma's long text, the SQL error and its code are shown."""
     assert sql_error(RECORDED) == 'ERROR: relation "nowhere" does not exist (42P01)'
 

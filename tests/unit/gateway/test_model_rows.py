@@ -33,7 +33,7 @@ ROW = ListedDeployment(
 )
 
 
-def test_an_alias_that_goes_another_way_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_alias_with_another_route_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
     """Two deployments that the worker asks are one line; the gateway's own way needs none."""
     translated = replace(ROW, alias="b", way="worker", why="LiteLLM translates for anthropic")
     print_rows([ROW, translated, replace(translated, deployment="other"), replace(ROW, way=None)])

@@ -248,7 +248,7 @@ async def test_who_waited_over_a_reset_is_judged_by_the_new_budget(
         assert seen == judged
 
 
-async def test_while_the_database_is_away_a_spent_budget_is_what_the_caller_is_told() -> None:
+async def test_while_the_database_is_away_a_spent_budget_is_what_the_caller_is_reported() -> None:
     """A spent budget is reported as such even if the database cannot confirm it."""
     async with gateway() as made:
 
@@ -377,7 +377,7 @@ async def test_an_answer_tells_of_the_callers_limits() -> None:
             assert talk.headers["x-gateway-deployment"] == "first"
 
 
-async def test_what_only_litellm_does_is_handed_on_whole() -> None:
+async def test_what_only_litellm_does_is_passed_on_whole() -> None:
     """A request that only LiteLLM can serve is passed on as it came, or gets 503 without it."""
     litellm_only = (LiteLLMOnly("guardrails", "only LiteLLM has them"),)
     async with gateway(caller=Caller(key_hash="a" * 64, litellm_only=litellm_only)) as made:

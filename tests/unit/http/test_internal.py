@@ -108,7 +108,7 @@ def test_a_key_that_was_blocked_meanwhile_is_refused() -> None:
     run(test())
 
 
-def test_nothing_is_handed_on_to_litellm() -> None:
+def test_nothing_is_passed_on_to_litellm() -> None:
     """A path that only LiteLLM has is a 404 here, and models are told to whoever is believed."""
 
     async def test() -> None:

@@ -141,7 +141,7 @@ def deployments(authorization: str | None, master: str | None = MASTER) -> Conve
 
 
 @pytest.mark.parametrize("given", [None, "", MASTER, "Bearer ", "Bearer sk-1234", "Bearer é"])
-def test_without_the_master_key_nothing_is_told(given: str | None) -> None:
+def test_without_the_master_key_nothing_is_reported(given: str | None) -> None:
     """Without the master key as bearer, the page of deployments is 401 and shows none."""
     talk = deployments(given)
 
@@ -309,7 +309,7 @@ def test_a_start_is_told_when_all_is_ready_and_a_stop_when_all_has_ended() -> No
     assert life.reached == ["started", "stopped"]
 
 
-def test_a_start_that_fails_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_start_that_fails_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     """A start that fails is reported to the server and in the log."""
     life = Life(start=OSError("no journal"))
 

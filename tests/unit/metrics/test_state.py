@@ -164,7 +164,9 @@ def test_a_deployment_in_cooldown_says_why(gateway: Gateway, value: Value) -> No
                  deployment="spare-1") == 1  # fmt: skip
 
 
-def test_the_journal_and_its_disk_are_told(gateway: Gateway, value: Value, tmp_path: Path) -> None:
+def test_the_journal_and_its_disk_are_reported(
+    gateway: Gateway, value: Value, tmp_path: Path
+) -> None:
     """What it takes and may take, what waits since when, and the room on its disk."""
     from gateway.journal.spend_journal import JournalState
 

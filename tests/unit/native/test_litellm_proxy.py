@@ -49,7 +49,7 @@ def test_without_a_master_key_each_start_makes_one() -> None:
     )
 
 
-def test_it_ends_when_it_is_told(tmp_path: Path) -> None:
+def test_it_ends_when_it_is_reported(tmp_path: Path) -> None:
     """Stopping waits until it has ended, which is not a failure."""
     proxy = litellm_proxy.start(
         litellm_proxy.connected({**os.environ, "PYTHONPATH": PACKAGE}), tmp_path

@@ -72,7 +72,7 @@ async def test_models_are_taken_from_a_gateway_of_the_same_version_alone(
     assert answers == []
 
 
-def test_a_gateway_that_stays_another_version_is_told() -> None:
+def test_a_gateway_that_stays_another_version_is_reported() -> None:
     """The error about a gateway of another version names that version."""
     with pytest.raises(OtherVersionError, match=r"the gateway has version 0\.0\.1"):
         models_from({"version": "0.0.1"})
