@@ -1,4 +1,4 @@
-"""Whether the gateway has become slower: its processor time beside that of a yardstick.
+"""Whether the gateway has become slower: its processor time compared with a yardstick's.
 
 The ratio of the two is taken in each round and compared with the recorded ratios. The command fails
 only when its best round is worse than the worst recorded one, so neither a slow machine nor the

@@ -1,4 +1,4 @@
-"""The images that only benchmarks need; see the Dockerfile beside this."""
+"""The images that only benchmarks need; see the Dockerfile next to this."""
 
 from __future__ import annotations
 

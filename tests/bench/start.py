@@ -1,4 +1,4 @@
-"""How long until the first answer, and where the time goes, beside LiteLLM's own command line.
+"""How long until the first answer, and where the time goes, compared with LiteLLM's own command.
 
 Images are built and volumes present, as on any start but the first. Both are measured in turn in
 the same image against the same database, so that a slow machine slows both. A start from nothing

@@ -1,6 +1,6 @@
 """A plain program of the gateway's kind, which nobody changes: `guard` measures the gateway by it.
 
-It takes JSON, asks the upstream, hands the answer back, in Python and on one event loop. A machine
+It takes JSON, asks the upstream, returns the answer, in Python and on one event loop. A machine
 that is slow, or Python of another version, moves both alike.
 """
 
