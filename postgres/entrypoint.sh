@@ -87,7 +87,7 @@ server_major() {
   echo "${version%%[!0-9]*}"
 }
 
-# Made beside PGDATA and renamed when complete: a crash leaves a folder that the next start throws
+# Made next to PGDATA and renamed when complete: a crash leaves a folder that the next start throws
 # away, never one that looks finished.
 create_cluster() {
   local new=$PGDATA.initializing

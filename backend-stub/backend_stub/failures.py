@@ -16,7 +16,7 @@
 | the answer is not a chat completion, or a stream ended early | 502 | answer_broken |
 | the model's JSON is invalid, twice | 502 | invalid_model_output |
 
-Texts of the gateway are never handed on: they may quote the prompt or part of a key. They are in
+Texts of the gateway are never passed on: they may quote the prompt or part of a key. They are in
 the gateway's log, under the same request id.
 """
 

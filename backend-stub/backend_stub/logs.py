@@ -27,7 +27,7 @@ RECENT = 20
 """Requests that GET /requests tells of."""
 
 _CALLERS_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-"""An X-Request-ID of a caller that is logged, beside ours: two callers may send the same one."""
+"""A caller's X-Request-ID, which is logged as well as ours: two callers may send the same one."""
 
 _QUIET = ("/health", "/page/")
 """Paths logged at debug: health checks come every few seconds, a page's files by the dozen."""

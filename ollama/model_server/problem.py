@@ -1,4 +1,4 @@
-"""What stands in the way of serving the model, and what a person can do about it."""
+"""What prevents serving the model, and what a person can do about it."""
 
 from typing import Literal
 

@@ -23,7 +23,7 @@ class Problem:
     Attributes:
         line: where, from 1.
         where: the same as a path, e.g. rules[0].do.status.
-        found: the value that stands there, as YAML has it.
+        found: the value at that place, as YAML has it.
         message: what is wrong with it.
         allowed: the values or names that could stand there; empty when the message says it.
     """

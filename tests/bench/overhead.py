@@ -1,8 +1,8 @@
 """Answers per second, latency and processor time of a request, compared with its peers.
 
-Each alternative is one process in front of the same upstream. "This gateway" has everything switched
-on that a user has: a thousand keys in teams with budgets, the journal flushed to the disk before the
-last byte of an answer, rows in PostgreSQL, logs, metrics, Prometheus, and LiteLLM's proxy.
+Each alternative is one process in front of the same upstream. "This gateway" has everything
+switched on that a user has: a thousand keys in teams with budgets, the journal flushed to the disk
+before an answer's last byte, rows in PostgreSQL, logs, metrics, Prometheus, and LiteLLM's proxy.
 """
 
 from __future__ import annotations

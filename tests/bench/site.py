@@ -44,7 +44,7 @@ CPU_SHARES = ("--cpu-shares", "4096")
 
 @dataclass
 class Site:
-    """A stack, and containers beside it.
+    """A stack, and further containers.
 
     Attributes:
         load: the container that asks.
@@ -109,7 +109,7 @@ def site(environment: dict[str, str] | None = None) -> Iterator[Site]:
     """Yield a site with its stack not yet started; all is removed at the end.
 
     Args:
-        environment: settings of the stack beside those of its provider.
+        environment: settings of the stack besides those of its provider.
     """
     settings = EVERYTHING_ON | PROVIDER | {"PROMETHEUS_PORT": str(free_port())}
     made = Site(Stack(settings | (environment or {})), images.build("tools"))

@@ -31,7 +31,7 @@ LONG = "Hallo " * 70_000
 """A cent's worth of a text, which shows where a page has two decimals."""
 
 START_SECONDS = 300
-"""LiteLLM's start takes 12 s of processor, and many times that beside other tests."""
+"""LiteLLM's start takes 12 s of processor time, and far longer while other tests run."""
 
 GUESSES = 6
 """LiteLLM hears 5 wrong passwords a minute for one name, then none for 5 minutes."""
@@ -57,7 +57,7 @@ def admin(browser: Browser, stack: Stack, foreign: list[str], pictures: Path) ->
         viewport={"width": DESKTOP.width, "height": DESKTOP.height}, reduced_motion="reduce"
     )
     context.set_default_timeout(PATIENCE)
-    # LiteLLM starts beside the gateway, at low priority.
+    # LiteLLM starts together with the gateway, at low priority.
     until(
         lambda: requests.get(f"{stack.gateway_url}/ui/", timeout=90).ok,
         seconds=START_SECONDS,

@@ -367,7 +367,7 @@ STEPS: dict[Callable[[World, Gateway], Awaitable[None]], float] = {
     is_taken_over: 1.5,
     joins: 3,
 }
-"""What may happen, and how often beside the others."""
+"""What may happen, and how often compared with the others."""
 
 
 async def finish(world: World) -> None:

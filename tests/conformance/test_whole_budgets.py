@@ -343,7 +343,7 @@ class Budgets(RuleBasedStateMachine):
         return [each for each in self.open if purse in self.whose[each.id]]
 
     def teardown(self) -> None:
-        """When all have ended, all that was paid stands in the books once."""
+        """When all have ended, everything that was paid is in the books once."""
         while self.asked:
             if self.open:
                 self.end(self.open[0], Usage(1, 1), 2, OK)
@@ -352,7 +352,7 @@ class Budgets(RuleBasedStateMachine):
 
 
 class BudgetsAndOthers(Budgets):
-    """The same beside admins, and providers that bill more than they could."""
+    """The same with admins, and providers that bill more than they could."""
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())

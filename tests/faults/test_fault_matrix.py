@@ -147,7 +147,7 @@ def read(status: int, text: str, *, stream: bool) -> tuple[str, dict[str, Any] |
 
 @pytest.fixture(scope="module")
 def played(matrix: Stack) -> list[Round]:
-    """Return every round of every cell, played: the slow ones beside the quick ones.
+    """Return every round of every cell, played: slow and quick ones at the same time.
 
     The gateway starts again for the next few rounds: it goes on checking the dead addresses of
     each, and hundreds of them would take the machine's time.

@@ -87,7 +87,7 @@ def test_a_second_start_installs_nothing(
     local: NativeGateway, counted: Callable[[str], None]
 ) -> None:
     """With everything installed, it comes up healthy without asking a package index."""
-    counted(f"native start: ready after {local.ready_after:.1f} s, beside other tests")
+    counted(f"native start: ready after {local.ready_after:.1f} s, while other tests ran")
     log = local.checkout.log()
     assert "starting LiteLLM" in log
     assert "installing" not in log

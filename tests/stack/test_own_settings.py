@@ -1,6 +1,6 @@
 """Settings of litellm_config.yaml and .env that a user turns on, seen from outside.
 
-One stack has most of them, with LiteLLM's proxy beside it as by default; the last test changes the
+One stack has most of them, with LiteLLM's proxy as by default; the last test changes the
 file, and starts the gateway again.
 """
 

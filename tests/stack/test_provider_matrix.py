@@ -116,7 +116,7 @@ def test_a_switch_recreates_only_gateway_and_backend(
     boot: Boot, counted: Callable[[str], None]
 ) -> None:
     """`docker compose up -d` with another file leaves database and local model alone."""
-    counted(f"switch to {boot.name}: {boot.seconds:.0f} s, beside other tests")
+    counted(f"switch to {boot.name}: {boot.seconds:.0f} s, while other tests ran")
     assert boot.remade == {"gateway", "backend-stub"}
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 OVERRIDE = "services: { gateway: { ports: !reset [] } }\n"
-"""As docs/operations.md says: a load balancer of the user's own stands in front."""
+"""As docs/operations.md says: a load balancer of the user's own is in front."""
 
 UP = ("up", "--detach", "--no-build", "--wait", "--scale", "gateway=2")
 SERVICES = ("gateway", "scripted-upstream")

@@ -32,7 +32,7 @@ class Checkout:
     Attributes:
         folder: its root.
         home: the user's home, elsewhere.
-        environment: what every command has beside PATH and HOME.
+        environment: what every command has besides PATH and HOME.
     """
 
     folder: Path

@@ -116,7 +116,7 @@ class Wire:
 
     Attributes:
         provider: whose format the upstream recognises.
-        given: key and base URL; the prefix of a variable stands before.
+        given: key and base URL; the prefix of a variable comes first.
         key: header and value that the provider wants; None when it wants none.
         model: the provider's name of the model.
         path: of a request that is not streamed.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WORKERS = 4
 ANSWER_SECONDS = 30
-"""LiteLLM's proxy takes 12 s of a core to start, and other stacks are busy beside this one."""
+"""LiteLLM's proxy takes 12 s of a core to start, and other stacks are busy at the same time."""
 
 PAUSE_SECONDS = 0.1
 """Between two attempts of a worker while nothing answers."""

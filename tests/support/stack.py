@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 # Nobody listens there: `./run up` then does what it does behind a firewall, on every machine alike.
 UNREACHABLE = "localhost:9"
 MODEL = "smollm2:135m"
-# Other stacks are busy beside this one; with an even share of the cores a word takes a minute.
+# Other stacks are busy at the same time; with an even share of the cores a word takes a minute.
 MODEL_CPU_SHARES = "4096"
 # On demand a test waits for its start, which else would wait for all the other stacks.
 LITELLM_CPU_SHARES = "4096"

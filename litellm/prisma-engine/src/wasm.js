@@ -15,7 +15,7 @@ let copies = 0;
  * A new, independent copy of the engine on every call. The glue module keeps its instance in a module
  * variable, so each copy is imported under a URL of its own.
  *
- * @param {string} glueModule the `…_bg.js` of a package; its .wasm file lies beside it
+ * @param {string} glueModule the `…_bg.js` of a package; its .wasm file is next to it
  * @returns {Promise<any>} the glue module, whose exports depend on the engine
  */
 export async function loadWasmEngine(glueModule) {

@@ -180,7 +180,7 @@ def _object(text: str) -> object:
 
 def _usage(usage: Usage) -> Json:
     return {
-        "input_tokens": usage.input - usage.cached,  # Anthropic counts cached tokens beside these
+        "input_tokens": usage.input - usage.cached,  # Anthropic counts cached tokens separately
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": usage.cached,
         "output_tokens": usage.output,

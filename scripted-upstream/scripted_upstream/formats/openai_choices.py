@@ -74,7 +74,7 @@ def _token(text: str, rank: int) -> Json:
 
 
 def _old_logprobs(ask: ParsedCall, tokens: tuple[str, ...]) -> Json | None:
-    """Return logprobs as /completions tells them: in lists beside each other."""
+    """Return logprobs as /completions does: in parallel lists."""
     if ask.logprobs is None:
         return None
     offsets = [sum(map(len, tokens[:place])) for place in range(len(tokens))]

@@ -43,7 +43,7 @@ class View:
 
     Attributes:
         chart: the value drawn, and its words.
-        kind: bars stand beside each other for each cell; lines join the cells, which are numbers.
+        kind: bars are side by side for each cell; lines join the cells, which are numbers.
     """
 
     title: str

@@ -209,7 +209,7 @@ def test_json_log(logged: StartLogged, gateway: FakeGateway) -> None:
 
 
 def test_log_of_a_callers_own_id(logged: StartLogged, gateway: FakeGateway) -> None:
-    """A caller's X-Request-ID is logged beside ours, unless it could harm a log; ours holds."""
+    """A caller's X-Request-ID is logged as well as ours, unless it could harm a log; ours holds."""
     gateway.will(completion(ITEMS), completion(ITEMS))
     client, lines = logged(json_logs=True)
 

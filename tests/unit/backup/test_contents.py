@@ -1,4 +1,4 @@
-"""What goes into a backup beside the database, and how it comes back."""
+"""What goes into a backup besides the database, and how it is restored."""
 
 from __future__ import annotations
 

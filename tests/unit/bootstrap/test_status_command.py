@@ -44,7 +44,7 @@ TABLE = {
 
 @pytest.fixture
 def calls(tmp_path: Path) -> Path:
-    """Return the file of the engine's calls; beside it is a docker command that only answers."""
+    """Return the file of the engine's calls; next to it is a docker command that only answers."""
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir()
     docker.write_text(DOCKER)

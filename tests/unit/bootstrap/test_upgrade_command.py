@@ -123,7 +123,7 @@ def upgrade(
         began: when the gateway's container did, as seen from the way back.
         interrupted: whether ctrl-c is pressed while the new version starts, and on the way back.
         external: "true" when DATABASE_URL is set.
-        runs: the services of the previous version, beside ollama and postgres.
+        runs: the services of the previous version, besides ollama and postgres.
     """
     calls = checkout / "calls"
     running = subprocess.Popen(

@@ -81,7 +81,7 @@ def test_the_engines_own_words_are_read() -> None:
 
 
 def test_compose_complaints_are_errors_only_without_its_answer() -> None:
-    """A warning beside the answer is a warning; words without an answer are an error."""
+    """A warning with an answer is a warning; words without an answer are an error."""
     said = 'time="x" level=warning msg="The \\"w\\" variable is not set."'
     config = {"services": {"ollama": {"image": "o", "scale": 0, "mem_limit": "7"}}}
     facts = read_facts(records(compose_config=config, compose_stderr=said))

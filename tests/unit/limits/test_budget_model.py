@@ -245,7 +245,7 @@ class Budgets(RuleBasedStateMachine):
 
 
 class BudgetsAndOthers(Budgets):
-    """The same beside other gateways, admins, and providers that bill more than they could."""
+    """The same with other gateways, admins, and providers that bill more than they could."""
 
     is_alone = False
 

@@ -1,4 +1,4 @@
-"""Downloading: what is asked, how often, from where, and what stands in the way."""
+"""Downloading: what is asked, how often, from where, and what can go wrong."""
 
 from __future__ import annotations
 

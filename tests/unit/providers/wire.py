@@ -51,7 +51,7 @@ class Wire:
     Attributes:
         pieces: the body; an object is sent as JSON, bytes as they are, None waits for good.
         status: HTTP's.
-        headers: beside those that are needed.
+        headers: besides those that are needed.
         cut: whether the connection breaks instead of the response's end.
         close: whether the connection is closed after it, without saying so.
         reset: whether there is no response at all.

@@ -53,7 +53,7 @@ describe('TLS', () => {
     assert.equal(options('sslmode=verify-ca').tls.options.checkServerIdentity?.('h', /** @type {any} */ ({})), undefined);
   });
 
-  test('sslcert is the authority in Prisma\'s sense, the client\'s certificate beside sslkey', () => {
+  test('sslcert is the authority in Prisma\'s sense, the client\'s certificate together with sslkey', () => {
     const file = import.meta.filename;
     assert.ok(options(`sslcert=${file}`).tls.options.ca);
     const { ca, cert, key } = options(`sslcert=${file}&sslkey=${file}&sslrootcert=${file}`).tls.options;
