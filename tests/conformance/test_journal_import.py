@@ -22,7 +22,7 @@ from gateway.journal.tables import create_tables as create_journal_tables
 from gateway.journal.waiting import waiting_journals
 from gateway.replicas import tables
 from gateway.replicas.lease_ledger import create_ledger
-from support.prisma_engine import create_litellm_database, drop_database
+from support.prisma_engine import create_database, create_litellm_database, drop_database
 from unit.journal.requests_made import DEPLOYMENT, attempt, request
 
 if TYPE_CHECKING:
@@ -248,3 +248,23 @@ def test_status_names_a_folder_that_waits(connection: Connection, key: str, tmp_
     assert waiting.since.isoformat() == late
     assert waiting.bytes is not None
     assert waiting.bytes > 1000
+
+
+def test_a_restore_forgets_the_gateways_of_the_backup(
+    connection: Connection, tmp_path: Path
+) -> None:
+    """After a restore no gateway of the backup is called lost, because its journal came with it."""
+    connection.execute(
+        "INSERT INTO gateway_data.replica (id, beat_at) VALUES ('then', now() - interval '1 h')"
+    )
+    assert [each.gateway for each in waiting_journals(connection, tmp_path)] == ["then"]
+    connection.execute(tables.FORGET_ALL.encode())
+    assert waiting_journals(connection, tmp_path) == []
+
+
+def test_a_restore_of_an_old_backup_has_nothing_to_forget() -> None:
+    """A backup from before there were several gateways is restored without their table."""
+    old = create_database()
+    with psycopg.connect(old.url, autocommit=True) as connection:
+        connection.execute(tables.FORGET_ALL.encode())
+    drop_database(old)
