@@ -103,6 +103,7 @@ class SpendJournal:
         self._claim = claim(root)
         self._journal = Journal(self._claim.path, max_mb << 20, sync=sync)
         self.predecessor = replace_owner(self._claim.path, self._journal.id)
+        self._late = ""  # the predecessor, while its costs are missing from the database
         self._place = stored_place(self._claim.path)
         self._left: dict[str, Claim] = {}
         self._applier = ApplierProcess(self._task, self._take)
@@ -137,7 +138,7 @@ class SpendJournal:
             LOG.warning(
                 "costs from before this start are not in the database yet; they are being applied"
             )
-            self.predecessor = ""
+            self._late, self.predecessor = self.predecessor, ""
 
     def begin_to_apply(self) -> None:
         """Start the applier if it is not running."""
@@ -229,6 +230,9 @@ class SpendJournal:
             self._journal.room_was_made()
         if news.is_idle:
             self._caught_up.set()
+            if self._late:
+                self.on_taken_over(self._late)
+                self._late = ""
 
     def _take_over(self) -> None:
         found = {str(left.path): left for left in claim_left_behind(self._root)}

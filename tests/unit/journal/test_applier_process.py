@@ -204,3 +204,26 @@ def test_messages_come_back_as_they_were() -> None:
         line = encoded(message)
         assert line.count(b"\n") == 1
         assert progress(line) == message
+
+
+async def test_a_predecessor_whose_costs_come_late_is_reported_as_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start that did not wait for its predecessor's costs reports it as gone once they are in."""
+    monkeypatch.setattr(spend_journal, "CATCH_UP_SECONDS", 0.01)
+    monkeypatch.setattr(spend_journal, "STOP_SECONDS", 0.0)
+    killed = SpendJournal(tmp_path, 8, NOBODY, sync=False)
+    killed._journal.append(record(1).encoded())
+    killed._journal.close()
+    killed._claim.release()
+    gone: list[str] = []
+    journal = SpendJournal(tmp_path, 8, NOBODY, sync=False)
+    journal.on_taken_over = gone.append
+
+    await journal.start()
+    assert (journal.predecessor, gone) == ("", [])
+    for _ in range(2):
+        journal._take(Progress(is_idle=True))
+
+    assert gone == [killed.journal_id]
+    await journal.close()
