@@ -66,6 +66,14 @@ def test_a_commands_help_holds_all_its_comment(tmp_path: Path) -> None:
     assert "Parts: lint, unit" in run("help", "test", home=tmp_path).stdout
 
 
+def test_the_old_name_of_the_evaluation_names_the_new_one(tmp_path: Path) -> None:
+    """`./run models gate`, as in 0.1, still evaluates, and says what to call instead."""
+    old, new = (run("models", name, "m", home=tmp_path).stderr for name in ("gate", "evaluate"))
+
+    note = "'./run models gate' is now './run models evaluate'; the old name works until 0.3\n"
+    assert old == note + new
+
+
 def test_it_works_from_any_folder(tmp_path: Path) -> None:
     """The command finds its project from any folder."""
     assert run("help", home=tmp_path, cwd=tmp_path).returncode == 0

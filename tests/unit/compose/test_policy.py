@@ -56,6 +56,17 @@ def test_every_port_is_published_on_loopback_only() -> None:
     }
 
 
+def test_the_bar_of_the_evaluation_may_have_its_names_of_0_1() -> None:
+    """A `.env` of 0.1 keeps its bar; the new name wins over the old one."""
+
+    def bar(**environment: str) -> str:
+        services = rendered(**environment)["services"]
+        return str(services["backend-stub"]["environment"]["EVALUATION_MIN_RECALL"])
+
+    assert bar(GOLDEN_MIN_RECALL="0.3") == "0.3"
+    assert bar(GOLDEN_MIN_RECALL="0.3", EVALUATION_MIN_RECALL="0.7") == "0.7"
+
+
 def test_ports_come_from_the_environment() -> None:
     """Each service's variable chooses its port on the host."""
     ports = {"gateway": "LITELLM", "backend-stub": "BACKEND"}
