@@ -225,7 +225,7 @@ def models(
             typer.echo(report.as_json(rows))
         else:
             report.print_rows(rows)
-        if probe and not _probe(rows, gateway):
+        if probe and not _send_canaries(rows, gateway):
             raise typer.Exit(1)
 
 
@@ -258,14 +258,14 @@ def ask(
     typer.echo(str(summary), err=True)
 
 
-def _probe(rows: Sequence[ListedDeployment], gateway: httpx.Client) -> bool:
+def _send_canaries(rows: Sequence[ListedDeployment], gateway: httpx.Client) -> bool:
     """Say what it will cost, make the calls, show each; return whether all answered."""
-    from gateway.models.canaries import announcement, probe
+    from gateway.models.canaries import announcement, send_canaries
 
     for line in announcement(rows):
         typer.echo(line, err=True)
     all_answered = True
-    for result in probe(rows, gateway):
+    for result in send_canaries(rows, gateway):
         typer.echo(str(result), err=True)
         all_answered = all_answered and result.ok
     return all_answered

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Operation(Enum):
-    """What is asked for: OpenAI's path, and LiteLLM's name of the kind of call (spend rows)."""
+    """What is asked for: OpenAI's path, and LiteLLM's name of the kind of call (spend logs)."""
 
     CHAT = ("/chat/completions", "acompletion")
     COMPLETION = ("/completions", "atext_completion")
@@ -59,8 +59,8 @@ class Controls:
         disable_fallbacks: whether no other alias may answer.
         num_retries: retries of this request; None for the configured number.
         timeout: seconds for one attempt; None for the configured ones. It can only shorten those.
-        metadata: the caller's own, kept in the spend row.
-        tags: for the spend row, and for reports by tag.
+        metadata: the caller's own, kept in the spend log.
+        tags: for the spend log, and for reports by tag.
         session_id: what joins several requests in LiteLLM's pages.
     """
 
@@ -98,7 +98,7 @@ class Usage:
         cached: of the prompt, read from the provider's cache.
         cache_written: of the prompt, written into it.
         reasoning: of the answer, spent on thinking.
-        raw: the provider's `usage`, for the caller and the spend row; {} when it sent none.
+        raw: the provider's `usage`, for the caller and the spend log; {} when it sent none.
         counted: whether the gateway counted the tokens, because the provider did not.
         service_tier: the tier that the answer says it was served at; None when it does not.
         searched: whether the answer cites pages of the web (an annotation of `url_citation`), for
@@ -153,7 +153,7 @@ class Attempt:
         broke_schema: whether it answered, but not in the JSON schema asked for.
         response_id: the provider's id of the answer, "" for none.
         bill: what it cost; None while that is not known, and when nothing was produced.
-        stored_answer: the answer, only where the configuration stores answers in spend rows.
+        stored_answer: the answer, only where the configuration stores answers in spend logs.
         tool_names: of the tools that the answer calls, for LiteLLM's tables of tool use.
     """
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from support.stack import Stack
 
 SENTENCE = "Der Hund schläft im Garten, weil er müde ist."
-# LiteLLM writes spend rows in batches: every 10 s, give or take 5.
+# The journal is applied within a second; a busy machine takes longer.
 SPEND_SECONDS = 60
 
 
@@ -25,13 +25,13 @@ def extract(stack: Stack, text: str = SENTENCE) -> requests.Response:
 
 
 def spend_row(stack: Stack, request_id: str) -> dict[str, Any]:
-    """Return the spend log of one request, as soon as LiteLLM has written it."""
+    """Return the spend log of one request, as soon as it is written."""
     return until(
         lambda: stack.sql(
             'SELECT * FROM "LiteLLM_SpendLogs" WHERE litellm_call_id = %s', request_id
         ),
         seconds=SPEND_SECONDS,
-        what=f"the spend row of {request_id}",
+        what=f"the spend log of {request_id}",
     )[0]
 
 

@@ -34,7 +34,7 @@ UNANSWERED = 2
 
 @pytest.fixture(scope="module")
 def observed() -> Iterator[Stack]:
-    """Yield a stack brought up as a user does who wrote the profile into .env; OpenAI stands in."""
+    """Yield a stack as of a user who wrote the profile into .env; OpenAI is scripted."""
     port = free_port()
     environment = {
         **SCRIPTED_PROVIDERS,

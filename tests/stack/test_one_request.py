@@ -1,4 +1,4 @@
-"""One request, found everywhere by the id that the caller got: logs, provider, spend rows, trace.
+"""One request, found everywhere by the id that the caller got: logs, provider, spend logs, trace.
 
 The scripted upstream stands for every provider and tells which headers reached it; a collector in
 this process gets the traces.

@@ -225,7 +225,7 @@ def cost(boot: Boot, *, cached: int) -> Decimal:
 
 @pytest.mark.parametrize("cached", [0, USAGE["cached_tokens"]], ids=["uncached", "cached"])
 def test_the_cost_is_that_of_the_price_list(boot: Boot, cached: int) -> None:
-    """Header, streamed usage and spend rows agree with it to the 10th decimal."""
+    """Header, streamed usage and spend logs agree with it to the 10th decimal."""
     boot.play(answer={**USAGE, "cached_tokens": cached})
     expected = cost(boot, cached=cached if boot.wire.caches else 0)
 
@@ -248,11 +248,11 @@ def rounded(amount: object) -> Decimal:
 
 
 def spend_row(stack: Stack, call: str) -> dict[str, Any]:
-    """Return the spend row of a call, as soon as it is written."""
+    """Return the spend log of a call, as soon as it is written."""
     return until(
         lambda: stack.sql('SELECT * FROM "LiteLLM_SpendLogs" WHERE litellm_call_id = %s', call),
         seconds=ROW_SECONDS,
-        what=f"the spend row of {call}",
+        what=f"the spend log of {call}",
     )[0]
 
 

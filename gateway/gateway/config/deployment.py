@@ -165,7 +165,7 @@ class Models:
         litellm_only: why every request goes to LiteLLM's proxy; empty when none has to.
         litellm_only_by_alias: the same for the requests of one alias.
         store_prompts: whether spend logs hold prompts and answers.
-        disable_spend_logs: whether no spend rows are written, only totals.
+        disable_spend_logs: whether no spend logs are written, only totals.
         access_groups: group → aliases, from `model_info.access_groups`.
         max_body_bytes: the longest request body.
         library: litellm_settings that the worker sets on LiteLLM's library.

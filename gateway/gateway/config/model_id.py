@@ -1,4 +1,4 @@
-"""LiteLLM's id of a deployment: cooldowns, spend rows and its own pages name it by that."""
+"""LiteLLM's id of a deployment: cooldowns, spend logs and its own pages name it by that."""
 
 from __future__ import annotations
 

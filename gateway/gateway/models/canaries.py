@@ -51,7 +51,9 @@ def most(row: ListedDeployment) -> float | None:
     return (PROMPT_TOKENS * row.price_in + row.price_out) / MILLION
 
 
-def probe(rows: Sequence[ListedDeployment], gateway: httpx.Client) -> Iterator[CanaryResult]:
+def send_canaries(
+    rows: Sequence[ListedDeployment], gateway: httpx.Client
+) -> Iterator[CanaryResult]:
     """Make the calls, one after the other, and yield what came of each."""
     for row in rows:
         if row.deployment is not None:

@@ -1,8 +1,7 @@
 """Runs the gateway as a child that a Ctrl-C in the terminal does not reach at once.
 
-The terminal sends Ctrl-C to every process in the foreground: Prisma's engine would end before
-LiteLLM has written its last spend rows, and so would an embedded Postgres. The child gets a session
-of its own, and one SIGTERM.
+The terminal sends Ctrl-C to every process in the foreground: an embedded PostgreSQL would end
+before the gateway has applied its last costs. The child gets a session of its own, and one SIGTERM.
 """
 
 from __future__ import annotations

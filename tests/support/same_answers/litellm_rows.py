@@ -1,4 +1,4 @@
-"""A callback of plain LiteLLM's: writes what its spend row would hold, as a line of JSON.
+"""A callback of plain LiteLLM's: writes what its spend log would hold, as a line of JSON.
 
 LiteLLM's documented custom callback (https://docs.litellm.ai/docs/observability/custom_callback).
 The row's `spend` is this payload's `response_cost`, and its tokens are this payload's

@@ -1,4 +1,4 @@
-"""POST /extract: items from a model's JSON, one repair, usage, cost and the spend row's id."""
+"""POST /extract: items from a model's JSON, one repair, usage, cost and the spend log's id."""
 
 from __future__ import annotations
 
