@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import threading
+from asyncio import sleep  # a test that replaces asyncio.sleep means its own program's
 from typing import TYPE_CHECKING
 
 import httpx
@@ -43,7 +43,7 @@ class ThreadedServer(uvicorn.Server):
         """Serve until told to end."""
         await self.on_tick(0)  # sets the headers that every answer has
         while not self.should_exit:  # noqa: ASYNC110 -- set by another thread, and by signals
-            await asyncio.sleep(TICK_SECONDS)
+            await sleep(TICK_SECONDS)
 
     @property
     def url(self) -> str:
