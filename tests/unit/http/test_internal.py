@@ -12,7 +12,6 @@ from gateway.errors import AuthenticationError
 from gateway.http.internal import InternalApp
 from gateway.proxy.identity import CLOCK_SKEW, HEADER, LIFETIME, MAX_USES, Identity, sign
 from unit.http.rooms import CHAT, KEY, PATH, Conversation, gateway
-from unit.routing.fakes import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,60 +63,46 @@ def internal(made: Made) -> InternalApp:
     ids=["nothing", "a key", "a key signed", "forged", "long", "another secret", "old", "of later",
          "another model"],
 )  # fmt: skip
-def test_whoever_is_not_believed_gets_a_401_and_nobody_is_asked(headers: dict[str, str]) -> None:
+async def test_whoever_is_not_believed_gets_a_401_and_nobody_is_asked(
+    headers: dict[str, str],
+) -> None:
     """Without a signature that holds, for this model and now, nothing is reserved or asked."""
-
-    async def test() -> None:
-        async with gateway() as made:
-            talk = await ask(internal(made), headers)
-            assert talk.status == 401
-            assert len(talk.body) < 500
-            assert made.provider.asked == []
-            assert (made.limits.reserved, made.journal.records) == ([], [])
-
-    run(test())
+    async with gateway() as made:
+        talk = await ask(internal(made), headers)
+        assert talk.status == 401
+        assert len(talk.body) < 500
+        assert made.provider.asked == []
+        assert (made.limits.reserved, made.journal.records) == ([], [])
 
 
-def test_a_copied_identity_is_soon_refused() -> None:
+async def test_a_copied_identity_is_soon_refused() -> None:
     """One signature is good for a few calls, those of one request; then it is refused."""
-
-    async def test() -> None:
-        async with gateway() as made:
-            app, headers = internal(made), signed()
-            found = [(await ask(app, headers)).status for _ in range(MAX_USES + 2)]
-            assert found == [200] * MAX_USES + [401] * 2
-            assert len(made.provider.asked) == MAX_USES
-            assert (await ask(app, signed())).status == 200
-
-    run(test())
+    async with gateway() as made:
+        app, headers = internal(made), signed()
+        found = [(await ask(app, headers)).status for _ in range(MAX_USES + 2)]
+        assert found == [200] * MAX_USES + [401] * 2
+        assert len(made.provider.asked) == MAX_USES
+        assert (await ask(app, signed())).status == 200
 
 
-def test_a_key_that_was_blocked_meanwhile_is_refused() -> None:
+async def test_a_key_that_was_blocked_meanwhile_is_refused() -> None:
     """The key behind an identity is looked up again: LiteLLM may have admitted it before."""
+    async with gateway() as made:
 
-    async def test() -> None:
-        async with gateway() as made:
+        async def blocked(*_: Any, **__: Any) -> None:
+            raise AuthenticationError("this key is blocked")
 
-            async def blocked(*_: Any, **__: Any) -> None:
-                raise AuthenticationError("this key is blocked")
-
-            made.access.by_hash = blocked  # type: ignore[assignment,method-assign] # for one test
-            talk = await ask(internal(made), signed())
-            assert (talk.status, made.provider.asked) == (401, [])
-
-    run(test())
+        made.access.by_hash = blocked  # type: ignore[assignment,method-assign] # for one test
+        talk = await ask(internal(made), signed())
+        assert (talk.status, made.provider.asked) == (401, [])
 
 
-def test_nothing_is_passed_on_to_litellm() -> None:
+async def test_nothing_is_passed_on_to_litellm() -> None:
     """A path that only LiteLLM has is a 404 here, and models are told to whoever is believed."""
-
-    async def test() -> None:
-        async with gateway() as made:
-            app = internal(made)
-            other = await ask(app, signed(), path="/v1/messages")
-            models = await ask(app, signed(), path="/v1/models", method="GET")
-            assert (other.status, made.forwarded) == (404, [])
-            assert {each["alias"] for each in models.json["deployments"]} == {"first", "second"}
-            assert (await ask(app, {}, path="/v1/models", method="GET")).status == 401
-
-    run(test())
+    async with gateway() as made:
+        app = internal(made)
+        other = await ask(app, signed(), path="/v1/messages")
+        models = await ask(app, signed(), path="/v1/models", method="GET")
+        assert (other.status, made.forwarded) == (404, [])
+        assert {each["alias"] for each in models.json["deployments"]} == {"first", "second"}
+        assert (await ask(app, {}, path="/v1/models", method="GET")).status == 401

@@ -94,17 +94,14 @@ def test_a_port_that_is_taken_is_an_error() -> None:
             asyncio.run(listener.start())
 
 
-def test_processes_of_one_gateway_share_the_port() -> None:
+async def test_processes_of_one_gateway_share_the_port() -> None:
     """Two listeners that are told to share a port both listen there."""
     port = unused_port()
 
-    async def scene() -> None:
-        one, other = (Listener(_app, "127.0.0.1", port, is_shared=True) for _ in range(2))
-        await one.start()
-        await other.start()
-        await one.stop()
-        assert await _listens(port), "the other one still does"
-        await other.stop()
-        assert not await _listens(port)
-
-    asyncio.run(scene())
+    one, other = (Listener(_app, "127.0.0.1", port, is_shared=True) for _ in range(2))
+    await one.start()
+    await other.start()
+    await one.stop()
+    assert await _listens(port), "the other one still does"
+    await other.stop()
+    assert not await _listens(port)

@@ -76,18 +76,15 @@ def test_the_end_of_a_process_tells_whether_it_served(beats: Beats) -> None:
     assert "process 2 of 3 does not serve" in beats.missing(1)
 
 
-def test_a_process_reports_while_its_loop_runs(beats: Beats) -> None:
+async def test_a_process_reports_while_its_loop_runs(beats: Beats) -> None:
     """A process reports as soon as it serves, with what is wrong with it."""
     beats.write(1)
     beats.write(3)
 
-    async def scene() -> None:
-        sibling = Sibling(beats, 2)
-        sibling.start(lambda: [FULL])
-        for _ in range(3):
-            await asyncio.sleep(0)
-        assert sibling.reasons() == []
-        assert sibling.missing() == []
-
-    asyncio.run(scene())
+    sibling = Sibling(beats, 2)
+    sibling.start(lambda: [FULL])
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert sibling.reasons() == []
+    assert sibling.missing() == []
     assert beats.reasons(1) == [FULL]
