@@ -17,14 +17,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
+from gateway.database.triggers import create_triggers
+from gateway.journal.tables import create_tables as create_journal_tables
+from gateway.replicas import tables
+from gateway.replicas.lease_ledger import create_ledger
 from support.prisma_engine import (
     ENGINE,
     SERVER,
     Database,
     Prisma,
     create_database,
+    create_litellm_database,
     drop_database,
     package_folder,
 )
@@ -47,6 +53,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def database() -> Iterator[Database]:
     """Give an empty database."""
     made = create_database()
+    yield made
+    drop_database(made)
+
+
+@pytest.fixture(scope="module")
+def migrated() -> Iterator[Database]:
+    """Give a database with LiteLLM's tables and the gateway's."""
+    made = create_litellm_database()
+    with psycopg.connect(made.url, autocommit=True) as connection:
+        create_journal_tables(connection)
+        tables.create_tables(connection)
+        create_ledger(connection)
+        create_triggers(connection)
     yield made
     drop_database(made)
 

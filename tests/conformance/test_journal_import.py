@@ -18,11 +18,9 @@ from gateway.journal.file_journal import Journal
 from gateway.journal.import_files import Importer, JournalImportError
 from gateway.journal.make_records import records_of
 from gateway.journal.reader import JournalReader
-from gateway.journal.tables import create_tables as create_journal_tables
 from gateway.journal.waiting import waiting_journals
 from gateway.replicas import tables
-from gateway.replicas.lease_ledger import create_ledger
-from support.prisma_engine import create_database, create_litellm_database, drop_database
+from support.prisma_engine import create_database, drop_database
 from unit.journal.requests_made import DEPLOYMENT, attempt, request
 
 if TYPE_CHECKING:
@@ -47,18 +45,6 @@ SELECT (SELECT count(*) FROM "LiteLLM_SpendLogs" WHERE api_key = %(key)s),
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a journal begin a new file every few records."""
     monkeypatch.setattr(file_journal, "SEGMENT_BYTES", SMALL)
-
-
-@pytest.fixture(scope="module")
-def migrated() -> Iterator[Database]:
-    """Give a database with LiteLLM's tables and the gateway's."""
-    made = create_litellm_database()
-    with psycopg.connect(made.url, autocommit=True) as connection:
-        create_journal_tables(connection)
-        tables.create_tables(connection)
-        create_ledger(connection)
-    yield made
-    drop_database(made)
 
 
 @pytest.fixture

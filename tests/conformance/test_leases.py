@@ -14,15 +14,12 @@ import pytest
 
 from gateway.access.caller import Caller, Entity, Kind, Position
 from gateway.access.database import DatabaseAwayError
-from gateway.database.triggers import create_triggers
 from gateway.errors import BudgetExceededError
-from gateway.journal.tables import create_tables as create_journal_tables
 from gateway.limits.limits import Limits
 from gateway.replicas import lease_ledger, tables
 from gateway.replicas.leases import Leases, ledger
 from gateway.replicas.sharing import ALONE_SECONDS, Sharing
 from support.long import rounds
-from support.prisma_engine import create_litellm_database, drop_database
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -42,19 +39,6 @@ POSITION = """
 INSERT INTO gateway_data.journal_position (journal, at) VALUES (%s, %s)
 ON CONFLICT (journal) DO UPDATE SET at = excluded.at
 """
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Database]:
-    """Yield a database with LiteLLM's tables and the gateway's."""
-    made = create_litellm_database()
-    with psycopg.connect(made.url, autocommit=True) as connection:
-        create_journal_tables(connection)
-        tables.create_tables(connection)
-        lease_ledger.create_ledger(connection)
-        create_triggers(connection)
-    yield made
-    drop_database(made)
 
 
 @dataclass(eq=False)
@@ -432,10 +416,11 @@ def world_of(database: Database, seed: int) -> Iterator[World]:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_a_shared_budget_is_passed_by_less_than_one_request(database: Database, seed: int) -> None:
+async def test_a_shared_budget_is_passed_by_less_than_one_request(
+    migrated: Database, seed: int
+) -> None:
     """Whatever fails, a shared budget is overrun by less than one request and can be used up."""
-
-    async def main(world: World) -> None:
+    with world_of(migrated, seed) as world:
         for _ in range(1 + seed % 2):
             await world.join()
         for _ in range(ROUNDS):
@@ -444,14 +429,10 @@ def test_a_shared_budget_is_passed_by_less_than_one_request(database: Database, 
             world.check()
         await finish(world)
 
-    with world_of(database, seed) as world:
-        asyncio.run(asyncio.wait_for(main(world), 120))
 
-
-def test_what_is_under_way_when_a_second_one_comes_counts(database: Database) -> None:
+async def test_what_is_under_way_when_a_second_one_comes_counts(migrated: Database) -> None:
     """Requests under way at the first gateway count against a budget when a second one joins."""
-
-    async def main(world: World) -> None:
+    with world_of(migrated, 0) as world:
         key = next(iter(world.purses))
         first = await world.join()
         for _ in range(8):
@@ -472,6 +453,3 @@ def test_what_is_under_way_when_a_second_one_comes_counts(database: Database) ->
         assert len(second.open) == 2
         for gateway in list(world.gateways):
             await world.kill(gateway)
-
-    with world_of(database, 0) as world:
-        asyncio.run(asyncio.wait_for(main(world), 60))

@@ -20,19 +20,16 @@ from gateway.config.problems import ConfigurationError
 from gateway.config.settings import load_settings
 from gateway.database import triggers
 from gateway.errors import RateLimitError
-from gateway.journal.tables import create_tables as create_journal_tables
 from gateway.limits.limits import Limits
 from gateway.replicas import connections, tables
 from gateway.replicas.join import join_others
-from gateway.replicas.lease_ledger import create_ledger
 from gateway.routing.deployments import CLOCK
 from gateway.routing.failure import Failure, FailureKind
 from gateway.routing.settings import FailoverSettings
-from support.prisma_engine import create_litellm_database, drop_database
 from unit.routing.fakes import ERROR, LIMITED, deployment, routing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
     from gateway.config.deployment import Deployment
     from gateway.journal.spend_journal import SpendJournal
@@ -47,19 +44,6 @@ MORE = 1.0
 
 AWAY = Failure(FailureKind.UNREACHABLE)
 DEPLOYMENT = deployment("first", base="http://127.0.0.1:9", key="sk-of-the-provider")
-
-
-@pytest.fixture(scope="module")
-def migrated() -> Iterator[Database]:
-    """Yield a database with LiteLLM's tables and the gateway's."""
-    made = create_litellm_database()
-    with psycopg.connect(made.url, autocommit=True) as connection:
-        create_journal_tables(connection)
-        tables.create_tables(connection)
-        create_ledger(connection)
-        triggers.create_triggers(connection)
-    yield made
-    drop_database(made)
 
 
 @pytest.fixture(params=["heard", "looked for"])
