@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support import engine
 from support.stack import REPOSITORY
 from support.wait import until
 
@@ -85,7 +86,7 @@ class Database:
     @property
     def running(self) -> bool:
         """Whether the container runs."""
-        return docker("inspect", "--format", "{{.State.Running}}", self.name).strip() == "true"
+        return engine.inspect(self.name)["State"]["Running"] is True
 
     @property
     def log(self) -> str:

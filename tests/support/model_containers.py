@@ -6,14 +6,17 @@ import json
 import os
 import secrets
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import ollama
 
+from support import engine
 from support.wait import until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 VERSION = os.environ.get("STACK_VERSION", "0.1.0")
@@ -164,9 +167,11 @@ class Registry:
 
     Attributes:
         name: its container.
+        before: how many lines it had printed before it was handed to this test.
     """
 
     name: str
+    before: int = 0
 
     def log(self) -> str:
         """Return what it printed."""
@@ -174,7 +179,18 @@ class Registry:
 
     def files_asked(self) -> list[str]:
         """Return the files that were downloaded: a part of the digest, and the range."""
-        return [line[5:] for line in self.log().splitlines() if line.startswith("file ")]
+        lines = self.log().splitlines()[self.before :]
+        return [line[5:] for line in lines if line.startswith("file ")]
+
+    @contextmanager
+    def lent_to(self, world: World) -> Iterator[Registry]:
+        """Let the servers of another world reach it, too, and forget what it was asked so far."""
+        names = ("--alias", "registry", "--alias", "files")
+        docker("network", "connect", *names, world.network(), self.name)
+        try:
+            yield Registry(self.name, len(self.log().splitlines()))
+        finally:
+            docker("network", "disconnect", "--force", world.network(), self.name)
 
 
 @dataclass
@@ -229,7 +245,7 @@ class ModelServer:
 
     def state(self) -> dict[str, Any]:
         """Return what the engine knows of its process."""
-        found: dict[str, Any] = json.loads(docker("inspect", self.name))[0]["State"]
+        found: dict[str, Any] = engine.inspect(self.name)["State"]
         return found
 
     def wait_until(self, state: str, seconds: float = 60) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import socket
@@ -15,6 +14,7 @@ import psycopg
 import requests
 from psycopg.rows import dict_row
 
+from support import engine
 from support.wait import until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -56,6 +56,7 @@ class Stack:
     project: str = field(default_factory=lambda: f"litellm-test-{secrets.token_hex(4)}")
     litellm_port: int = field(default_factory=free_port)
     backend_port: int = field(default_factory=free_port)
+    _passwords: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def running(cls, project: str) -> Self:
@@ -157,20 +158,11 @@ class Stack:
 
     def containers(self) -> dict[str, str]:
         """Return the id of each service's container, running or not."""
-        # The engine itself answers in a tenth of compose's time, and tests that wait ask often.
-        columns = '{{.Label "com.docker.compose.service"}} {{.ID}}'
-        listed = self.command(
-            *("docker", "ps", "--all", "--no-trunc", "--format", columns),
-            *("--filter", f"label=com.docker.compose.project={self.project}"),
-            *("--filter", "label=com.docker.compose.oneoff=False"),
-        )
-        return dict(line.split() for line in listed.stdout.splitlines())
+        return engine.containers(self.project)
 
     def inspect(self, service: str) -> dict[str, Any]:
         """Return what the engine knows of a service's container."""
-        found = json.loads(self.command("docker", "inspect", self.container(service)).stdout)
-        inspected: dict[str, Any] = found[0]
-        return inspected
+        return engine.inspect(self.container(service))
 
     def health(self, service: str) -> str:
         """Return "healthy", "unhealthy" or "starting"; a container that does not run: its state."""
@@ -203,7 +195,10 @@ class Stack:
 
         Works where these are reachable from this process, as on Linux.
         """
-        networks = self.inspect(service)["NetworkSettings"]["Networks"]
+        return self._address(self.inspect(service), network)
+
+    def _address(self, inspected: dict[str, Any], network: str) -> str:
+        networks = inspected["NetworkSettings"]["Networks"]
         return str(networks[f"{self.project}_{network}"]["IPAddress"])
 
     def memory_mb(self) -> float:
@@ -246,11 +241,16 @@ class Stack:
 
     def database(self) -> psycopg.Connection[dict[str, Any]]:
         """Return a connection as the gateway's role, straight to the container's address."""
+        inspected = self.inspect("postgres")
+        start = inspected["State"]["StartedAt"]  # Postgres reads the passwords when it starts
+        if start not in self._passwords:
+            password = self.execute("postgres", "cat", "/run/postgres-secrets/gateway_db_password")
+            self._passwords[start] = password
         return psycopg.connect(
-            host=self.address("postgres", "database"),
+            host=self._address(inspected, "database"),
             dbname="litellm",
             user="gateway",
-            password=self.execute("postgres", "cat", "/run/postgres-secrets/gateway_db_password"),
+            password=self._passwords[start],
             connect_timeout=5,
             autocommit=True,
             row_factory=dict_row,
