@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 SHARED = ("priced_stack", "stack")
+TOGETHER = ("tests/browser", "tests/unit/worker")
+"""Folders whose tests share a stack, or a worker."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,8 +43,9 @@ class ByStack(LoadScopeScheduling):  # type: ignore[misc] # xdist is not typed
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if file.startswith("tests/browser/"):
-            return "tests/browser"
+        for folder in TOGETHER:
+            if file.startswith(f"{folder}/"):
+                return folder
         text = (REPOSITORY / file).read_text(encoding="utf-8")
         if "from support.litellm_library import" in text:
             return "litellm"

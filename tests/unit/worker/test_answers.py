@@ -15,6 +15,8 @@ from unit.scripted_upstream.running import ARGUMENTS, FITTING, PARAMETERS, SCHEM
 if TYPE_CHECKING:
     from unit.worker.asking import Asking
 
+pytestmark = pytest.mark.long
+
 BOTH = pytest.mark.parametrize("provider", ["anthropic", "gemini"])
 TOOL = {"type": "function", "function": {"name": "repeat", "parameters": PARAMETERS}}
 

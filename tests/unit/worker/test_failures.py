@@ -9,6 +9,8 @@ import pytest
 from gateway.routing.failure import FailureKind, Refusal
 from unit.worker.asking import MESSAGES, Asking
 
+pytestmark = pytest.mark.long
+
 BOTH = pytest.mark.parametrize("provider", ["anthropic", "gemini"])
 Kind = FailureKind
 

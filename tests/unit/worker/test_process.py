@@ -20,6 +20,8 @@ from gateway.worker.provider import WorkerUnavailableError
 from gateway.worker.supervisor import Worker, _environment
 from unit.worker.asking import MESSAGES, Asking, deployment_at, request_with
 
+pytestmark = pytest.mark.long
+
 OPENAI = Deployment(id="o", alias="o", provider="openai", model="m", protocol=Protocol.OPENAI)
 TIMEOUTS = Timeouts(1, 20)
 
