@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.stack import REPOSITORY
+from support.stack import REPOSITORY, Stack
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
-
-    from support.stack import Stack
 
 pytestmark = pytest.mark.long
 
@@ -54,26 +52,30 @@ def test_a_migrated_database_is_left_alone(stack: Stack) -> None:
     )
 
 
-def test_two_migrations_at_once_are_safe(make_stack: Callable[..., Stack]) -> None:
-    """Two first starts against one empty database: both succeed, each migration once."""
-    stack = make_stack()
-    stack.compose("up", "--detach", "--wait", "postgres")
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[Stack]:
+    """Yield a stack of which only Postgres runs, its database empty."""
+    with Stack() as stack:
+        stack.compose("up", "--detach", "--wait", "postgres")
+        yield stack
 
+
+def test_two_migrations_at_once_are_safe(fresh: Stack) -> None:
+    """Two first starts against one empty database: both succeed, each migration once."""
     with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(lambda _: migrate(stack), range(2)))
+        done = list(pool.map(lambda _: migrate(fresh), range(2)))
 
     assert [each.returncode for each in done] == [0, 0]
-    stack.compose("up", "--detach", "--wait", "gateway")
-    rows = stack.sql("SELECT count(*) AS n FROM _prisma_migrations")
-    assert (applied(stack), rows[0]["n"]) == (MIGRATIONS, MIGRATIONS)
+    fresh.compose("up", "--detach", "--wait", "gateway")
+    rows = fresh.sql("SELECT count(*) AS n FROM _prisma_migrations")
+    assert (applied(fresh), rows[0]["n"]) == (MIGRATIONS, MIGRATIONS)
 
 
-def test_a_failed_migration_stops_the_stack_with_its_name_and_error(
-    make_stack: Callable[..., Stack],
-) -> None:
+def test_a_failed_migration_stops_the_stack_with_its_name_and_error(fresh: Stack) -> None:
     """The gateway never starts; the log has the migration, the SQL error and what to do."""
-    stack = make_stack()
+    stack = fresh
     migrate(stack)
+    stack.compose("rm", "--force", "--stop", "gateway")
     # Forgotten by the history, it is tried again, on a table that exists.
     stack.sql("DELETE FROM _prisma_migrations WHERE migration_name = %s", FAILS_TWICE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,33 +75,51 @@ def test_logs_of_one_request_come_from_every_service_by_time(stack: Stack) -> No
     assert "no log line has 0000" in unknown.stderr
 
 
-def test_a_second_up_makes_and_fetches_nothing(stack: Stack) -> None:
-    """Coming up again leaves every container as it is and asks no registry for anything."""
+@dataclass(frozen=True)
+class SecondUp:
+    """What came of `./run up` on a stack that is up.
+
+    Attributes:
+        before: the container of each service before it.
+        after: the same after it.
+        said: its standard error.
+    """
+
+    before: list[str]
+    after: list[str]
+    said: str
+
+
+@pytest.fixture(scope="module")
+def second_up(stack: Stack) -> SecondUp:
+    """Come up again, once for all that is said of it."""
     before = [stack.container(service) for service in SERVICES]
-
-    done = stack.run("up")
-
-    assert [stack.container(service) for service in SERVICES] == before
-    assert not [word for word in NETWORK_WORDS if word in done.stderr], done.stderr
+    said = stack.run("up").stderr
+    return SecondUp(before, [stack.container(service) for service in SERVICES], said)
 
 
-def test_up_says_what_to_try_next(stack: Stack) -> None:
+def test_a_second_up_makes_and_fetches_nothing(second_up: SecondUp) -> None:
+    """Coming up again leaves every container as it is and asks no registry for anything."""
+    assert second_up.after == second_up.before
+    assert not [word for word in NETWORK_WORDS if word in second_up.said], second_up.said
+
+
+def test_up_says_what_to_try_next(stack: Stack, second_up: SecondUp) -> None:
     """The last lines are a curl command with this stack's own address, and it works."""
-    printed = stack.run("up").stderr
-    command = re.search(r"^  (curl .*/extract)$", printed, re.MULTILINE)
+    command = re.search(r"^  (curl .*/extract)$", second_up.said, re.MULTILINE)
 
     assert command
     assert f"127.0.0.1:{stack.backend_port}" in command.group(1)
 
 
 def test_where_the_library_is_out_of_reach_the_embedded_model_is_said_plainly(
-    stack: Stack,
+    second_up: SecondUp,
 ) -> None:
     """`./run up` serves the embedded model there, and says that and what to set."""
-    printed = stack.run("up").stderr
+    said = second_up.said
 
-    assert f"cannot be reached from here: serving the small embedded model {MODEL}" in printed
-    assert "OLLAMA_REGISTRY" in printed
+    assert f"cannot be reached from here: serving the small embedded model {MODEL}" in said
+    assert "OLLAMA_REGISTRY" in said
 
 
 def test_nothing_but_gateway_and_backend_is_published(stack: Stack) -> None:
