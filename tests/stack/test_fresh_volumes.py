@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 MIGRATIONS = 220
-FRESH_VOLUMES = rounds(3, long=20)
+FRESH_VOLUMES = rounds(2, long=20)
 
 
 def test_fresh_volumes_are_migrated_without_a_failure(

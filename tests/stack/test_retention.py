@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from support.long import rounds
 from support.scripted import ask
 from support.wait import until
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from support.stack import Stack
 
-ROWS = 200_000
+ROWS = rounds(50_000, long=200_000)
 # The schedule of the tests' stack is each minute, and deleting this many takes seconds.
 DELETED_SECONDS = 180
 SLOWEST_SECONDS = 5.0
