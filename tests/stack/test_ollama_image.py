@@ -66,12 +66,19 @@ def tiny(shared: World, weights: str) -> ModelServer:
     return server
 
 
-@pytest.fixture
-def registry(world: World, weights: str) -> Registry:
+@pytest.fixture(scope="module")
+def published(shared: World, weights: str) -> Registry:
     """Return a registry that has tiny:1b."""
-    found = world.registry()
-    publish(world, weights, "tiny:1b")
+    found = shared.registry()
+    publish(shared, weights, "tiny:1b")
     return found
+
+
+@pytest.fixture
+def registry(world: World, published: Registry) -> Iterator[Registry]:
+    """Yield the registry that has tiny:1b, as one that nobody has asked for anything yet."""
+    with published.lent_to(world) as lent:
+        yield lent
 
 
 def publish(world: World, weights: str, name: str) -> None:
