@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from support.chromium import BACKEND, DESKTOP, Screen, chromium_on
 from support.scripted import SCRIPTED_PROVIDERS
 from support.stack import REPOSITORY, Stack, free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from playwright.sync_api import Browser, BrowserContext, Page
 
 PATIENCE = 15_000
 """Milliseconds for what asks no model; on a machine that does many other things."""

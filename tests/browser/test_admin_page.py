@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from support.chromium import DESKTOP, GATEWAY
 from support.scripted import PRICED, ask
+from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from playwright.sync_api import Browser, Page, Request
-
-    from support.stack import Stack
 
 KEY = "painter"
 PATIENCE = 30_000

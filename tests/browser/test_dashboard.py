@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from support.accessibility import violations
 from support.chromium import DESKTOP, SCREENS, Screen
 from support.scripted import PRICED, ask, play
-from support.stack import REPOSITORY
+from support.stack import REPOSITORY, Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from playwright.sync_api import Page
-
-    from support.stack import Stack
 
 DASHBOARD = "http://prometheus:9090/user/"
 PANELS = [

@@ -5,20 +5,15 @@ The answers are a good model's, played to the page, so that each test sees every
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from support import page_answers
 from support.accessibility import violations
 from support.chromium import BACKEND, SCREENS, Screen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from playwright.sync_api import Page
 
 FOCUSED = """() => {
   const at = document.activeElement;

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from support import page_answers
 from support.scripted import play
+from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from playwright.sync_api import Locator, Page, Route
-
-    from support.stack import Stack
 
 MODEL_SECONDS = 180
 """For an answer of a real model on a machine that does many other things."""

@@ -6,15 +6,16 @@ import asyncio
 import hashlib
 import secrets
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
 from gateway.access.access import Access
-from gateway.access.caller import Kind
+from gateway.access.caller import Caller, Kind
 from gateway.access.changes import POLL_SECONDS, Changes
 from gateway.access.statements import POSITION_TABLE
 from gateway.config.deployment import Deployment, Models, Protocol
@@ -22,12 +23,7 @@ from gateway.database import triggers
 from gateway.errors import AuthenticationError, GatewayError, PermissionDeniedError
 from gateway.journal import statements
 from gateway.journal.tables import create_tables
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-
-    from gateway.access.caller import Caller
-    from support.prisma_engine import Database
+from support.prisma_engine import Database
 
 MODELS = Models(
     tuple(

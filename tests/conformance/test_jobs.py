@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,6 @@ from gateway.jobs.budget_resets import reset_budgets
 from gateway.jobs.election import Job, connect, elected
 from gateway.jobs.retention import delete_old_rows
 from support.prisma_engine import Database, create_litellm_database, drop_database
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
 
 NOW = datetime(2026, 11, 27, 20, 6, tzinfo=timezone.utc)  # a Friday
 PAST, FUTURE = "2026-11-27 20:00", "2026-11-27 21:00"

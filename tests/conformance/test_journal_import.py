@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from gateway.access.caller import Caller
+from gateway.database.connection import Connection
 from gateway.journal import file_journal, segments
 from gateway.journal.apply import apply_records
 from gateway.journal.file_journal import Journal
 from gateway.journal.import_files import Importer, JournalImportError
 from gateway.journal.make_records import records_of
 from gateway.journal.reader import JournalReader
+from gateway.journal.record import Record
 from gateway.journal.waiting import waiting_journals
 from gateway.replicas import tables
-from support.prisma_engine import create_database, drop_database
+from support.prisma_engine import Database, create_database, drop_database
 from unit.journal.requests_made import DEPLOYMENT, attempt, request
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from gateway.database.connection import Connection
-    from gateway.journal.record import Record
-    from support.prisma_engine import Database
 
 COST = 2.0**-10
 SMALL = 1 << 12

@@ -6,27 +6,24 @@ import asyncio
 import contextlib
 import random
 import secrets
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import psycopg
 import pytest
 
 from gateway.access.caller import Caller, Entity, Kind, Position
+from gateway.access.database import Database as Connections
 from gateway.access.database import DatabaseAwayError
 from gateway.errors import BudgetExceededError
 from gateway.limits.limits import Limits
+from gateway.limits.reservation import Reservation
 from gateway.replicas import lease_ledger, tables
 from gateway.replicas.leases import Leases, ledger
 from gateway.replicas.sharing import ALONE_SECONDS, Sharing
 from support.long import rounds
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
-
-    from gateway.access.database import Database as Connections
-    from gateway.limits.reservation import Reservation
-    from support.prisma_engine import Database
+from support.prisma_engine import Database
 
 SEEDS = rounds(20, long=200)
 ROUNDS = 250

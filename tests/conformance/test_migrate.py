@@ -5,16 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
 
-from support.prisma_engine import url_with
+from support.prisma_engine import Database, Prisma, url_with
 from support.wait import until
-
-if TYPE_CHECKING:
-    from support.prisma_engine import Database, Prisma
 
 LOCK = 72707369
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -15,28 +16,23 @@ from aiohttp.test_utils import RawTestServer
 
 from gateway.access.access import Access
 from gateway.access.caller import Caller, Entity, Kind
-from gateway.config.deployment import Models
+from gateway.config.deployment import Deployment, Models
 from gateway.config.problems import ConfigurationError
 from gateway.config.settings import load_settings
 from gateway.database import triggers
 from gateway.errors import RateLimitError
+from gateway.journal.spend_journal import SpendJournal
 from gateway.limits.limits import Limits
 from gateway.replicas import connections, tables
 from gateway.replicas.join import join_others
+from gateway.replicas.replicas import Replicas
 from gateway.routing.deployments import CLOCK
 from gateway.routing.failure import Failure, FailureKind
+from gateway.routing.router import Router
 from gateway.routing.settings import FailoverSettings
+from gateway.routing.tracked import TrackedDeployment
+from support.prisma_engine import Database
 from unit.routing.fakes import ERROR, LIMITED, deployment, routing
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from gateway.config.deployment import Deployment
-    from gateway.journal.spend_journal import SpendJournal
-    from gateway.replicas.replicas import Replicas
-    from gateway.routing.router import Router
-    from gateway.routing.tracked import TrackedDeployment
-    from support.prisma_engine import Database
 
 SECOND = 1.0
 MORE = 1.0

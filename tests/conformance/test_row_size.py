@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -13,17 +13,12 @@ import pytest
 from gateway.access.caller import Caller
 from gateway.journal.apply import apply_records
 from gateway.journal.make_records import records_of
+from gateway.journal.record import Record
 from gateway.journal.tables import create_tables
 from gateway.request import Usage
-from support.prisma_engine import create_litellm_database, drop_database
+from support.prisma_engine import Database, create_litellm_database, drop_database
 from unit.bench.capacity import CAPACITY
 from unit.journal.requests_made import DEPLOYMENT, START, attempt, request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from gateway.journal.record import Record
-    from support.prisma_engine import Database
 
 ROWS = 5_000
 BATCH = 500

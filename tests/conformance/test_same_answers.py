@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from support.long import LONG, rounds
-from support.prisma_engine import create_database, drop_database
+from support.prisma_engine import Database, create_database, drop_database
 from support.same_answers.cases import Case, cases
 from support.same_answers.known import DIFFERENCES, Difference, unexplained
 from support.same_answers.outcome import DECIMALS, differences
 from support.same_answers.sides import Sides, both_sides
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.prisma_engine import Database
 
 SEED = int(os.environ.get("SAME_ANSWERS_SEED") or (secrets.randbits(32) if LONG else 0))
 """Of the generated requests: the same ones always, with --long others each time."""

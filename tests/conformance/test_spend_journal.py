@@ -9,9 +9,11 @@ import secrets
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -19,12 +21,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.access.caller import Caller
+from gateway.database.connection import Connection
 from gateway.errors import RateLimitError, UnavailableError
 from gateway.journal import statements
 from gateway.journal.apply import apply_records
 from gateway.journal.make_records import records_of
 from gateway.journal.place import Place
 from gateway.journal.reader import Batch
+from gateway.journal.record import Record
 from gateway.journal.refusals import REFUSED, apply_singly
 from gateway.journal.spend_journal import SpendJournal
 from gateway.journal.tables import (
@@ -39,17 +43,9 @@ from gateway.journal.tables import (
     written,
 )
 from gateway.journal.totals import totals_of
-from support.prisma_engine import create_litellm_database, drop_database
+from support.prisma_engine import Database, create_litellm_database, drop_database
 from support.spend_writer import COST
 from unit.journal.requests_made import DEPLOYMENT, attempt, controls, request
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from gateway.database.connection import Connection
-    from gateway.journal.record import Record
-    from support.prisma_engine import Database
 
 POOL = 6
 SEED = int(os.environ.get("KILL_SEED") or secrets.randbits(32))

@@ -5,19 +5,15 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from support.certificates import self_signed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from support.prisma_engine import Database, Prisma
+from support.prisma_engine import Database, Prisma
 
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 

@@ -11,9 +11,11 @@ import contextlib
 import logging
 import secrets
 import time
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -27,23 +29,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gateway.access.caller import Kind
+from gateway.access.caller import Caller, Kind
 from gateway.database.triggers import create_triggers
 from gateway.jobs.budget_resets import reset_budgets
 from gateway.jobs.election import connect
 from gateway.journal.tables import create_tables
 from gateway.request import Usage
 from support.long import rounds
-from support.prisma_engine import create_litellm_database, drop_database
-from support.whole_gateway import PRODUCED, TOKEN, Key, whole_gateway
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
-    from pathlib import Path
-
-    from gateway.access.caller import Caller
-    from support.prisma_engine import Database
-    from support.whole_gateway import Asked, Whole
+from support.prisma_engine import Database, create_litellm_database, drop_database
+from support.whole_gateway import PRODUCED, TOKEN, Asked, Key, Whole, whole_gateway
 
 SECONDS = 20.0
 OK, BAD_REQUEST, OVER_BUDGET = 200, 400, 429

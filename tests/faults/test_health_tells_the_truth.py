@@ -6,19 +6,14 @@ numbers that are shipped against the same 30 s.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+import openai
 import pytest
 import requests
 
+from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import openai
-
-    from support.stack import Stack
 
 RED_SECONDS = 30
 GREEN_SECONDS = 60

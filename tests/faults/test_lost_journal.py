@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from support.scripted import PRICED, ask, play
 from support.spending import make_payer, read_books
+from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.stack import Stack
 
 UNBOOKED = 5
 SECONDS = 60

@@ -5,22 +5,16 @@ from __future__ import annotations
 import os
 import random
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import psycopg
 import pytest
 
 from support.long import rounds
 from support.scripted import FREE, PRICED, TRANSLATED, play
-from support.spending import Books, load, make_payer, read_books
-from support.stack import LITELLM_SECONDS
+from support.spending import Books, Load, Payer, load, make_payer, read_books
+from support.stack import LITELLM_SECONDS, Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.spending import Load, Payer
-    from support.stack import Stack
 
 pytestmark = pytest.mark.long
 

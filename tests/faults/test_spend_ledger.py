@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -11,12 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.scripted import FREE, PRICED, control, ledger, play
-from support.spending import Books, make_payer, read_books
+from support.spending import Books, Payer, make_payer, read_books
+from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from support.spending import Payer
-    from support.stack import Stack
 
 INPUT, CACHED, OUTPUT = 0.15e-6, 0.075e-6, 0.60e-6
 """USD a token of gpt-4o-mini, from OpenAI's price list."""

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 import requests
 
 from support.scripted import SCRIPTED_PROVIDERS, ask, play
-from support.spending import Books, load, make_payer, read_books
+from support.spending import Books, Load, Payer, load, make_payer, read_books
+from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.spending import Load, Payer
-    from support.stack import Stack
 
 DOWN_ANSWERS = 150
 APPLY_SECONDS = 60

@@ -6,9 +6,11 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, LiteralString
+from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -17,10 +19,6 @@ from support.kept_data import DECRYPT
 from support.scripted import SCRIPTED_PROVIDERS, ask
 from support.stack import REPOSITORY, Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.long
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
 from support.scripted import ask, ledger, play
+from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from support.stack import Stack
 
 INPUT_TOKENS, OUTPUT_TOKENS = 8, 100
 INPUT_PRICE, OUTPUT_PRICE = 0.15e-6, 0.60e-6

@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from support.scripted import play
-from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from support.stack import Stack
+from support.stack import REPOSITORY, Stack
 
 CLIENTS = REPOSITORY / "tests/clients"
 SECONDS = 300

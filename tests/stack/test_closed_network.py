@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from support.stack import image
+from support.stack import Stack, image
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.stack import Stack
 
 # Listens as the network's name server, answers nothing, prints each name that it is asked for.
 NAME_SERVER = r"""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support.stack import REPOSITORY, Stack
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.long
 

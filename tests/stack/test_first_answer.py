@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 
-from support.stack import MODEL
+from support.stack import MODEL, Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from support.stack import Stack
 
 SENTENCE = "Der Hund schläft im Garten, weil er müde ist."
 # The journal is applied within a second; a busy machine takes longer.

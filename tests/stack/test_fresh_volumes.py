@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support.long import rounds
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.stack import Stack
+from support.stack import Stack
 
 pytestmark = pytest.mark.long
 

@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,9 +15,7 @@ import requests
 from support.hostile import malformed, valid
 from support.scripted import PRICED, ask, ledger
 from support.spending import make_payer
-
-if TYPE_CHECKING:
-    from support.stack import Stack
+from support.stack import Stack
 
 MALFORMED = dict(malformed(PRICED))
 SECONDS = 30

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from support.scripted import FREE, PRICED, ask
+from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from support.stack import Stack
 
 REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 EXPIRY_SECONDS = 20

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from support.stack import Stack
+from support.stack import Stack
 
 COMPARE = """
 import base64, hashlib, json

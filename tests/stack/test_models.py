@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
 
 from support.scripted import FREE, PRICED, SCRIPTED_PROVIDERS, ledger, play
 from support.stack import Stack
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LM_STUDIO = "extraction-model-lmstudio"
 BACKEND_SECONDS = 6

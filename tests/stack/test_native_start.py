@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -18,9 +18,6 @@ import requests
 from support.native import Checkout, NativeGateway, make_checkout, start
 from support.stack import REPOSITORY, free_port
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.long
 

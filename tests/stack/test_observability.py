@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -12,9 +13,6 @@ import requests
 from support.scripted import FREE, PRICED, SCRIPTED_PROVIDERS, ask, play
 from support.stack import REPOSITORY, Stack, free_port
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.long
 

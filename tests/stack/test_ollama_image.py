@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import ollama
@@ -14,10 +15,6 @@ from support import tiny_gguf
 from support.model_containers import IMAGE, ModelServer, Registry, World, docker
 from support.stack import REPOSITORY
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.long
 

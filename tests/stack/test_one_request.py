@@ -9,21 +9,17 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 
-from support.collector import Collector
+from support.collector import Collector, Span
 from support.scripted import PRICED, SCRIPTED_PROVIDERS, ask, control, play
 from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.collector import Span
 
 pytestmark = pytest.mark.long
 

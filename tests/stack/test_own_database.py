@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -15,9 +15,6 @@ from support.certificates import key_and_certificate
 from support.scripted import FREE, PRICED, SCRIPTED_PROVIDERS, ask
 from support.stack import Stack, image
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.long
 

@@ -7,7 +7,8 @@ file, and starts the gateway again.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -17,9 +18,6 @@ from support.own_config import own_configuration
 from support.scripted import FREE, PRICED, SCRIPTED_PROVIDERS, ask
 from support.stack import REPOSITORY, Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.long
 

@@ -6,17 +6,14 @@ import json
 import secrets
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support import engine
 from support.stack import REPOSITORY
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 AWKWARD = "p@ss w:rd/%é'\"$`\\"
 

@@ -7,9 +7,10 @@ provider and speaks its own wire format.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import openai
 import pytest
@@ -22,9 +23,6 @@ from support.provider_wire import QUESTION, SCHEMA, SYSTEM, TOOL, WIRES
 from support.scripted import control
 from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.long
 

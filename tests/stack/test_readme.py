@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support.documents import command_blocks, output_block
-
-if TYPE_CHECKING:
-    from support.stack import Stack
+from support.stack import Stack
 
 # CI itself calls these two; calling the second from inside itself would not end.
 BLOCKS = {

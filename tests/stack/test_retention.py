@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from support.long import rounds
 from support.scripted import ask
+from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.stack import Stack
 
 ROWS = rounds(50_000, long=200_000)
 # The schedule of the tests' stack is each minute, and deleting this many takes seconds.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -13,9 +14,6 @@ from support.own_config import own_configuration
 from support.scripted import ask, control, ledger, play
 from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MODEL = "openai/gpt-4o-mini"
 SLOW_SECONDS = 6

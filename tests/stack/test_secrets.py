@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
-from support.stack import image
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.stack import Stack
+from support.stack import Stack, image
 
 IMAGES = ("gateway", "postgres", "ollama", "backend-stub")
 NAMES = ("litellm_master_key", "litellm_salt_key", "gateway_db_password", "backend_virtual_key")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import openai
 import pytest
 import requests
 
-if TYPE_CHECKING:
-    from support.stack import Stack
+from support.stack import Stack
 
 
 def test_chat_completions(client: openai.OpenAI) -> None:

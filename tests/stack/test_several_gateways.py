@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -14,10 +16,6 @@ import requests
 from support.scripted import PRICED, SCRIPTED_PROVIDERS, play
 from support.stack import LITELLM_SECONDS, Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.long
 

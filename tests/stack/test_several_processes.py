@@ -6,8 +6,9 @@ import re
 import secrets
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -15,9 +16,6 @@ import requests
 from support.scripted import SCRIPTED_PROVIDERS, ask, control, play
 from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.long
 

@@ -6,21 +6,17 @@ import csv
 import io
 import json
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 import pytest
 
 from gateway.spend.query import QUERY
 from support.scripted import ask
-from support.stack import REPOSITORY
+from support.stack import REPOSITORY, Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.stack import Stack
 
 ROWS = 20_000
 MONTH = "2021-03"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from support.stack import Stack
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MIGRATIONS = 220
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from support.stack import MODEL, REPOSITORY, UNREACHABLE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.stack import Stack
+from support.stack import MODEL, REPOSITORY, UNREACHABLE, Stack
 
 SERVICES = ("backend-stub", "gateway", "litellm", "ollama", "postgres")
 NETWORK_WORDS = ("pulling", "fetching", "downloading", "substitute")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -30,9 +30,6 @@ from support.upgrading import (
 from support.version_01 import PROVIDER_KEY
 from support.wait import until
 from support.year_old import CURRENT, version
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = [
     pytest.mark.long,

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from support import kept_data, version_01
 from support.scripted import ask
+from support.stack import Stack
 from support.version_01 import ANNA, BACKEND, BLOCKED, PROVIDER_KEY, SPENT
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.stack import Stack
 
 
 @pytest.fixture(scope="module")

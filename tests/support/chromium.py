@@ -9,20 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Browser, Error, sync_playwright
 
+from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from playwright.sync_api import Browser
-
-    from support.stack import Stack
 
 IMAGE = f"litellm-proxy-service/tests:{os.environ.get('STACK_VERSION') or '0.1.0'}"
 PORT = 3000

@@ -6,13 +6,11 @@ import asyncio
 import json
 import threading
 from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
 
 DEPLOYMENT = "ollama_chat/llama3.2"
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import openai
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 from support.scripted import SCRIPTED_PROVIDERS
 from support.stack import REPOSITORY, Stack
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import openai
-    from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 SHARED = ("priced_stack", "stack")
 TOGETHER = ("tests/browser", "tests/unit/worker")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import Any, LiteralString
 
-if TYPE_CHECKING:
-    from support.stack import Stack
+from support.stack import Stack
 
 DECRYPT = """
 import os, sys

@@ -6,18 +6,16 @@ import json
 import os
 import secrets
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import ollama
 
 from support import engine
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 VERSION = os.environ.get("STACK_VERSION", "0.1.0")
 IMAGE = f"litellm-proxy-service/ollama:{VERSION}"

@@ -8,17 +8,14 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import requests
 
 from support.stack import REPOSITORY, free_port
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 USER = f"newcomer-{secrets.token_hex(2)}"
 READY_SECONDS = 180

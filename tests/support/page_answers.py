@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+from playwright.sync_api import Page
 
 TEXT = (
     "Gestern hat meine Nachbarin angerufen, weil sie sich ausgesperrt hatte. Ich habe ihr "

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import openai
 import requests
 import yaml
 
 from support.provider_files import PROVIDER_FILES, active
-from support.provider_wire import WIRES
-from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    import openai
-
-    from support.provider_wire import Wire
-    from support.stack import Stack
+from support.provider_wire import WIRES, Wire
+from support.stack import REPOSITORY, Stack
 
 SERVICES = ("backend-stub", "gateway", "ollama", "postgres", "scripted-upstream")
 SECONDS = 60

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import gzip
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from support import recorded
 from support import version_01 as old
 from support.kept_data import booked, result
-from support.stack import REPOSITORY
+from support.stack import REPOSITORY, Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.stack import Stack
 
 
 def save_at_work(stack: Stack, file: Path) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 import yaml
 
-if TYPE_CHECKING:
-    from support.stack import Stack
+from support.stack import Stack
 
 SCRIPTED_PROVIDERS = {
     "COMPOSE_PROFILES": "faults",

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
 from support.scripted import FREE, PRICED
+from support.stack import Stack
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from support.stack import Stack
 
 WORKERS = 4
 ANSWER_SECONDS = 30

@@ -8,17 +8,15 @@ import secrets
 import subprocess
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import requests
 
 from support.scripted import FREE, SCRIPTED_PROVIDERS
 from support.stack import REPOSITORY, image
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 IMAGES = ("gateway", "postgres", "backend-stub", "edge", "scripted-upstream")
 """What the nodes are given: all but Ollama's, whose label no node has."""

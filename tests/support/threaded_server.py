@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from asyncio import sleep  # a test that replaces asyncio.sleep means its own program's
-from typing import TYPE_CHECKING
 
 import httpx
 import uvicorn
-
-if TYPE_CHECKING:
-    import socket
 
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For plain HTTP: to read the authorities' certificates takes 50 ms for each client."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import gguf
 import numpy as np
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _BLOCKS, _WIDTH, _HEADS = 1, 64, 2
 _SPECIAL = ["<unk>", "<s>", "</s>"]

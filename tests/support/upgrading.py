@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from support import kept_data, version_01
 from support.scripted import ask
-from support.stack import REPOSITORY
+from support.stack import REPOSITORY, Stack
 from support.version_01 import ANNA, BACKEND, BLOCKED, SPENT
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.stack import Stack
 
 
 @dataclass

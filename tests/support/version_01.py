@@ -12,10 +12,11 @@ import json
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, LiteralString
+from typing import LiteralString
 
 import requests
 
@@ -23,9 +24,6 @@ from support.kept_data import booked
 from support.scripted import FREE, PRICED, SCRIPTED_PROVIDERS, ask, play
 from support.stack import REPOSITORY, Stack, image
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 COMMIT = "54ae237aa88f57e34cf091285621d16d9b15d8fd"
 """The last one in which LiteLLM itself was the gateway."""

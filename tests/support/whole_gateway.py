@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 import secrets
 import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import orjson
@@ -17,20 +19,13 @@ from gateway import assembly
 from gateway.config.deployment import Deployment, Models, Protocol
 from gateway.config.options import Options
 from gateway.config.settings import load_settings
-from gateway.providers.reply import PlainReply, Provider, StreamReply
+from gateway.http.asgi import App, Message
+from gateway.providers.reply import PlainReply, Provider, StreamReply, Timeouts
 from gateway.proxy.identity import HEADER, Identity, derive_secret, sign
-from gateway.request import Usage
+from gateway.request import Request, Usage
 from gateway.routing.failure import AttemptFailedError, Failure, FailureKind
 from support.stack import free_port
 from unit.http.rooms import PATH, Conversation
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from gateway.http.asgi import App, Message
-    from gateway.providers.reply import Timeouts
-    from gateway.request import Request
 
 ALIAS = "priced"
 TOKEN = 2.0**-20

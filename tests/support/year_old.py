@@ -6,13 +6,10 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import Any, LiteralString
 
-from support.stack import REPOSITORY
+from support.stack import REPOSITORY, Stack
 from support.version_01 import GATEWAY, compose_command
-
-if TYPE_CHECKING:
-    from support.stack import Stack
 
 CURRENT = os.environ.get("STACK_VERSION", "0.1.0")
 OLD_PROXY_EXTRAS = Path("/opt/old-proxy-extras/litellm_proxy_extras")

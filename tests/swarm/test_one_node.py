@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.swarm import IMAGES, STALL, Load, Node, Swarm, build_images, network, seconds_since
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 BAD = "services: { gateway: { environment: { NUM_RETRIES: many } } }\n"
 """A setting with which a gateway does not start."""

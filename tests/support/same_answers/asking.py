@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
+from support.same_answers.cases import Case
 from support.same_answers.running import KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from support.same_answers.cases import Case
 
 Json = dict[str, Any]
 SECONDS = 60

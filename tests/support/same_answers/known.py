@@ -6,18 +6,15 @@ its usage is the same on both sides, except where LiteLLM itself loses a part of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from support.same_answers.asking import Outcome
 from support.same_answers.bodies import SCHEMA
 from support.same_answers.cases import THOUGHTS, Case
 from support.same_answers.models import BY_ALIAS
 from support.same_answers.outcome import differences
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.same_answers.asking import Outcome
 
 HI: list[dict[str, Any]] = [{"role": "user", "content": "Hallo"}]
 FORMAT = {"type": "json_schema", "json_schema": {"name": "w", "schema": SCHEMA}}

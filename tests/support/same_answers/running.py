@@ -7,24 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 import yaml
 
 from gateway.journal import lines, record, segments
-from support.prisma_engine import ENGINE
+from support.prisma_engine import ENGINE, Database
 from support.same_answers.models import configuration
 from support.stack import REPOSITORY, free_port
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.prisma_engine import Database
 
 KEY = "sk-same-answers-0123456789abcdefghijklmnop"
 LITELLM_SECONDS = 120

@@ -5,34 +5,31 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import requests
 import yaml
 
+from support.prisma_engine import Database
 from support.same_answers.asking import Outcome, ask
+from support.same_answers.cases import Case
+from support.same_answers.models import Model
 from support.same_answers.outcome import DECIMALS
 from support.same_answers.running import (
     KEY,
     LITELLM_SECONDS,
     JournalTail,
     LiteLLMTail,
+    Process,
     gateway,
     plain_litellm,
     upstream,
 )
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from support.prisma_engine import Database
-    from support.same_answers.cases import Case
-    from support.same_answers.models import Model
-    from support.same_answers.running import Process
 
 T = TypeVar("T")
 COOLDOWN_SECONDS = 90

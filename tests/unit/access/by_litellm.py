@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from fastapi import HTTPException
@@ -23,9 +24,6 @@ from litellm.proxy.auth import auth_checks
 from litellm.proxy.auth.route_checks import RouteChecks
 
 from unit.access.people import TOKEN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
 
 
 class Router:

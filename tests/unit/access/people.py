@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gateway.access.allowlist import Catalogue
+from gateway.access.caller import Entity, Kind
 from gateway.access.database import DatabaseAwayError
 from gateway.access.identity import Identity, Settings, make_identity
 from gateway.access.rows import Common, Found, Wanted
 from gateway.config.deployment import Deployment, Models, Protocol, RouterSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from gateway.access.caller import Entity, Kind
 
 NOW = 1_800_000_000.0
 TOKEN = "f" * 64

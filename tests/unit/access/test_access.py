@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import pytest
 
@@ -15,9 +16,6 @@ from gateway.access.known import KnownCallers
 from gateway.access.rows import Wanted
 from gateway.errors import GatewayError
 from unit.access.people import CATALOGUE, MODELS, FakeDatabase, FakeReader, found, key
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MASTER = "sk-master-0123456789"
 SECRET = "sk-virtual-0123456789"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from gateway.access.caller import Kind, Position
 from gateway.access.identity import Settings, make_identity, with_end_user
 from gateway.access.rows import FOREVER, Common, Found, Wanted
+from gateway.errors import GatewayError
 from unit.access.people import CATALOGUE, NOW, TOKEN, entity, found, identity, key
-
-if TYPE_CHECKING:
-    from gateway.errors import GatewayError
 
 TEAM = {"team_id": "t", "team_alias": "Team", "models": [], "metadata": {}, "spend": 2.0}
 OWNER = {"user_id": "u", "user_email": "u@example.org", "models": [], "metadata": {}, "spend": 3.0}

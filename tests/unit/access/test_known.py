@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
-from gateway.access.identity import Settings
+from gateway.access.identity import Identity, Settings
 from gateway.access.known import OLD_SECONDS, UNKNOWN_SECONDS, KnownCallers
 from gateway.access.rows import Common, Wanted
 from gateway.errors import AuthenticationError, PermissionDeniedError, UnavailableError
 from unit.access.people import CATALOGUE, NOW, TOKEN, FakeDatabase, FakeReader, found, key
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from gateway.access.identity import Identity
 
 ONE = Wanted(TOKEN)
 

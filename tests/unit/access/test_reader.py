@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pytest
 
@@ -12,9 +12,6 @@ from gateway.access.database import DatabaseAwayError
 from gateway.access.reader import BatchedLookups
 from gateway.access.rows import Found
 from gateway.errors import UnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Slow:

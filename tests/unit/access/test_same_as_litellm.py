@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.access.allowlist import Catalogue
+from gateway.access.caller import Caller
 from gateway.access.identity import Identity, Settings, make_identity, with_end_user
 from gateway.access.routes import is_allowed
 from gateway.access.rows import Common, Wanted
 from support.litellm_library import litellm
 from unit.access.people import TOKEN, found, identity, key, models
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from gateway.access.caller import Caller
 
 CONFIGURED = ("small", "large", "x/one")
 GROUPS = {"cheap": ("small",), "all-of-x": ("x/one", "large")}

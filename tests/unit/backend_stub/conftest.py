@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 import stamina
 import uvicorn
@@ -12,11 +13,6 @@ from backend_stub.app import create_app
 from backend_stub.settings import Settings
 from support.fake_gateway import FakeGateway
 from support.threaded_server import ThreadedServer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import httpx
 
 KEY = "sk-the-backends-own-key"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never
+from collections.abc import Callable
+from typing import Any, Never
 
 import httpx
 import pytest
@@ -10,9 +11,6 @@ import pytest
 from backend_stub import prompts
 from gateway.routing.caller_error import NO_MODEL_KEPT_THE_SCHEMA
 from support.fake_gateway import HANG, FakeGateway, completion, error
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ITEMS = '{"items": []}'
 

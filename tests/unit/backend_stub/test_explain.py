@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
-from support.fake_gateway import HANG, Stream, chunk, completion, error, usage_chunk
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.fake_gateway import FakeGateway
+from support.fake_gateway import HANG, FakeGateway, Stream, chunk, completion, error, usage_chunk
 
 ASK = {"item": "weil", "context": "Er schläft, weil er müde ist."}
 ACCEPT = {"accept": "text/event-stream"}

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
 from backend_stub.prompts import EXTRACTION_FORMAT, extraction
 from backend_stub.schemas import MAX_ITEM_TEXT, MAX_ITEMS, MAX_TRANSLATION, ModelItems
-from support.fake_gateway import HANG, completion
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.fake_gateway import FakeGateway
+from support.fake_gateway import HANG, FakeGateway, completion
 
 TEXT = "Der Hund schläft im Garten, weil er müde ist."
 HUND = {"type": "vocabulary", "text": "der Hund", "translation": "the dog"}

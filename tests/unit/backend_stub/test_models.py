@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
-from support.fake_gateway import error
-
-if TYPE_CHECKING:
-    from support.fake_gateway import FakeGateway
+from support.fake_gateway import FakeGateway, error
 
 NAMES = ["extraction-model", "explanation-model"]
 LIST = {"object": "list", "data": [{"id": name, "object": "model"} for name in NAMES]}

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 import backend_stub
-
-if TYPE_CHECKING:
-    import httpx
 
 FOLDER = Path(backend_stub.__file__).parent / "page"
 FILES = sorted(path.name for path in FOLDER.iterdir())

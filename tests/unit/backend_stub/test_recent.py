@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from support.fake_gateway import Stream, chunk, completion, error, usage_chunk
+import httpx
+
+from support.fake_gateway import FakeGateway, Stream, chunk, completion, error, usage_chunk
 from support.wait import until
-
-if TYPE_CHECKING:
-    import httpx
-
-    from support.fake_gateway import FakeGateway
 
 ITEMS = '{"items": [{"type": "vocabulary", "text": "der Geheimtext", "translation": "secret"}]}'
 

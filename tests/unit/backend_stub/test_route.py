@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from backend_stub.route import route_of
 from backend_stub.schemas import Route
-from support.fake_gateway import Stream, chunk, completion, error
-
-if TYPE_CHECKING:
-    import httpx
-
-    from support.fake_gateway import FakeGateway
+from support.fake_gateway import FakeGateway, Stream, chunk, completion, error
 
 FELL_BACK = {
     "x-gateway-alias": "extraction-model-openai",

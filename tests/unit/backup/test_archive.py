@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,9 +12,6 @@ from hypothesis import strategies as st
 
 from gateway.backup.archive import ArchiveWriter, read_members
 from gateway.backup.problem import DamagedBackupError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MEMBERS = [
     ("secrets.json", b'{"litellm_salt_key": "s"}'),

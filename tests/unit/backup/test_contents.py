@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +13,6 @@ from gateway.backup.journal_files import StagedJournal, read_files
 from gateway.backup.manifest import new_manifest
 from gateway.backup.problem import BackupError, DamagedBackupError
 from gateway.secret_store import ensure_secrets
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RECORDS = b'00000000 {"a": 1}\n'
 

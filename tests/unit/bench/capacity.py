@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from typing import TYPE_CHECKING
+from types import ModuleType
 
 from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 
 def _load() -> ModuleType:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import pytest
 
 from bench.measure.machine import commit
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
 
 IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@example.org")
 

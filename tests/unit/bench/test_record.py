@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,9 +13,6 @@ from bench.measure.samples import Check, Record, Sample, summarise
 from bench.report import chart, compare, page
 from bench.report.table import table
 from bench.report.view import Column, Ratio, View
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 VIEW = View(
     "Requests",

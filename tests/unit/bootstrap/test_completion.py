@@ -8,14 +8,11 @@ import re
 import select
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SECONDS = 20
 SHELLS = {

@@ -6,16 +6,13 @@ import os
 import shutil
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support.stack import REPOSITORY
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 # Writes down each call that changes something with the compose files that it is for.
 DOCKER = r"""

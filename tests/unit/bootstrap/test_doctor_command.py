@@ -7,14 +7,11 @@ import os
 import socket
 import stat
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NO_ENGINE = "unix:///nonexistent/docker.sock"
 DIRTY = b"\xef\xbb\xbfLITELLM_PORT=4001\r\nOPENAI_API_KEY='sk-abc' \r\n# end\n"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PARTS = ("lib", "packages", "engine", "images", "model", "build")
 

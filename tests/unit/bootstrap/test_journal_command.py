@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import tarfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DOCKER = """#!/bin/sh
 case $* in

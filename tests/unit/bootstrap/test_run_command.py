@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NO_ENGINE = "unix:///nonexistent/docker.sock"
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # A stack whose model server is broken and whose Prometheus was stopped; writes down each call.
 DOCKER = r"""#!/bin/sh

@@ -8,15 +8,12 @@ import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.stack import REPOSITORY
 from support.wait import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # Writes down each call with the version that it is for, answers as an engine with a running stack
 # does, fails where FAILS says and hangs where HANGS says, with ctrl-c pressed in a restore.

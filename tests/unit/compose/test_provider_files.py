@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,9 +15,6 @@ from gateway.config.render import EffectiveConfig, render
 from gateway.config.settings import load_settings
 from support.provider_files import PROVIDER_FILES, active, shown
 from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LONGEST = 25
 GIVEN = {"_API_KEY": "sk-made-up", "_COST_PER_1M_TOKENS": "0.02,0.05"}

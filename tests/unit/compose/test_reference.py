@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from typing import TYPE_CHECKING
+from types import ModuleType
 
 import pytest
 
 from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 
 def generator() -> ModuleType:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from typing import TYPE_CHECKING
+from types import ModuleType
 
 import pytest
 
 from support.documents import GUIDES, text_of
 from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 PAGE = "docs/first-ten-minutes.md"
 TRANSCRIPT = text_of(PAGE)

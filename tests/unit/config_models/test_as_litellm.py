@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from gateway.config.deployment import Deployment
 from gateway.config.models import build_models
 from gateway.config.render import EffectiveConfig
 from gateway.config.settings import load_settings
 from gateway.costs import bill
 from gateway.request import Operation, Usage
 from support.litellm_library import litellm
-
-if TYPE_CHECKING:
-    from gateway.config.deployment import Deployment
 
 LOCAL: dict[str, Any] = {"input_cost_per_token": 1e-6, "output_cost_per_token": "2e-6"}
 

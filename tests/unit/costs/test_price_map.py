@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,9 +20,6 @@ from gateway.costs import bill
 from gateway.request import Client, Operation, Request, Usage
 from support.litellm_library import litellm
 from support.long import rounds
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PRECISION = 1e-10
 EXAMPLES = rounds(1, long=10)

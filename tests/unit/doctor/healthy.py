@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.doctor.examine import examine
 from gateway.doctor.facts import Facts
+from gateway.doctor.finding import Finding
 from gateway.doctor.seen import (
     BUNDLED_OLLAMA,
     Container,
@@ -20,9 +21,6 @@ from gateway.doctor.seen import (
     Port,
     Service,
 )
-
-if TYPE_CHECKING:
-    from gateway.doctor.finding import Finding
 
 GIB = 1024**3
 IMAGES = {name: f"litellm-proxy-service/{name}:0.1.0" for name in ("backend-stub", "gateway")}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import httpx
 import pytest
 import stamina
 
@@ -13,11 +15,6 @@ from backend_stub.evaluation.__main__ import main
 from backend_stub.evaluation.entries import Entry, load
 from backend_stub.settings import Settings
 from support.fake_gateway import FakeGateway, completion
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import httpx
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, get_args
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -13,12 +14,7 @@ from backend_stub.evaluation.entries import Tag, load
 from backend_stub.evaluation.report import Bar, prompt_fingerprint
 from support.fake_gateway import DEPLOYMENT, FakeGateway, completion
 
-from .conftest import found, perfect
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from .conftest import Evaluate
+from .conftest import Evaluate, found, perfect
 
 
 def test_pass(evaluate: Evaluate, gateway: FakeGateway) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -16,10 +15,7 @@ from backend_stub.evaluation.evaluate import Answer, ask
 from backend_stub.settings import Settings
 from support.fake_gateway import DEPLOYMENT, FakeGateway, completion, error
 
-from .conftest import found, perfect
-
-if TYPE_CHECKING:
-    from .conftest import Evaluate
+from .conftest import Evaluate, found, perfect
 
 FIRST = load()[0]
 INVALID = "Gerne! Hier sind die Vokabeln"

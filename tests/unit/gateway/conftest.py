@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,6 @@ from gateway.config.document import parse_config
 from gateway.config.problems import ConfigurationError
 from gateway.config.render import EffectiveConfig, render
 from gateway.config.settings import load_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 SHIPPED = Path(__file__).parents[3] / "litellm" / "litellm_config.yaml"
 NAME = Path("litellm_config.yaml")

@@ -6,17 +6,15 @@ import io
 import json
 import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from gateway.ask import Summary, ask, read_question
 from gateway.config.settings import load_settings
 from gateway.gateway_client import GatewayAnswerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PIECES = ["Äpfel ", "heißt ", "apples"]
 CHUNKS = [{"choices": [{"delta": {"content": piece}}]} for piece in PIECES]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from gateway.config.environment import Environment
 from gateway.config.problems import ConfigurationError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 AWKWARD = "p@ss w:rd/%é'\"$` "
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+from gateway.config.render import EffectiveConfig
 from gateway.evaluations import judged_aliases, read_results, start_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from gateway.config.render import EffectiveConfig
 
 MODEL = "ollama_chat/llama3.2"
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from gateway.config.huggingface import ROUTER, as_openai
+from gateway.config.render import EffectiveConfig
 
 from .conftest import parameters
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gateway.config.render import EffectiveConfig
 
 LLAMA = "huggingface/meta-llama/Llama-3.1-8B-Instruct"
 

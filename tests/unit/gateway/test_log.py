@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING
+
+import pytest
 
 from gateway.log import set_up_logging
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from gateway.database.ledger import Migration, Row, compare, shipped_folder, shipped_migrations
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SHIPPED = [Migration("1_first", "aa"), Migration("2_second", "bb")]
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+import pytest
 
 from gateway.models.report import print_rows
 from gateway.models.rows import ListedDeployment
-
-if TYPE_CHECKING:
-    import pytest
 
 ROW = ListedDeployment(
     alias="a",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.config.problems import ConfigurationError
+from gateway.config.render import EffectiveConfig
 from gateway.http.loopback_guard import is_from_here
 from gateway.native.embedded_postgres import embedded_postgres
 from gateway.native.environment import Folders, native_environment, ollama_address
@@ -18,11 +19,6 @@ from gateway.native.preflight import check_ollama_models
 from gateway.ollama_api import Ollama, OllamaUnreachableError, nearest
 from gateway.port_owner import is_taken, owner
 from support.fake_ollama import FakeOllama
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from gateway.config.render import EffectiveConfig
 
 
 def environment(root: Path, shell: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,9 +14,6 @@ from aiohttp.test_utils import unused_port
 
 from gateway.config.settings import load_settings
 from gateway.database.relay import Relay, needs_relay, through_relay
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

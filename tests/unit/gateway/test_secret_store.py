@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from gateway.config.problems import ConfigurationError
 from gateway.secret_store import ensure_secrets
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD_KEY = "sk-0a1b2c3d4e5f6071829304a5b6c7d8e9"
 

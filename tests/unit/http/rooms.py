@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import orjson
 
 from gateway.access.caller import Caller, Position
 from gateway.config.deployment import Models
 from gateway.errors import AuthenticationError, InvalidRequestError
+from gateway.http.asgi import Message
 from gateway.http.endpoint import Endpoint
 from gateway.http.rooms import Rooms
-from gateway.request import Operation
+from gateway.journal.record import Record
+from gateway.request import Operation, Request
 from unit.routing.fakes import FakeProvider, deployment, routing
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from gateway.http.asgi import Message
-    from gateway.journal.record import Record
-    from gateway.request import Request
 
 KEY = "sk-of-a-caller"
 PATH = "/v1/chat/completions"

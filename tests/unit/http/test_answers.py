@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import pytest
 
@@ -12,9 +13,6 @@ from gateway.providers.reply import PlainReply
 from gateway.request import Usage
 from unit.http.rooms import Conversation
 from unit.routing.fakes import request
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 FILTERED: dict[str, Any] = {"choices": [], "prompt_filter_results": [{"prompt_index": 0}]}
 FIRST = {"choices": [{"index": 0, "delta": {"content": "one"}}]}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import orjson
 import pytest
@@ -11,12 +12,7 @@ import pytest
 from gateway.errors import AuthenticationError
 from gateway.http.internal import InternalApp
 from gateway.proxy.identity import CLOCK_SKEW, HEADER, LIFETIME, MAX_USES, Identity, sign
-from unit.http.rooms import CHAT, KEY, PATH, Conversation, gateway
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from unit.http.rooms import Made
+from unit.http.rooms import CHAT, KEY, PATH, Conversation, Made, gateway
 
 SECRET = b"shared by the gateway and its LiteLLM"
 SOMEBODY = Identity(key_hash="a" * 64, alias="first", call_id="call-1", call_type="acompletion")

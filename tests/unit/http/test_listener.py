@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import unused_port
 
 from gateway.http.listener import Listener
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ELSEWHERE = "192.0.2.1"
 """An address of documentation (RFC 5737), which no machine has."""

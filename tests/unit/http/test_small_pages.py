@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 
 from gateway.access.caller import Caller
 from gateway.config.deployment import Models
 from gateway.http.app import GatewayApp
+from gateway.http.asgi import App, Message, Receive, Send
 from gateway.http.deployments import DeploymentPage
-from gateway.http.health import Health
+from gateway.http.health import Health, Report
 from gateway.http.model_list import ModelList
 from unit.http.rooms import KEY, Conversation, FakeAccess
 from unit.routing.fakes import deployment, routing, run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from gateway.http.asgi import App, Message, Receive, Send
-    from gateway.http.health import Report
 
 MASTER = "sk-0a1b2c3d4e5f6071829304a5b6c7d8e9"
 SECRET = "sk-key-of-a-provider"

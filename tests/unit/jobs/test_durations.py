@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeVar
+from types import ModuleType
+from typing import TypeVar
 
 import pytest
 from hypothesis import example, given
@@ -13,10 +15,6 @@ from hypothesis import strategies as st
 
 from gateway.jobs.durations import next_reset, seconds_of
 from support.litellm_library import litellm
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import ModuleType
 
 UTC = timezone.utc
 Value = TypeVar("Value")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
@@ -14,9 +14,6 @@ from gateway.config.settings import Settings, load_settings
 from gateway.jobs import jobs as jobs_module
 from gateway.jobs.backend_key import BackendKey
 from gateway.jobs.jobs import Jobs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def settings(**variables: str) -> Settings:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from gateway.access.caller import Caller
 from gateway.config.deployment import Deployment, Protocol
 from gateway.journal.file_journal import Journal
+from gateway.journal.reader import JournalReader
 from gateway.journal.record import Record
 from gateway.request import Attempt, Bill, Client, Controls, Operation, Request, Usage
 from gateway.routing.failure import Failure, FailureKind
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from gateway.journal.reader import JournalReader
 
 MEGABYTE = 1 << 20
 START = 1_795_810_945.25

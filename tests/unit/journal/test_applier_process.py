@@ -8,9 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,9 +22,6 @@ from gateway.journal.place import Place, store_place
 from gateway.journal.spend_journal import SpendJournal
 from support.wait import until
 from unit.journal.requests_made import attempt, record, request, written
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
 
 NOBODY = "postgresql://gateway:secret-password@127.0.0.1:9/litellm"
 """A database that is never there."""

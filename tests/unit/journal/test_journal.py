@@ -8,13 +8,14 @@ import logging
 import os
 import shutil
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from gateway.journal import segments
 from gateway.journal.file_journal import Journal
 from gateway.journal.folder import JournalFolderError, claim, claim_left_behind
+from gateway.journal.place import Place
 from gateway.journal.reader import DAMAGED, JournalReader
 from gateway.journal.segments import JournalFullError
 from support.wait import until
@@ -26,11 +27,6 @@ from unit.journal.requests_made import (
     record,
     written,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from gateway.journal.place import Place
 
 
 def test_after_a_death_everything_is_read_once(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,11 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gateway.access.caller import Entity, Kind
 from gateway.errors import BudgetExceededError
 from gateway.limits.limits import Limits
+from gateway.limits.reservation import Reservation
 from support.long import rounds
 from unit.limits.callers import at, caller
-
-if TYPE_CHECKING:
-    from gateway.limits.reservation import Reservation
 
 Id = tuple[Kind, str]
 ANNA, BOB, TEAM = (Kind.KEY, "anna"), (Kind.KEY, "bob"), (Kind.TEAM, "team")

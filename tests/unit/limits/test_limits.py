@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
-from gateway.access.caller import Entity, Kind, Position
+from gateway.access.caller import Caller, Entity, Kind, Position
 from gateway.errors import BudgetExceededError, GatewayError, RateLimitError
 from gateway.limits import limits as limits_module
 from gateway.limits.limits import Limits
+from gateway.limits.reservation import Reservation
 from unit.limits.callers import at, caller, key, team
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gateway.access.caller import Caller
-    from gateway.limits.reservation import Reservation
 
 
 class Clock:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,9 +12,6 @@ from gateway.config import deployment
 from gateway.config.deployment import Deployment, Models
 from gateway.routing.router import Router
 from gateway.routing.settings import FailoverSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 OLLAMA = Deployment(
     "o" * 64,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import timeit
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from gateway.access.caller import Caller
 from gateway.config.deployment import Deployment, Models, Protocol
@@ -13,14 +14,7 @@ from gateway.metrics.requests import RequestMetrics, outcome_of
 from gateway.request import Attempt, Bill, Operation, Request, Usage
 from gateway.routing.failure import Failure, FailureKind
 
-from .conftest import OLLAMA, OPENAI
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from prometheus_client import CollectorRegistry
-
-    from .conftest import Value
+from .conftest import OLLAMA, OPENAI, Value
 
 AT_OLLAMA = {"alias": "extraction", "model": "ollama_chat/llama3.2", "deployment": "oooooooo"}
 AT_OPENAI = {"alias": "spare", "model": "openai/gpt-4o-mini", "deployment": "spare-1"}

@@ -6,35 +6,29 @@ import asyncio
 import threading
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 import psycopg
 import pytest
+from prometheus_client import CollectorRegistry
 
+from gateway.config.deployment import Models
 from gateway.http.health import Health, Report
+from gateway.journal.spend_journal import JournalState, SpendJournal
 from gateway.metrics import budgets as budgets_module
 from gateway.metrics import state as state_module
 from gateway.metrics.budgets import KeyBudget, KeyBudgets
 from gateway.metrics.server import MetricsServer
 from gateway.metrics.state import Sources, StateCollector
 from gateway.routing.failure import Failure, FailureKind
+from gateway.routing.router import Router
 from support.stack import free_port
 
-from .conftest import OLLAMA
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from prometheus_client import CollectorRegistry
-
-    from gateway.config.deployment import Models
-    from gateway.journal.spend_journal import JournalState, SpendJournal
-    from gateway.routing.router import Router
-
-    from .conftest import Value
+from .conftest import OLLAMA, Value
 
 AT_OLLAMA = {"alias": "extraction", "model": "ollama_chat/llama3.2", "deployment": "oooooooo"}
 

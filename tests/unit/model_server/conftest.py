@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import stamina
@@ -11,10 +12,6 @@ import stamina
 from model_server.server import Ollama
 from model_server.settings import Settings
 from support.fake_ollama import FakeOllama, FakeRegistry
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)

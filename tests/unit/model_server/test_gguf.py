@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from model_server import disk, gguf
 from model_server.names import ModelName
 from model_server.problem import Problem
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from model_server.server import Ollama
-    from support.fake_ollama import FakeOllama
+from model_server.server import Ollama
+from support.fake_ollama import FakeOllama
 
 NAME = ModelName("tiny", "1b")
 WEIGHTS = b"GGUF and so on"

@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
 from model_server import health
 from model_server.cli import app
+from model_server.settings import Settings
 from model_server.state import State
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from model_server.settings import Settings
-    from support.fake_ollama import FakeOllama
+from support.fake_ollama import FakeOllama
 
 
 @pytest.fixture

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from model_server import registry as registry_module
 from model_server.keeper import Keeper
+from model_server.server import Ollama
+from model_server.settings import Settings
 from model_server.state import State
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from model_server.server import Ollama
-    from model_server.settings import Settings
-    from support.fake_ollama import FakeOllama
+from support.fake_ollama import FakeOllama
 
 WEIGHTS = b"GGUF"
 DIGEST = hashlib.sha256(WEIGHTS).hexdigest()

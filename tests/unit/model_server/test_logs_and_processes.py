@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 import json
 import logging
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from model_server import logs
 from model_server.processes import runs
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OURS = '[GIN] 2026/11/24 - 11:14:15 | 200 |  82.7µs |  127.0.0.1 | GET      "/api/ps"\n'
 FOREIGN = '[GIN] 2026/11/24 - 11:14:15 | 200 |  4.1s |  172.18.0.3 | POST     "/api/chat"\n'

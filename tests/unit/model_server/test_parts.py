@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from model_server.parts import mend
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NAME = "sha256-ab-partial"
 TOTAL = 250

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from model_server import registry as registry_module
 from model_server.problem import Problem
 from model_server.pull import pull
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from model_server.server import Ollama
-    from model_server.settings import Settings
-    from support.fake_ollama import FakeOllama, FakeRegistry
+from model_server.server import Ollama
+from model_server.settings import Settings
+from support.fake_ollama import FakeOllama, FakeRegistry
 
 UNREACHABLE = {"error": 'pull model manifest: Get "https://x/v2/": dial tcp: connection refused'}
 MISSING = {"error": "pull model manifest: file does not exist"}

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from model_server.names import ModelName
 from model_server.registry import missing_bytes
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.fake_ollama import FakeRegistry
+from support.fake_ollama import FakeRegistry
 
 NAME = ModelName("tiny")
 

@@ -9,11 +9,12 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import pytest
 import requests
@@ -23,9 +24,6 @@ from gateway.config.settings import load_settings
 from gateway.processes import serve
 from support.stack import free_port
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SECONDS = 60
 CONFIG = """

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from gateway.processes.siblings import SILENT_SECONDS, Beats, Sibling
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FULL = "the spend journal is full: its disk is full"
 

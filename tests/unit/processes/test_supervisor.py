@@ -6,16 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SECONDS = 20
 

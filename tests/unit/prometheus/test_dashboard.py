@@ -6,15 +6,13 @@ import itertools
 import json
 import re
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from support.stack import REPOSITORY
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FOLDER = REPOSITORY / "prometheus"
 DASHBOARD = json.loads((FOLDER / "page/dashboard.json").read_text())

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import gzip
 import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -18,10 +19,6 @@ from gateway.providers.reply import Timeouts
 from gateway.providers.target import Target
 from gateway.routing.failure import AttemptFailedError, FailureKind
 from support.certificates import self_signed
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
 
 PATIENT = Timeouts(connect=5, answer=10)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"

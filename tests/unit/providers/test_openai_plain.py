@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import orjson
 import pytest
 
-from gateway.request import Operation, UploadedFile, Usage
+from gateway.config.deployment import Deployment
+from gateway.request import Operation, Request, UploadedFile, Usage
 from gateway.routing.failure import FailureKind
 from unit.providers.wire import CHAT, HI, MESSAGE, USAGE, Json, Wire, openai, request
-
-if TYPE_CHECKING:
-    from gateway.config.deployment import Deployment
-    from gateway.request import Request
 
 
 def answer(message: Json, reason: str | None = "stop", **more: object) -> Wire:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway.config.deployment import Deployment
 from gateway.providers.stream import ProviderStream
-from gateway.request import Operation, Usage
+from gateway.request import Operation, Request, Usage
 from gateway.routing.failure import FailureKind
 from unit.providers.wire import (
     DONE,
@@ -25,10 +25,6 @@ from unit.providers.wire import (
     request,
     text_of,
 )
-
-if TYPE_CHECKING:
-    from gateway.config.deployment import Deployment
-    from gateway.request import Request
 
 A, B = chunk({"role": "assistant", "content": "A"}), chunk({"content": "B"})
 WHOLE = events(A, B, STOP, LAST, DONE)

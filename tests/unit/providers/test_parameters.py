@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config.deployments import make_deployment
-from gateway.providers.parameters import rules_of
+from gateway.providers.parameters import ParameterRules, rules_of
 from gateway.routing.failure import AttemptFailedError, FailureKind
 from support.litellm_library import litellm
-
-if TYPE_CHECKING:
-    from gateway.providers.parameters import ParameterRules
 
 # LiteLLM and its dependencies warn of their own deprecations.
 pytestmark = pytest.mark.filterwarnings("default")

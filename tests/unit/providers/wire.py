@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -19,13 +20,9 @@ from gateway.providers.http_client import HttpClient
 from gateway.providers.ollama_provider import OllamaProvider
 from gateway.providers.openai_provider import OpenAIProvider
 from gateway.providers.reply import PlainReply, StreamReply, Timeouts
+from gateway.providers.usage import Count
 from gateway.request import Operation, Request
 from gateway.routing.failure import AttemptFailedError, Failure
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-
-    from gateway.providers.usage import Count
 
 Json = dict[str, Any]
 HI = [{"role": "user", "content": "Hi"}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -12,9 +12,6 @@ from gateway.config.deployment import Deployment, Models, Protocol
 from gateway.config.settings import load_settings
 from gateway.proxy import command
 from gateway.proxy.handover import OtherVersionError, models_document, models_from
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEY = "sk-0a1b2c3d4e5f6071829304a5b6c7d8e9"
 CONFIG = """

@@ -6,19 +6,16 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+import pytest
 from aiohttp.test_utils import unused_port
 
 from gateway.proxy.front import HEALTH, Front
 from gateway.proxy.supervisor import Mode, Options, State, Supervisor
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
-
-    import pytest
 
 PATIENCE = 60.0  # seconds; a process starts slowly on a busy machine
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.access.caller import Caller
 from gateway.config.deployment import Deployment, Models, Protocol, RouterSettings
 from gateway.providers.reply import PlainReply, Provider, StreamReply, Timeouts
 from gateway.request import Bill, Controls, Operation, Request, Usage
+from gateway.routing.answer import Answer
 from gateway.routing.failure import AttemptFailedError, Failure, FailureKind, Refusal
 from gateway.routing.router import Router
 from gateway.routing.settings import FailoverSettings
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
-
-    from gateway.routing.answer import Answer
 
 FAST = FailoverSettings(
     allowed_fails=1,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from gateway.access.caller import Caller
 from gateway.errors import GatewayError
 from gateway.request import Controls
+from gateway.routing.failure import Failure
 from unit.routing import fakes
 from unit.routing.fakes import deployment, routing, run
-
-if TYPE_CHECKING:
-    from gateway.routing.failure import Failure
 
 ALIASES = [deployment(alias) for alias in ("first", "second", "third", "fourth")]
 

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
-from gateway.config.deployment import Protocol
+from gateway.config.deployment import Deployment, Protocol
 from gateway.routing.canary import AT_ONCE, takes_canary_requests
 from gateway.routing.failure import Failure, FailureKind
 from gateway.routing.health_check import HealthChecker
+from gateway.routing.settings import CanaryRequests
 from unit.routing import fakes
 from unit.routing.fakes import FAST, Hang, deployment, routing, run, until
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from gateway.config.deployment import Deployment
-    from gateway.routing.settings import CanaryRequests
 
 KEY = "sk-made-up-key-of-a-provider"
 REASONS = [FailureKind.UNREACHABLE, FailureKind.UNAUTHORISED]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
 from scripted_upstream.journal import Journal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .running import Running
+from .running import Running
 
 
 def test_journal_has_everything(upstream: Running) -> None:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from .running import TEXT, stream, text_of
-
-if TYPE_CHECKING:
-    from .running import Running
+from .running import TEXT, Running, stream, text_of
 
 
 def test_status_with_retry_after_in_seconds(upstream: Running) -> None:

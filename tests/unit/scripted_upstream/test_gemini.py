@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import httpx
 import pytest
 
-from .running import ARGUMENTS, FITTING, PARAMETERS, SCHEMA, TEXT
-
-if TYPE_CHECKING:
-    import httpx
-
-    from .running import Running
+from .running import ARGUMENTS, FITTING, PARAMETERS, SCHEMA, TEXT, Running
 
 MODEL = "/v1beta/models/gemini-2.5-flash"
 TOOLS = [{"functionDeclarations": [{"name": "look_up", "parameters": PARAMETERS}]}]

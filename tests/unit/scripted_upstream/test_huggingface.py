@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from .running import TEXT
-
-if TYPE_CHECKING:
-    from .running import Running
+from .running import TEXT, Running
 
 
 @pytest.mark.parametrize(

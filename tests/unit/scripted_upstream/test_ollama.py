@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import ollama
 import pytest
 
-from .running import ARGUMENTS, FITTING, PARAMETERS, SCHEMA, TEXT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .running import Running
+from .running import ARGUMENTS, FITTING, PARAMETERS, SCHEMA, TEXT, Running
 
 MESSAGES = [{"role": "user", "content": "x" * 40}]
 TOOL: Any = {"type": "function", "function": {"name": "look_up", "parameters": PARAMETERS}}

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from .running import Running
+from .running import Running
 
 
 def refused(upstream: Running, when: str, calls: int) -> list[int]:

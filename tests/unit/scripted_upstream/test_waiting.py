@@ -5,17 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from support.wait import until
 
-from .running import TEXT, stream, text_of
-
-if TYPE_CHECKING:
-    from .running import Running
+from .running import TEXT, Running, stream, text_of
 
 
 def test_stall_before_the_first_byte(upstream: Running) -> None:

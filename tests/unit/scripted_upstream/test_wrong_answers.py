@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
-from .running import SCHEMA, TEXT
-
-if TYPE_CHECKING:
-    from .running import Running
+from .running import SCHEMA, TEXT, Running
 
 STRUCTURED = {"type": "json_schema", "json_schema": {"name": "items", "schema": SCHEMA}}
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from gateway.swarm.command import app
-
-if TYPE_CHECKING:
-    from typer.testing import Result
 
 SPEC = {"ContainerSpec": {"Image": "gateway:2"}, "Placement": {}}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,6 @@ from gateway.config.problems import ConfigurationError
 from gateway.swarm.mounts import SHARED_MEMORY
 from gateway.swarm.stack import Stack, convert
 from support.documents import table_rows, text_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CONFIG = "/checkout/litellm_config.yaml"
 GATEWAY = "litellm-proxy-service/gateway:1.0.0"

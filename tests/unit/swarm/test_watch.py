@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from gateway.swarm.judge import Verdict
+import pytest
+
+from gateway.swarm.judge import Condition, Verdict
 from gateway.swarm.snapshot import Snapshot
 from gateway.swarm.watch import Watch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
-
-    from gateway.swarm.judge import Condition
 
 
 def verdict(

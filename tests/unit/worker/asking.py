@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.access.caller import Caller
 from gateway.config.deployment import Deployment, Protocol
 from gateway.providers.reply import PlainReply, StreamReply, Timeouts
-from gateway.request import Operation, Request
+from gateway.request import Operation, Request, Usage
 from gateway.routing.failure import AttemptFailedError, Failure
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from gateway.request import Usage
-    from gateway.worker.supervisor import Worker
-    from unit.scripted_upstream.running import Running
+from gateway.worker.supervisor import Worker
+from unit.scripted_upstream.running import Running
 
 Json = dict[str, Any]
 MESSAGES: list[Json] = [{"role": "user", "content": "Was heißt schlafen?"}]

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.request import Operation
 from unit.scripted_upstream.running import ARGUMENTS, FITTING, PARAMETERS, SCHEMA, TEXT
-
-if TYPE_CHECKING:
-    from unit.worker.asking import Asking
+from unit.worker.asking import Asking
 
 pytestmark = pytest.mark.long
 
