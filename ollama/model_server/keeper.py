@@ -70,7 +70,7 @@ class Keeper:
             store = self.settings.ollama_models
             gguf.ensure(path, self.name, self.server, store, self._importing)
         elif self.server.has(self.name):
-            _log.info("%s is downloaded", self.name)
+            _log.info("%s is already downloaded", self.name)
         else:
             pull(self.server, self.settings, self._pulling)
 

@@ -205,7 +205,7 @@ def extract(stack: Stack) -> requests.Response:
             "nobody",
             r"'nobody' is not an alias.*\n.*use one of: .*extraction-m",
         ),
-        ("EXTRACTION_FALLBACKS", "extraction-model", r"circle: extraction-model -> extraction-m"),
+        ("EXTRACTION_FALLBACKS", "extraction-model", r"cycle: extraction-model -> extraction-m"),
         ("ROUTING_STRATEGY", "fastest", r"'fastest' cannot be used\n.*'least-busy'"),
         ("REQUEST_TIMEOUT", "soon", r"'soon' cannot be used\n.*valid number"),
     ],

@@ -254,7 +254,7 @@ def test_a_second_start_downloads_nothing(world: World, registry: Registry) -> N
     second.wait_until("ready")
 
     assert registry.files_asked() == asked
-    assert "tiny:1b is there" in second.log()
+    assert "tiny:1b is already downloaded" in second.log()
 
 
 def test_plain_http_is_refused_unless_asked(world: World, registry: Registry) -> None:
@@ -372,7 +372,7 @@ def test_a_disk_too_small(world: World, registry: Registry) -> None:
 
     failed = server.wait_until("failed")
 
-    assert "of disk, 67.1 MB is free" in failed["detail"]
+    assert "of disk space, 67.1 MB is free" in failed["detail"]
     assert registry.files_asked() == []
 
 
