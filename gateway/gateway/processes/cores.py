@@ -8,8 +8,8 @@ from pathlib import Path
 CORES_EACH = 1.6
 """The cores that a busy gateway needs with its applier and its part of PostgreSQL.
 
-docs/performance.md: with 16 and 64 requests at once, a request took 1.05 and 0.99 ms of the
-gateway's container, of which 0.1 are the applier's, and 1.70 and 1.36 ms of the whole stack.
+docs/performance.md: with 16 and 64 requests at once, a request took 0.94 and 0.95 ms of the
+gateway's container, of which 0.1 are the applier's, and 1.55 and 1.24 ms of the whole stack.
 """
 
 MOST = 6
