@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,7 +24,6 @@ import requests
 from gateway.config.problems import ConfigurationError
 from gateway.config.settings import load_settings
 from gateway.processes import serve
-from support.stack import free_port
 from support.wait import until
 
 SECONDS = 60
@@ -74,6 +75,11 @@ class Served:
         """Return whether all processes serve."""
         return self.health() == {"status": "healthy", "models": 1}
 
+    def alive(self) -> None:
+        """Raise when the gateway has ended."""
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the gateway ended with code {self.process.returncode}")
+
     def failed(self, port: int) -> float:
         """Return how many requests the metrics on a port count as failed."""
         text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
@@ -84,6 +90,22 @@ class Served:
         """Return the ids of the gateways, in the order of their numbers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in children.read_text().split()][:2]
+
+
+def free_ports(count: int) -> int:
+    """Return the first of so many neighbouring ports, none of which is taken.
+
+    They are below 32768, where Linux takes no port for an outgoing connection of another test.
+    """
+    while True:
+        first = random.randrange(20_000, 32_000)
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +120,8 @@ def serving(folder: Path, upstream: int = 9) -> Iterator[Served]:
     """Run a gateway of two processes, until both serve; nobody listens at the upstream's port 9."""
     config = folder / "config.yaml"
     config.write_text(CONFIG.replace("PORT", f"{upstream}"))
-    port, metrics_port = free_port(), free_port()
+    port = free_ports(4)
+    metrics_port = port + 1  # and two more, one for each process
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway", "serve"],
         env={
@@ -114,7 +137,7 @@ def serving(folder: Path, upstream: int = 9) -> Iterator[Served]:
     )
     gateway = Served(port, metrics_port, process)
     try:
-        until(gateway.is_whole, seconds=SECONDS, what="both processes to serve")
+        until(gateway.is_whole, seconds=SECONDS, what="both to serve", alive=gateway.alive)
         yield gateway
     finally:
         process.kill()
