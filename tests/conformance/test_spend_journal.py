@@ -29,7 +29,7 @@ from gateway.journal.make_records import records_of
 from gateway.journal.place import Place
 from gateway.journal.reader import Batch
 from gateway.journal.record import Record
-from gateway.journal.refusals import REFUSED, apply_singly
+from gateway.journal.refusals import REFUSED, apply_batch
 from gateway.journal.spend_journal import SpendJournal
 from gateway.journal.tables import (
     CALLER_ERRORS,
@@ -194,7 +194,8 @@ def test_what_postgres_refuses_is_booked_without_its_texts(
     records = [answer(key, f"{journal}-{n}", 2.0**-n, n) for n in range(3)]
     records[1].row["startTime"] = "no time"
     records[2].row["request_tags"] = ["a", "\0"]
-    apply_singly(connection, Batch(journal, Place(0, 5), records), tmp_path)
+    new = apply_batch(connection, Batch(journal, Place(0, 5), records), tmp_path)
+    assert [record.id for record in new] == [records[0].id, records[2].id]
     assert sums(connection, key) == [1.25] * 8
     assert position(connection, journal) == 5
     assert "stored without them" in caplog.text

@@ -1,4 +1,7 @@
-"""A test that is a coroutine function runs in an event loop of its own."""
+"""A test that is a coroutine function runs in an event loop of its own.
+
+anyio's plugin does the same, but waits for ever for a test that hangs.
+"""
 
 from __future__ import annotations
 

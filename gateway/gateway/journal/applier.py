@@ -23,10 +23,9 @@ import psycopg
 from gateway.database.connection import reason
 from gateway.database.url import for_psycopg
 from gateway.journal import statements
-from gateway.journal.apply import apply_records
 from gateway.journal.messages import Channel, ChannelHandler, Progress, Task
 from gateway.journal.reader import JournalReader
-from gateway.journal.refusals import apply_singly
+from gateway.journal.refusals import apply_batch
 
 if TYPE_CHECKING:
     from gateway.database.connection import Connection
@@ -49,9 +48,6 @@ CONNECTION: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
     "application_name": "gateway-journal",
 }
-
-# Postgres' errors for data that it cannot store; after any other error the batch is tried again.
-_DATA = (psycopg.DataError, psycopg.IntegrityError)
 
 
 class GatewayGoneError(Exception):
@@ -115,11 +111,7 @@ class Applier:
     def _try_to_apply(self, batch: Batch, folder: Path) -> bool:
         """Apply a batch; return whether that succeeded."""
         try:
-            connection = self._connected()
-            try:
-                apply_records(connection, batch.records, batch.journal, batch.end.at)
-            except _DATA:
-                apply_singly(connection, batch, folder)
+            apply_batch(self._connected(), batch, folder)
         except psycopg.Error as error:
             self._drop_connection()
             self._report(f"the spend journal waits for the database: {reason(error)}")

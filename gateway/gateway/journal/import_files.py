@@ -18,12 +18,11 @@ import psycopg
 
 from gateway.database.connection import reason
 from gateway.journal import statements
-from gateway.journal.apply import apply_records
 from gateway.journal.lines import Damage, Line, scan
 from gateway.journal.place import Place, number_of
 from gateway.journal.reader import BATCH_RECORDS, Batch
 from gateway.journal.record import Record, decoded
-from gateway.journal.refusals import apply_singly
+from gateway.journal.refusals import apply_batch
 from gateway.replicas import tables
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class Importer:
             batches = list(_batches(data, number, imported))
             self._check(imported, number, batches)
             for batch in batches:
-                new = self._apply(batch)
+                new = apply_batch(self._connection, batch, self._folder)
                 imported.new += len(new)
                 imported.usd += sum(record.cost for record in new)
         except psycopg.Error as error:
@@ -137,7 +136,7 @@ class Importer:
     def finish(self) -> None:
         """Record that the gateways of these journals are gone, with nothing left to wait for."""
         for journal in self._last:
-            self._connection.execute(tables.BURY_SILENT.encode(), {"dead": journal})
+            self._connection.execute(tables.REMOVE_SILENT.encode(), {"dead": journal})
 
     def _check(self, imported: Imported, number: int, batches: list[Batch]) -> None:
         journal = imported.journal
@@ -156,13 +155,6 @@ class Importer:
                 "    they may be in it already; nothing was imported"
             )
         self._last[journal] = max(number, last)
-
-    def _apply(self, batch: Batch) -> list[Record]:
-        try:
-            return apply_records(self._connection, batch.records, batch.journal, batch.end.at)
-        except (psycopg.DataError, psycopg.IntegrityError):
-            apply_singly(self._connection, batch, self._folder)
-            return batch.records
 
 
 def _journal_of(name: str, data: bytes) -> str:

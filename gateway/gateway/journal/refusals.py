@@ -26,21 +26,35 @@ REFUSED = "refused.jsonl"
 
 _TEXTS = ("messages", "response", "proxy_server_request", "request_tags", "metadata")
 _DATA = (psycopg.DataError, psycopg.IntegrityError)
+"""Postgres' errors for data that it cannot store; after any other, the batch is tried again."""
 
 
-def apply_singly(connection: Connection, batch: Batch, folder: Path) -> None:
-    """Apply each record of a batch by itself; if one is refused, apply it without its texts.
+def apply_batch(connection: Connection, batch: Batch, folder: Path) -> list[Record]:
+    """Apply a batch; if Postgres refuses its data, apply each record by itself.
+
+    A record that is refused alone is applied without its texts. If even that is refused, it is
+    kept in the folder, in the file REFUSED.
+
+    Returns:
+        The records that were not in the database yet, without the refused ones.
 
     Raises:
         psycopg.Error: an error other than refused data; what was applied by then stays.
     """
+    try:
+        return apply_records(connection, batch.records, batch.journal, batch.end.at)
+    except _DATA:
+        return _apply_singly(connection, batch, folder)
+
+
+def _apply_singly(connection: Connection, batch: Batch, folder: Path) -> list[Record]:
+    new: list[Record] = []
     for record in batch.records:
-        at = record.at
-        error = _refusal(connection, record, batch.journal, at)
+        error = _refusal(connection, record, batch.journal, new)
         if error is None:
             continue
         bare = _bare(record)
-        if bare.row != record.row and _refusal(connection, bare, batch.journal, at) is None:
+        if bare.row != record.row and _refusal(connection, bare, batch.journal, new) is None:
             LOG.warning(
                 "Postgres refused the texts of a spend log, which was stored without them: %s",
                 reason(error),
@@ -52,13 +66,15 @@ def apply_singly(connection: Connection, batch: Batch, folder: Path) -> None:
             "Postgres refused a spend log (%s); it is kept in %s", reason(error), folder / REFUSED
         )
     apply_records(connection, [], batch.journal, batch.end.at)
+    return new
 
 
 def _refusal(
-    connection: Connection, record: Record, journal: str | None, at: int
+    connection: Connection, record: Record, journal: str | None, new: list[Record]
 ) -> psycopg.Error | None:
+    """Apply a record and add it to `new` if it is; return the error if Postgres refuses it."""
     try:
-        apply_records(connection, [record], journal, at)
+        new += apply_records(connection, [record], journal, record.at)
     except _DATA as error:
         return error
     return None

@@ -95,7 +95,7 @@ class SummedMetrics(Collector):
         sums: dict[str, dict[Key, float]] = {}
         with ThreadPoolExecutor(len(self._ports)) as pool:
             texts = list(pool.map(self._text, self._ports))
-        for port, text in zip(self._ports, texts):  # noqa: B905 -- one each
+        for port, text in zip(self._ports, texts, strict=True):
             for family in text_string_to_metric_families(text):
                 families.setdefault(
                     family.name, Metric(family.name, family.documentation, family.type)

@@ -112,7 +112,7 @@ The last column is the least that these costs are, by what the gateway reported 
 
 HOSTS = "SELECT id, host FROM gateway_data.replica"
 
-BURY_SILENT = f"DELETE FROM gateway_data.replica WHERE id = %(dead)s AND NOT {_IS_ALIVE}"  # noqa: S608 -- as above
+REMOVE_SILENT = f"DELETE FROM gateway_data.replica WHERE id = %(dead)s AND NOT {_IS_ALIVE}"  # noqa: S608 -- as above
 
 FORGET_ALL = """
 DO $$ BEGIN

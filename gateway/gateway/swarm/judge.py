@@ -18,7 +18,7 @@ MAY_LOAD = "ollama"
 """The service that may take hours to start, because it downloads its model first."""
 
 UNDER_WAY = ("updating", "rollback_started")
-TAKEN_BACK = ("rollback_started", "rollback_completed", "paused", "rollback_paused")
+NOT_KEPT = ("rollback_started", "rollback_completed", "paused", "rollback_paused")
 
 UPDATE_WORDS = {
     "updating": "updating",
@@ -37,7 +37,7 @@ class Verdict:
     Attributes:
         running: tasks that run what the service says now.
         wanted: tasks that should.
-        undone: whether its last update was taken back.
+        undone: whether its last update failed, and was rolled back or stopped.
         detail: where it runs, then what is wrong, if anything is.
         is_job: whether it is a job, which nothing rolls back.
     """
@@ -87,7 +87,7 @@ def _service(service: Service, snapshot: Snapshot) -> Verdict:
     current = [task for task in kept if task.spec == service.spec]
     running = sum(task.state == "running" for task in current)
     condition: Condition = "busy"
-    if service.update in TAKEN_BACK and service.update != "rollback_completed":
+    if service.update in NOT_KEPT and service.update != "rollback_completed":
         condition = "failed"
     elif service.update not in UNDER_WAY and running == wanted == len(kept):
         condition = "ready"
@@ -101,7 +101,7 @@ def _service(service: Service, snapshot: Snapshot) -> Verdict:
         running,
         wanted,
         UPDATE_WORDS.get(service.update, ""),
-        service.update in TAKEN_BACK,
+        service.update in NOT_KEPT,
         "; ".join(filter(None, (where, wrong))),
     )
 

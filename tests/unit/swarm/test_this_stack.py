@@ -88,7 +88,7 @@ def test_no_key_stands_in_it() -> None:
 
 
 def test_each_service_says_where_it_runs_and_how_it_is_replaced() -> None:
-    """A gateway starts first; what has a port or data stops first; a failure is taken back."""
+    """A gateway starts first; what has a port or data stops first; a failure is rolled back."""
     orders = {}
     for name, service in SERVICES.items():
         deploy = service["deploy"]
